@@ -1,0 +1,439 @@
+/* causality.h - the whole public API of libcausality, and its manual.
+ *
+ * Causality orders and records effects on many resources. An *effect* is one atomic state
+ * transition over a declared set of *resources*; it is named by the hash of its canonical
+ * bytes. Admission gives each effect a *position*; effects that share a resource apply in
+ * position order, and that order is the resource's *log*. Applying an effect yields a
+ * *receipt*. Everything is kept in a *store*: a directory with a journal from which every
+ * run can be audited and replayed.
+ *
+ *     cz_engine *engine;
+ *     cz_error err = {0};
+ *     if (cz_open("ledger", NULL, &engine, &err))
+ *         die(err.detail);
+ *     cz_effect *e = cz_effect_new();
+ *     cz_effect_set_origin(e, &alice);
+ *     cz_effect_set_nonce(e, 1);
+ *     cz_effect_transfer(e, &alice, &bob, 5);
+ *     uint64_t ticket;
+ *     cz_result result;
+ *     if (cz_submit_effect(engine, e, NULL, NULL, &ticket, &err) ||
+ *         cz_wait(engine, ticket, CZ_FOREVER, &result, &err))
+ *         die(err.detail);
+ *     cz_effect_free(e);
+ *     cz_close(engine, &err);
+ *
+ * Conventions. A function that can fail returns 0 (CZ_OK) or a CZ_* code, and fills an
+ * optional cz_error with what failed, where, and what to do. Outputs named ret_* are last
+ * and untouched on failure (cz_error excepted). Strings are UTF-8. Nothing here reads a
+ * clock for anything that reaches a log. The library never prints and never exits, but for
+ * two cases in which going on would be untrue: a broken internal invariant aborts, and so
+ * does a failed fsync when `abort_on_sync_failure` is set.
+ */
+#ifndef CAUSALITY_H
+#define CAUSALITY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CZ_VERSION_MAJOR 0
+#define CZ_VERSION_MINOR 1
+#define CZ_VERSION_PATCH 0
+
+#if defined(__GNUC__)
+#define CZ_API __attribute__((visibility("default")))
+#define CZ_MUST_USE __attribute__((warn_unused_result))
+#else
+#define CZ_API
+#define CZ_MUST_USE
+#endif
+
+/* ---- Errors ------------------------------------------------------------------------- */
+
+/* code, value, name */
+#define CZ_CODES(X)                                                                            \
+    X(CZ_OK, 0, "ok")                                                                          \
+    X(CZ_INVALID, 1, "invalid")     /* malformed input or argument */                          \
+    X(CZ_NOT_FOUND, 2, "not found") /* no such resource, effect, file, … */                    \
+    X(CZ_BUSY, 3, "busy")           /* backlog full, or the store is open elsewhere */         \
+    X(CZ_CONFLICT, 4, "conflict")   /* nonce already used by another effect */                 \
+    X(CZ_IO, 5, "input/output")     /* the operating system refused */                         \
+    X(CZ_CORRUPT, 6, "corrupt")     /* bytes on disk contradict themselves */                  \
+    X(CZ_PROOF, 7, "proof")         /* an outside claim whose proof does not hold */           \
+    X(CZ_LIMIT, 8, "limit")         /* a bound of limits.h; the detail names it */             \
+    X(CZ_NOMEM, 9, "out of memory")                                                            \
+    X(CZ_TIMEOUT, 10, "timeout") /* cz_wait only: the result is still to come */               \
+    X(CZ_CLOSED, 11, "closed")   /* the engine stopped, by cz_close or by an earlier error */  \
+    X(CZ_DIFFERS, 12, "differs") /* replay found another result than the journal says */       \
+    X(CZ_UNSUPPORTED, 13, "unsupported")
+
+enum cz_code {
+#define CZ_DECLARE(code, value, name) code = value,
+    CZ_CODES(CZ_DECLARE)
+#undef CZ_DECLARE
+};
+
+#define CZ_DETAIL_SIZE 768
+
+/* One per call, caller-owned; zero it once. detail is one line of text. */
+typedef struct cz_error {
+    int code;
+    char detail[CZ_DETAIL_SIZE];
+} cz_error;
+
+/* "conflict" for CZ_CONFLICT. Static text. */
+CZ_API const char *cz_code_name(int code);
+
+/* Version of the library that runs, as "0.1.0". */
+CZ_API const char *cz_version(void);
+
+/* ---- Identity ----------------------------------------------------------------------- */
+
+/* BLAKE3-256 of canonical bytes. In text: CIDv1, dag-cbor, base32, 59 characters. */
+typedef struct cz_id {
+    uint8_t bytes[32];
+} cz_id;
+
+#define CZ_ID_TEXT_SIZE 60
+
+CZ_API void cz_id_print(const cz_id *id, char out[CZ_ID_TEXT_SIZE]);
+/* CZ_INVALID unless text is exactly one whole id. */
+CZ_API CZ_MUST_USE int cz_id_parse(const char *text, cz_id *ret, cz_error *err);
+
+/* The id of a resource: hash of (creator, label), stable for its whole life (R3). */
+CZ_API CZ_MUST_USE int cz_resource_id(const cz_id *creator, const char *label, cz_id *ret,
+                                      cz_error *err);
+/* The creator that the command uses for resources and origins named only by a label. */
+CZ_API cz_id cz_operator(void);
+
+/* ---- Resources ---------------------------------------------------------------------- */
+
+/* 128 bits, in the asset's smallest unit. Fungible quantities are never negative. */
+__extension__ typedef __int128 cz_quantity;
+
+/* Decimal text both ways; out of range or other characters: CZ_INVALID. */
+#define CZ_QUANTITY_TEXT_SIZE 41
+CZ_API void cz_quantity_print(cz_quantity q, char out[CZ_QUANTITY_TEXT_SIZE]);
+CZ_API CZ_MUST_USE int cz_quantity_parse(const char *text, cz_quantity *ret, cz_error *err);
+
+/* name, value, text */
+#define CZ_KINDS(X)                                                                            \
+    X(CZ_FUNGIBLE, 0, "fungible") /* quantity >= 0 of one asset */                             \
+    X(CZ_POSITION, 1, "position") /* mirrored external balance; an asset's sum is zero */      \
+    X(CZ_DATA, 2, "data")         /* bytes */
+
+#define CZ_STATES(X)                                                                           \
+    X(CZ_ACTIVE, 0, "active")                                                                  \
+    X(CZ_LOCKED, 1, "locked")                                                                  \
+    X(CZ_FROZEN, 2, "frozen")                                                                  \
+    X(CZ_CONSUMED, 3, "consumed") /* final */                                                  \
+    X(CZ_ARCHIVED, 4, "archived") /* final */
+
+enum cz_kind {
+#define CZ_DECLARE(name, value, text) name = value,
+    CZ_KINDS(CZ_DECLARE)
+#undef CZ_DECLARE
+};
+enum cz_state {
+#define CZ_DECLARE(name, value, text) name = value,
+    CZ_STATES(CZ_DECLARE)
+#undef CZ_DECLARE
+};
+CZ_API const char *cz_kind_name(int kind);
+CZ_API const char *cz_state_name(int state);
+
+#define CZ_LABEL_SIZE_MAX 128 /* bytes, without the terminating zero */
+#define CZ_ASSET_SIZE_MAX 128
+
+/* What a resource is now. Strings and data belong to the engine and live until the callback
+ * or, from cz_resource_get, the next call on the same engine that may change state. */
+typedef struct cz_resource {
+    cz_id id;
+    cz_id creator;
+    cz_id controller;
+    const char *label;
+    const char *asset; /* NULL for data */
+    enum cz_kind kind;
+    enum cz_state state;
+    cz_quantity quantity; /* 0 for data */
+    const uint8_t *data;  /* NULL but for data */
+    size_t data_len;
+    uint64_t version;  /* 1 after creation, + 1 with each effect that declares it written */
+    uint64_t position; /* of the last effect that wrote it */
+    uint64_t lamport;  /* Lamport time of that effect */
+    cz_id head;        /* newest log node */
+} cz_resource;
+
+/* ---- Effects ------------------------------------------------------------------------ */
+
+/* reason, value, name, text: why an effect was rejected; 0 is applied. Recorded in receipts,
+ * so values never change meaning. */
+#define CZ_REASONS(X)                                                                          \
+    X(CZ_APPLIED, 0, "applied", "applied")                                                     \
+    X(CZ_UNKNOWN_RESOURCE, 1, "unknown-resource", "no such resource")                          \
+    X(CZ_EXISTS, 2, "exists", "the resource exists already")                                   \
+    X(CZ_WRONG_KIND, 3, "wrong-kind", "the operation does not fit the resource's kind")        \
+    X(CZ_WRONG_ASSET, 4, "wrong-asset", "the two resources hold different assets")             \
+    X(CZ_WRONG_STATE, 5, "wrong-state", "the resource's lifecycle state forbids it")           \
+    X(CZ_OVERDRAFT, 6, "overdraft", "the quantity is not there")                               \
+    X(CZ_OVERFLOW, 7, "overflow", "the quantity would exceed 128 bits")                        \
+    X(CZ_REQUIRE_STATE, 8, "require-state", "a required state does not hold")                  \
+    X(CZ_REQUIRE_VERSION, 9, "require-version", "a required version does not hold")            \
+    X(CZ_REQUIRE_QUANTITY, 10, "require-quantity", "a required quantity is not there")         \
+    X(CZ_READ_ONLY, 11, "read-only", "a resource declared read would be written")              \
+    X(CZ_UNKNOWN_FACT, 12, "unknown-fact", "a cited fact is not recorded")                     \
+    X(CZ_UNKNOWN_PREDECESSOR, 13, "unknown-predecessor", "an effect to follow is not applied") \
+    X(CZ_NOT_CONSERVED, 14, "not-conserved", "an asset's total would change")                  \
+    X(CZ_NOT_EMPTY, 15, "not-empty", "a resource with a quantity cannot be archived")          \
+    X(CZ_FULL, 16, "full", "the store holds as many resources or assets as it can")            \
+    X(CZ_NONCE, 17, "nonce", "the origin's nonce was used by another effect")
+
+enum cz_reason {
+#define CZ_DECLARE(reason, value, name, text) reason = value,
+    CZ_REASONS(CZ_DECLARE)
+#undef CZ_DECLARE
+};
+CZ_API const char *cz_reason_name(int reason);
+CZ_API const char *cz_reason_text(int reason);
+
+enum cz_access { CZ_READ, CZ_WRITE };
+
+/* Priorities (R11): lower is served first. */
+enum cz_priority { CZ_URGENT, CZ_HIGH, CZ_NORMAL, CZ_LOW };
+
+/* A proposal in the making. Heap-owned by the caller, one thread at a time. Operations
+ * declare the accesses that they need; naming a resource twice is legal and the stronger
+ * mode wins (R2). Operations run in the order in which they were added. */
+typedef struct cz_effect cz_effect;
+
+CZ_API cz_effect *cz_effect_new(void); /* NULL when out of memory */
+CZ_API void cz_effect_free(cz_effect *e);
+CZ_API void cz_effect_clear(cz_effect *e);
+
+/* Who proposes, and the proposer's counter: nonces of one origin rise (R3). */
+CZ_API void cz_effect_set_origin(cz_effect *e, const cz_id *origin);
+CZ_API void cz_effect_set_nonce(cz_effect *e, uint64_t nonce);
+CZ_API void cz_effect_set_priority(cz_effect *e, enum cz_priority priority);
+
+/* The adders below return CZ_OK, CZ_LIMIT, CZ_INVALID or CZ_NOMEM. */
+
+/* Declares an access that no operation implies. */
+CZ_API CZ_MUST_USE int cz_effect_access(cz_effect *e, const cz_id *resource,
+                                        enum cz_access mode, cz_error *err);
+
+typedef struct cz_creation {
+    cz_id creator;
+    cz_id controller;
+    const char *label;
+    enum cz_kind kind;
+    const char *asset;    /* fungible and position */
+    cz_quantity quantity; /* fungible: issued with it, which raises the asset's supply */
+    const uint8_t *data;  /* data */
+    size_t data_len;
+    bool if_absent; /* no error when it exists with the same kind and asset */
+} cz_creation;
+
+CZ_API CZ_MUST_USE int cz_effect_create(cz_effect *e, const cz_creation *creation,
+                                        cz_error *err);
+/* Between fungibles of one asset; quantity > 0. */
+CZ_API CZ_MUST_USE int cz_effect_transfer(cz_effect *e, const cz_id *from, const cz_id *to,
+                                          cz_quantity quantity, cz_error *err);
+/* Between positions of one asset; quantity > 0; `from` may go negative. */
+CZ_API CZ_MUST_USE int cz_effect_move(cz_effect *e, const cz_id *from, const cz_id *to,
+                                      cz_quantity quantity, cz_error *err);
+/* Replaces the bytes of a data resource. */
+CZ_API CZ_MUST_USE int cz_effect_write(cz_effect *e, const cz_id *resource, const void *data,
+                                       size_t len, cz_error *err);
+/* Lifecycle: active <-> locked, active <-> frozen; consume from active or locked (a
+ * fungible's remaining quantity is retired from the supply); archive from active or frozen,
+ * empty only. consumed and archived are final. */
+CZ_API CZ_MUST_USE int cz_effect_lock(cz_effect *e, const cz_id *resource, cz_error *err);
+CZ_API CZ_MUST_USE int cz_effect_unlock(cz_effect *e, const cz_id *resource, cz_error *err);
+CZ_API CZ_MUST_USE int cz_effect_freeze(cz_effect *e, const cz_id *resource, cz_error *err);
+CZ_API CZ_MUST_USE int cz_effect_unfreeze(cz_effect *e, const cz_id *resource, cz_error *err);
+CZ_API CZ_MUST_USE int cz_effect_consume(cz_effect *e, const cz_id *resource, cz_error *err);
+CZ_API CZ_MUST_USE int cz_effect_archive(cz_effect *e, const cz_id *resource, cz_error *err);
+
+/* A precondition at this place in the list of operations; unset parts are not checked. */
+typedef struct cz_requirement {
+    bool has_state, has_version, has_quantity;
+    enum cz_state state;
+    uint64_t version;     /* exactly, before this effect */
+    cz_quantity quantity; /* at least */
+} cz_requirement;
+
+CZ_API CZ_MUST_USE int cz_effect_require(cz_effect *e, const cz_id *resource,
+                                         const cz_requirement *r, cz_error *err);
+
+/* A fact that must be recorded; an effect that must have applied before. */
+CZ_API CZ_MUST_USE int cz_effect_cite(cz_effect *e, const cz_id *fact, cz_error *err);
+CZ_API CZ_MUST_USE int cz_effect_follow(cz_effect *e, const cz_id *effect, cz_error *err);
+/* The signature slot, up to 128 bytes; it signs cz_effect_signing_id. Kept in the canonical
+ * bytes; checked once account programs own resources. */
+CZ_API CZ_MUST_USE int cz_effect_set_signature(cz_effect *e, const void *signature, size_t len,
+                                               cz_error *err);
+
+/* Canonical bytes (docs/reference/formats.md). *ret belongs to e and lives until e is
+ * changed or freed. */
+CZ_API CZ_MUST_USE int cz_effect_encode(cz_effect *e, const uint8_t **ret, size_t *ret_len,
+                                        cz_error *err);
+/* Replaces what e holds. Anything that is not the canonical form is CZ_INVALID, with the
+ * byte offset. */
+CZ_API CZ_MUST_USE int cz_effect_decode(cz_effect *e, const void *bytes, size_t len,
+                                        cz_error *err);
+CZ_API CZ_MUST_USE int cz_effect_id(cz_effect *e, cz_id *ret, cz_error *err);
+/* The id of the effect with its signature slot empty. */
+CZ_API CZ_MUST_USE int cz_effect_signing_id(cz_effect *e, cz_id *ret, cz_error *err);
+
+/* ---- Engine ------------------------------------------------------------------------- */
+
+/* A store and the engine that runs it. Reference-counted; every function may be called from
+ * any thread. */
+typedef struct cz_engine cz_engine;
+
+typedef struct cz_options {
+    /* 0: as many as the machine has, at most 64. Results never depend on it (R1). */
+    unsigned threads;
+    /* Largest number of entries in a batch, 1 to 8192; 0: 8192. */
+    unsigned batch_max;
+    /* Opens without the writer's lock; nothing can be submitted. */
+    bool read_only;
+    /* Positions follow the order of submission exactly; priorities are recorded only. */
+    bool ordered;
+    /* Executes only: no receipts, no logs, no durability. For measurements. */
+    bool plan_only;
+    /* Ends the process when an fsync fails (R15). Otherwise the engine stops: every later
+     * call returns CZ_CLOSED, and nothing unconfirmed is acknowledged. */
+    bool abort_on_sync_failure;
+} cz_options;
+
+/* Makes an empty store. CZ_CONFLICT when dir already holds one or anything else. */
+CZ_API CZ_MUST_USE int cz_init(const char *dir, cz_error *err);
+
+/* Opens a store and recovers it: a torn tail of the journal is cut, anything else that does
+ * not verify is CZ_CORRUPT with segment and offset. dir NULL: an engine in memory, gone when
+ * closed. options NULL: defaults. CZ_BUSY when another process writes it.
+ * Cost: what the journal holds since the last checkpoint is executed again. */
+CZ_API CZ_MUST_USE int cz_open(const char *dir, const cz_options *options, cz_engine **ret,
+                               cz_error *err);
+CZ_API cz_engine *cz_ref(cz_engine *engine);
+/* Drops a reference. The last one waits until everything submitted is acknowledged, writes a
+ * checkpoint and frees. The engine is gone also when an error is returned. NULL: no-op. */
+CZ_API int cz_close(cz_engine *engine, cz_error *err);
+
+enum cz_status { CZ_STATUS_APPLIED, CZ_STATUS_REJECTED, CZ_STATUS_DUPLICATE };
+CZ_API const char *cz_status_name(int status);
+
+/* What became of a submission. On disk before anyone is told (R15). */
+typedef struct cz_result {
+    uint64_t ticket;
+    cz_id effect; /* or fact */
+    cz_id receipt;
+    bool has_receipt;  /* false: refused at admission (reason CZ_NONCE), or a fact */
+    uint64_t position; /* 1 is the first; 0 without receipt. For a duplicate: the first one's */
+    enum cz_status status;
+    enum cz_reason reason; /* for a duplicate: the first one's */
+} cz_result;
+
+/* Called on one of the engine's threads, in position order, soon after the result is on
+ * disk. Must not call back into the engine except cz_submit*. */
+typedef void (*cz_done_fn)(void *arg, const cz_result *result);
+
+#define CZ_FOREVER UINT64_MAX
+
+/* Queues canonical bytes, which are copied. Malformed bytes are CZ_INVALID at once, a full
+ * backlog CZ_BUSY; then nothing was queued. done may be NULL. */
+CZ_API CZ_MUST_USE int cz_submit(cz_engine *engine, const void *bytes, size_t len,
+                                 cz_done_fn done, void *arg, uint64_t *ret_ticket,
+                                 cz_error *err);
+CZ_API CZ_MUST_USE int cz_submit_effect(cz_engine *engine, cz_effect *e, cz_done_fn done,
+                                        void *arg, uint64_t *ret_ticket, cz_error *err);
+
+typedef struct cz_submission {
+    const void *bytes;
+    size_t len;
+} cz_submission;
+
+/* Queues a run of effects in order, one lock for all; waits while the backlog is full.
+ * Tickets are consecutive, *ret_ticket the first. On an error *ret_accepted tells how many
+ * were queued before the one that was refused. */
+CZ_API CZ_MUST_USE int cz_submit_batch(cz_engine *engine, const cz_submission *submissions,
+                                       size_t count, cz_done_fn done, void *arg,
+                                       uint64_t *ret_ticket, size_t *ret_accepted,
+                                       cz_error *err);
+
+/* CZ_BUSY while the result is not yet there; CZ_NOT_FOUND when the ticket was never given or
+ * is older than the last 131,072. */
+CZ_API CZ_MUST_USE int cz_poll(cz_engine *engine, uint64_t ticket, cz_result *ret,
+                               cz_error *err);
+/* As cz_poll, but waits; CZ_TIMEOUT after timeout_ms. */
+CZ_API CZ_MUST_USE int cz_wait(cz_engine *engine, uint64_t ticket, uint64_t timeout_ms,
+                               cz_result *ret, cz_error *err);
+/* Waits until everything submitted before is acknowledged. */
+CZ_API CZ_MUST_USE int cz_flush(cz_engine *engine, cz_error *err);
+
+/* ---- Reading ------------------------------------------------------------------------ */
+
+/* These wait until what was submitted before is acknowledged, and see exactly that. */
+
+CZ_API CZ_MUST_USE int cz_resource_get(cz_engine *engine, const cz_id *id, cz_resource *ret,
+                                       cz_error *err);
+/* All resources in ascending id order; a callback's non-zero return ends the walk and is
+ * returned. */
+typedef int (*cz_resource_fn)(void *arg, const cz_resource *resource);
+CZ_API CZ_MUST_USE int cz_resource_list(cz_engine *engine, cz_resource_fn fn, void *arg,
+                                        cz_error *err);
+
+/* BLAKE3 over id || head of every resource, ascending by id. */
+CZ_API CZ_MUST_USE int cz_root(cz_engine *engine, uint8_t ret[32], cz_error *err);
+
+/* One line of an effect's receipt. */
+typedef struct cz_post {
+    cz_id resource;
+    enum cz_access mode;
+    uint64_t version; /* after; the version seen when mode is CZ_READ */
+    enum cz_state state;
+    enum cz_kind kind;
+    cz_quantity quantity; /* after */
+    cz_id data_hash;      /* of data resources, after: BLAKE3 of the bytes */
+} cz_post;
+
+typedef struct cz_receipt {
+    cz_id id;
+    cz_id effect;
+    uint64_t position;
+    uint64_t lamport;
+    enum cz_reason reason;
+    const cz_post *posts; /* in access order; none when rejected */
+    size_t post_count;
+    const uint8_t *effect_bytes;
+    size_t effect_len;
+} cz_receipt;
+
+typedef int (*cz_receipt_fn)(void *arg, const cz_receipt *receipt);
+
+/* The entries of one resource's log, oldest first. */
+CZ_API CZ_MUST_USE int cz_log(cz_engine *engine, const cz_id *resource, cz_receipt_fn fn,
+                              void *arg, cz_error *err);
+/* The receipt of one effect. */
+CZ_API CZ_MUST_USE int cz_receipt_get(cz_engine *engine, const cz_id *effect, cz_receipt_fn fn,
+                                      void *arg, cz_error *err);
+
+typedef struct cz_stats {
+    uint64_t positions; /* effects with a receipt */
+    uint64_t applied, rejected, duplicates, facts, batches;
+    uint64_t resources;
+    uint64_t journal_bytes;
+} cz_stats;
+CZ_API CZ_MUST_USE int cz_stats_get(cz_engine *engine, cz_stats *ret, cz_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

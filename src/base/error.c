@@ -1,0 +1,95 @@
+/* error.c - error details, names of codes, and the end of a process on a broken invariant. */
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Noreturn void czi_check_failed(const char *expr, const char *file, int line)
+{
+    (void)fprintf(stderr, "causality: bug: %s:%d: check failed: %s\n", file, line, expr);
+    abort();
+}
+
+int czi_fail(cz_error *err, int code, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (!err)
+        return code;
+    err->code = code;
+    va_start(ap, fmt);
+    (void)vsnprintf(err->detail, sizeof err->detail, fmt, ap);
+    va_end(ap);
+    return code;
+}
+
+int czi_wrap(cz_error *err, int code, const char *fmt, ...)
+{
+    char inner[sizeof err->detail];
+    va_list ap;
+    int n;
+
+    if (!err)
+        return code;
+    err->code = code;
+    memcpy(inner, err->detail, sizeof inner);
+    inner[sizeof inner - 1] = 0;
+    va_start(ap, fmt);
+    n = vsnprintf(err->detail, sizeof err->detail, fmt, ap);
+    va_end(ap);
+    if (n < 0 || (size_t)n >= sizeof err->detail - 2)
+        return code;
+    (void)snprintf(err->detail + n, sizeof err->detail - (size_t)n, ": %.*s",
+                   (int)(sizeof err->detail - (size_t)n - 3), inner);
+    return code;
+}
+
+int czi_nomem(cz_error *err, const char *what)
+{
+    return czi_fail(err, CZ_NOMEM, "out of memory for %s", what);
+}
+
+const char *cz_code_name(int code)
+{
+    static const struct {
+        int code;
+        const char *name;
+    } names[] = {
+#define CZI_NAME(code, value, text) {value, text},
+        CZ_CODES(CZI_NAME)
+#undef CZI_NAME
+    };
+
+    for (size_t i = 0; i < CZI_COUNTOF(names); i++)
+        if (names[i].code == code)
+            return names[i].name;
+    return "unknown code";
+}
+
+const char *cz_reason_name(int reason)
+{
+    static const char *const names[] = {
+#define CZI_NAME(reason, value, name, text) [value] = name,
+        CZ_REASONS(CZI_NAME)
+#undef CZI_NAME
+    };
+
+    if (reason < 0 || (size_t)reason >= CZI_COUNTOF(names) || !names[reason])
+        return "unknown";
+    return names[reason];
+}
+
+const char *cz_reason_text(int reason)
+{
+    static const char *const texts[] = {
+#define CZI_NAME(reason, value, name, text) [value] = text,
+        CZ_REASONS(CZI_NAME)
+#undef CZI_NAME
+    };
+
+    if (reason < 0 || (size_t)reason >= CZI_COUNTOF(texts) || !texts[reason])
+        return "unknown";
+    return texts[reason];
+}

@@ -1,0 +1,98 @@
+/* limits.h - every bound on what a user controls, with its reason (R18).
+ *
+ * Layer: base. Each constant has a test in tests/unit/test_limits.c that reaches it.
+ * Hitting one is CZ_LIMIT (or CZ_BUSY for the backlog) with the limit's name in the detail.
+ */
+#ifndef CZI_LIMITS_H
+#define CZI_LIMITS_H
+
+/* Labels are shown in terminals and stored per resource; 128 holds
+ * "ethereum:0x<40>:0x<40>" (94 bytes) with room for longer domain names. */
+#define CZI_LABEL_SIZE_MAX 128
+
+/* An asset is a label too, and is compared as text. */
+#define CZI_ASSET_SIZE_MAX 128
+
+/* Accesses of one effect: settlement nets of tens of parties fit; the scratch of an effect
+ * stays on a few cache lines and lookups are linear. */
+#define CZI_ACCESSES_MAX 64
+
+/* Operations of one effect: several per access, still checked in one screenful. */
+#define CZI_OPERATIONS_MAX 256
+
+/* Facts and explicit predecessors that one effect may cite. */
+#define CZI_CITATIONS_MAX 64
+
+/* Bytes of one data resource, and of one `write`. */
+#define CZI_DATA_SIZE_MAX (64u * 1024u)
+
+/* Canonical bytes of one effect: one full data write plus everything else. */
+#define CZI_EFFECT_SIZE_MAX (128u * 1024u)
+
+/* Canonical bytes of one fact: a header, a transaction of the largest size that nodes
+ * relay (128 KiB) and its trie proof. */
+#define CZI_FACT_SIZE_MAX (512u * 1024u)
+
+/* Nesting of arrays and maps that a CBOR decoder follows: our own formats need 4. */
+#define CZI_CBOR_DEPTH_MAX 64
+
+/* Nesting of RLP lists: a block needs 4 (access lists in transactions in a body). */
+#define CZI_RLP_DEPTH_MAX 64
+
+/* Entries in one batch. Measured: below 1,024 the fsync dominates, beyond 8,192 the working
+ * set leaves the L2 cache. */
+#define CZI_BATCH_ENTRIES_MAX 8192u
+
+/* Accesses in one batch; a batch closes early when the next effect could exceed it. */
+#define CZI_BATCH_ACCESSES_MAX (CZI_BATCH_ENTRIES_MAX * 4u)
+
+/* Canonical bytes in one batch: small batches keep a crash's redo short. At least one
+ * effect or fact of the largest size fits. */
+#define CZI_BATCH_BYTES_MAX (4u * 1024u * 1024u)
+
+/* Batches in flight between planning and the disk: one each in execute, seal, persist and
+ * one to even them out. */
+#define CZI_BATCHES_IN_FLIGHT 4u
+
+/* Submissions that wait for admission; beyond it the caller gets CZ_BUSY (R11). */
+#define CZI_BACKLOG_MAX 65536u
+
+/* Bytes of waiting submissions. */
+#define CZI_BACKLOG_BYTES_MAX (64u * 1024u * 1024u)
+
+/* Results that cz_poll can still answer; older ones are found by effect id. */
+#define CZI_RESULTS_KEPT 131072u
+
+/* Priorities, lowest number first served (R11). */
+#define CZI_PRIORITIES 4u
+
+/* A waiting priority is served once after this many admissions went past it (R11). */
+#define CZI_AGEING_ADMISSIONS 64u
+
+/* Resources in one store: 2^26 at about 250 bytes each is what a 24 GiB machine holds. */
+#define CZI_RESOURCES_MAX (1u << 26)
+
+/* Origins (proposers) whose last nonce is kept. */
+#define CZI_ORIGINS_MAX (1u << 26)
+
+/* Distinct assets and domains: each has a supply or a log head in memory. */
+#define CZI_ASSETS_MAX (1u << 20)
+#define CZI_DOMAINS_MAX 4096u
+
+/* A journal segment is sealed and indexed beyond this size: recovery re-executes at most
+ * this much (about a second), and index work stays rare. */
+#define CZI_SEGMENT_SIZE_MAX (256ull * 1024ull * 1024ull)
+
+/* One journal frame: a full batch with its outcomes. */
+#define CZI_FRAME_SIZE_MAX (32u * 1024u * 1024u)
+
+/* A line of JSON Lines input: the largest data write in base64 with room. */
+#define CZI_JSON_LINE_MAX (256u * 1024u)
+
+/* A block file for import: mainnet's largest are near 2 MiB, in JSON below 16 MiB. */
+#define CZI_BLOCK_FILE_MAX (64u * 1024u * 1024u)
+
+/* Threads that a store may use for execution, sealing and signature checks. */
+#define CZI_THREADS_MAX 64u
+
+#endif

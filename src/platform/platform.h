@@ -1,0 +1,97 @@
+/* platform.h - the contract between Causality and an operating system.
+ *
+ * Layer: platform (above base). posix.c implements it on Linux; simulated.c implements the
+ * files in memory with faults on command. Nothing else in the core touches the OS: no file,
+ * thread, clock or environment.
+ *
+ * Threads: everything here may be called from any thread; an open file belongs to one thread
+ * at a time. Errors: CZ_IO with the operation, the path and the system's reason, except where
+ * another code is named.
+ */
+#ifndef CZI_PLATFORM_H
+#define CZI_PLATFORM_H
+
+#include "base/bytes.h"
+#include "causality/causality.h"
+
+/* ---- Files ---------------------------------------------------------------------------- */
+
+/* A directory tree with the durability rules of POSIX: file data is durable after sync of
+ * the file, names (create, rename, remove) after sync_dir of their directory. Paths are
+ * relative to the root given at creation and use '/'. */
+struct czi_fs;
+struct czi_file;
+
+enum czi_open_mode {
+    CZI_OPEN_READ,   /* must exist; CZ_NOT_FOUND otherwise */
+    CZI_OPEN_WRITE,  /* must exist; read and write */
+    CZI_OPEN_CREATE, /* must not exist; CZ_CONFLICT otherwise */
+};
+
+struct czi_fs_ops {
+    int (*open)(struct czi_fs *fs, const char *path, enum czi_open_mode mode,
+                struct czi_file **ret, cz_error *err);
+    /* Up to len bytes at offset; *ret_len is shorter only at the end of the file. */
+    int (*read)(struct czi_file *f, uint64_t offset, void *data, size_t len, size_t *ret_len,
+                cz_error *err);
+    /* All of it, or an error after which any part may have been written. */
+    int (*write)(struct czi_file *f, uint64_t offset, const void *data, size_t len,
+                 cz_error *err);
+    int (*truncate)(struct czi_file *f, uint64_t size, cz_error *err);
+    int (*size)(struct czi_file *f, uint64_t *ret, cz_error *err);
+    /* Data durable. After an error the state of earlier writes is unknown for good: callers
+     * never retry (R15). */
+    int (*sync)(struct czi_file *f, cz_error *err);
+    /* An exclusive lock until close, across processes; CZ_BUSY when held. */
+    int (*lock)(struct czi_file *f, cz_error *err);
+    /* Also releases. f NULL is a no-op. */
+    void (*close)(struct czi_file *f);
+    int (*rename)(struct czi_fs *fs, const char *from, const char *to, cz_error *err);
+    int (*remove)(struct czi_fs *fs, const char *path, cz_error *err);
+    /* CZ_CONFLICT when it exists. */
+    int (*make_dir)(struct czi_fs *fs, const char *path, cz_error *err);
+    int (*sync_dir)(struct czi_fs *fs, const char *path, cz_error *err);
+    /* Calls fn with each name in the directory, in bytewise order. CZ_NOT_FOUND. */
+    int (*list)(struct czi_fs *fs, const char *path, int (*fn)(void *arg, const char *name),
+                void *arg, cz_error *err);
+    void (*free)(struct czi_fs *fs);
+};
+struct czi_fs {
+    const struct czi_fs_ops *ops;
+    /* Absolute or working-directory-relative root for libraries that do their own I/O
+     * (RocksDB); NULL in simulation, where such libraries are not used. */
+    const char *root;
+};
+struct czi_file {
+    struct czi_fs *fs;
+};
+
+/* Files below dir of the real file system. dir need not exist yet. */
+CZI_MUST_USE int czi_fs_posix(const char *dir, struct czi_fs **ret, cz_error *err);
+
+/* ---- Threads (posix.c) ------------------------------------------------------------------ */
+
+struct czi_thread;
+struct czi_mutex;
+struct czi_cond;
+
+CZI_MUST_USE int czi_thread_start(struct czi_thread **ret, void (*fn)(void *arg), void *arg,
+                                  const char *name, cz_error *err);
+void czi_thread_join(struct czi_thread *t); /* and frees; NULL: no-op */
+CZI_MUST_USE struct czi_mutex *czi_mutex_new(void);
+void czi_mutex_free(struct czi_mutex *m);
+void czi_mutex_lock(struct czi_mutex *m);
+void czi_mutex_unlock(struct czi_mutex *m);
+CZI_MUST_USE struct czi_cond *czi_cond_new(void);
+void czi_cond_free(struct czi_cond *c);
+void czi_cond_wait(struct czi_cond *c, struct czi_mutex *m);
+/* False when timeout_ms went by (monotonic clock). */
+bool czi_cond_wait_ms(struct czi_cond *c, struct czi_mutex *m, uint64_t timeout_ms);
+void czi_cond_signal(struct czi_cond *c);
+void czi_cond_broadcast(struct czi_cond *c);
+/* Online processors, at least 1. */
+unsigned czi_cpu_count(void);
+/* Monotonic nanoseconds, for progress display, benches and timeouts at the edges only. */
+uint64_t czi_clock_ns(void);
+
+#endif
