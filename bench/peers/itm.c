@@ -5,9 +5,11 @@
 #include "peers/peer.h"
 
 /* On its own: a transaction that starts again returns twice from its beginning, as setjmp
- * does, so no local of the caller may live across it. */
-static bool transact(struct peer_account *from, struct peer_account *to,
-                     const struct cz_bench_item *item, uint32_t position)
+ * does, so no local of the caller may live across it, and it is not inlined. */
+static __attribute__((noinline)) bool transact(struct peer_account *from,
+                                               struct peer_account *to,
+                                               const struct cz_bench_item *item,
+                                               uint32_t position)
 {
     __transaction_atomic
     {

@@ -348,22 +348,28 @@ static double run_peer(const struct peer *peer, struct peer_run *run, const char
 int main(int argc, char **argv)
 {
     struct arguments a = parse(argc, argv);
-    struct peer_run run = {.account_count = a.accounts,
-                           .threads = a.threads,
-                           .batch = a.batch,
-                           .record_size = a.bytes,
-                           .item_count = a.effects,
-                           .seconds_max = a.seconds,
-                           .items = make_items(&a),
-                           .accounts = make_accounts(a.accounts)};
+    struct cz_bench_item *items = make_items(&a);
+    struct peer_run run = {
+        .account_count = a.accounts,
+        .threads = a.threads,
+        .batch = a.batch,
+        .record_size = a.bytes,
+        .item_count = a.effects,
+        .seconds_max = a.seconds,
+        .items = items,
+        .accounts = make_accounts(a.accounts),
+    };
     double seconds = run_peer(a.peer, &run, a.dir);
     uint64_t sum = checksum(run.accounts, run.account_count);
+    bool same = sum == expected(&run);
 
-    if (sum != expected(&run)) {
+    if (same)
+        print(&a, &run, seconds, sum);
+    else
         fprintf(stderr, "peers: %s: its accounts differ from those of a plain loop\n",
                 a.peer->name);
-        return EXIT_BUG;
-    }
-    print(&a, &run, seconds, sum);
-    return 0;
+    free(items);
+    free(run.accounts);
+    free(run.latencies);
+    return same ? 0 : EXIT_BUG;
 }
