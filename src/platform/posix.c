@@ -1,0 +1,559 @@
+/* posix.c - the platform contract on Linux: files below a directory, threads, clock.
+ *
+ * Layer: platform. Threads: any; an open file belongs to one thread at a time, but two handles
+ * of one file do not disturb each other (positions are given with every call).
+ *
+ * Every call is repeated after EINTR and after a short transfer, except fsync and fdatasync:
+ * a failed sync is never retried (R15), because Linux marks the lost pages clean.
+ * Locks are open file description locks (fcntl(2), F_OFD_SETLK): unlike flock they say nothing
+ * to other protocols, unlike POSIX record locks they also exclude within one process and
+ * survive the close of another handle.
+ */
+#include "base/error.h"
+#include "platform/platform.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- Files ---------------------------------------------------------------------------- */
+
+struct posix_fs {
+    struct czi_fs base;
+    atomic_int dir; /* -1 until the directory is there */
+    char root[];
+};
+
+struct posix_file {
+    struct czi_file base;
+    int fd;
+    char path[];
+};
+
+static struct posix_fs *posix_of(struct czi_fs *fs)
+{
+    return (struct posix_fs *)fs;
+}
+
+static struct posix_file *posix_file_of(struct czi_file *f)
+{
+    return (struct posix_file *)f;
+}
+
+/* The store's own directory is "" in this contract and "." for the system. */
+static const char *path_or_dot(const char *path)
+{
+    return path[0] ? path : ".";
+}
+
+static int posix_fail(struct czi_fs *fs, const char *verb, const char *path, int error,
+                      cz_error *err)
+{
+    int code = error == ENOENT   ? CZ_NOT_FOUND
+               : error == EEXIST ? CZ_CONFLICT
+               : error == ENOMEM ? CZ_NOMEM
+                                 : CZ_IO;
+    char text[128];
+
+    return czi_fail(err, code, "cannot %s %s%s%s: %s", verb, posix_of(fs)->root,
+                    path[0] ? "/" : "", path, strerror_r(error, text, sizeof text));
+}
+
+static int file_fail(struct czi_file *f, const char *verb, int error, cz_error *err)
+{
+    int rc = posix_fail(f->fs, verb, posix_file_of(f)->path, error, err);
+
+    return rc == CZ_NOMEM ? rc : CZ_IO;
+}
+
+/* The root's descriptor; it may appear later than the fs, made by us or by somebody else. */
+static int root_fd(struct posix_fs *p)
+{
+    int fd = atomic_load(&p->dir), none = -1;
+
+    if (fd >= 0)
+        return fd;
+    do
+        fd = open(p->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    while (fd < 0 && errno == EINTR);
+    if (fd < 0)
+        return -1;
+    if (atomic_compare_exchange_strong(&p->dir, &none, fd))
+        return fd;
+    close(fd);
+    return none;
+}
+
+static int open_below(struct czi_fs *fs, const char *path, int flags)
+{
+    int dir = root_fd(posix_of(fs)), fd;
+
+    if (dir < 0)
+        return -1;
+    do
+        fd = openat(dir, path_or_dot(path), flags | O_CLOEXEC, 0666);
+    while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+static int posix_open(struct czi_fs *fs, const char *path, enum czi_open_mode mode,
+                      struct czi_file **ret, cz_error *err)
+{
+    static const int flags[] = {[CZI_OPEN_READ] = O_RDONLY,
+                                [CZI_OPEN_WRITE] = O_RDWR,
+                                [CZI_OPEN_CREATE] = O_RDWR | O_CREAT | O_EXCL};
+    size_t len = strlen(path);
+    struct posix_file *f = czi_alloc(sizeof *f + len + 1);
+
+    if (!f)
+        return czi_nomem(err, "an open file");
+    f->base.fs = fs;
+    memcpy(f->path, path, len + 1);
+    f->fd = open_below(fs, path, flags[mode]);
+    if (f->fd < 0) {
+        int error = errno;
+
+        czi_free(f);
+        return posix_fail(fs, mode == CZI_OPEN_CREATE ? "create" : "open", path, error, err);
+    }
+    *ret = &f->base;
+    return CZ_OK;
+}
+
+static int posix_read(struct czi_file *f, uint64_t offset, void *data, size_t len,
+                      size_t *ret_len, cz_error *err)
+{
+    size_t done = 0;
+
+    while (done < len) {
+        ssize_t n = pread(posix_file_of(f)->fd, (uint8_t *)data + done, len - done,
+                          (off_t)(offset + done));
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return file_fail(f, "read", errno, err);
+        if (n == 0)
+            break;
+        done += (size_t)n;
+    }
+    *ret_len = done;
+    return CZ_OK;
+}
+
+static int posix_write(struct czi_file *f, uint64_t offset, const void *data, size_t len,
+                       cz_error *err)
+{
+    size_t done = 0;
+
+    while (done < len) {
+        ssize_t n = pwrite(posix_file_of(f)->fd, (const uint8_t *)data + done, len - done,
+                           (off_t)(offset + done));
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return file_fail(f, "write", n < 0 ? errno : ENOSPC, err);
+        done += (size_t)n;
+    }
+    return CZ_OK;
+}
+
+static int posix_truncate(struct czi_file *f, uint64_t size, cz_error *err)
+{
+    while (ftruncate(posix_file_of(f)->fd, (off_t)size) < 0)
+        if (errno != EINTR)
+            return file_fail(f, "truncate", errno, err);
+    return CZ_OK;
+}
+
+static int posix_size(struct czi_file *f, uint64_t *ret, cz_error *err)
+{
+    struct stat st;
+
+    if (fstat(posix_file_of(f)->fd, &st) < 0)
+        return file_fail(f, "stat", errno, err);
+    *ret = (uint64_t)st.st_size;
+    return CZ_OK;
+}
+
+static int posix_sync(struct czi_file *f, cz_error *err)
+{
+    if (fdatasync(posix_file_of(f)->fd) < 0)
+        return file_fail(f, "sync", errno, err);
+    return CZ_OK;
+}
+
+/* The holder leaves its process id in the file, for whoever comes second. */
+static int posix_lock(struct czi_file *f, cz_error *err)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int fd = posix_file_of(f)->fd, n;
+    bool noted;
+    char pid[24];
+
+    while (fcntl(fd, F_OFD_SETLK, &lock) < 0) {
+        ssize_t got;
+
+        if (errno == EINTR)
+            continue;
+        if (errno != EAGAIN && errno != EACCES)
+            return file_fail(f, "lock", errno, err);
+        got = pread(fd, pid, sizeof pid - 1, 0);
+        pid[got > 0 ? got : 0] = '\0';
+        pid[strspn(pid, "0123456789")] = '\0';
+        return czi_fail(err, CZ_BUSY, "%s is in use by another writer (process %s)",
+                        posix_of(f->fs)->root, pid[0] ? pid : "unknown");
+    }
+    n = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
+    /* A full disk must not keep anybody from opening: the note is a courtesy. */
+    noted = ftruncate(fd, 0) == 0 && pwrite(fd, pid, (size_t)n, 0) == n;
+    (void)noted;
+    return CZ_OK;
+}
+
+static void posix_close(struct czi_file *f)
+{
+    if (!f)
+        return;
+    close(posix_file_of(f)->fd);
+    czi_free(f);
+}
+
+static int posix_rename(struct czi_fs *fs, const char *from, const char *to, cz_error *err)
+{
+    int dir = root_fd(posix_of(fs));
+
+    if (dir < 0 || renameat(dir, from, dir, to) < 0)
+        return posix_fail(fs, "rename", from, errno, err);
+    return CZ_OK;
+}
+
+static int posix_remove(struct czi_fs *fs, const char *path, cz_error *err)
+{
+    int dir = root_fd(posix_of(fs));
+
+    if (dir < 0 || unlinkat(dir, path, 0) < 0)
+        return posix_fail(fs, "remove", path, errno, err);
+    return CZ_OK;
+}
+
+static int sync_fd(int fd)
+{
+    int rc, error;
+
+    if (fd < 0)
+        return -1;
+    rc = fsync(fd);
+    error = errno;
+    close(fd);
+    errno = error;
+    return rc;
+}
+
+/* The root's own name lives in its parent, which no path of this contract reaches. */
+static int make_root(struct posix_fs *p)
+{
+    CZI_AUTOBUF parent = {0};
+    size_t len = strlen(p->root);
+
+    if (mkdir(p->root, 0777) < 0)
+        return -1;
+    while (len > 1 && p->root[len - 1] == '/')
+        len--;
+    while (len && p->root[len - 1] != '/')
+        len--;
+    czi_buf_put(&parent, p->root, len);
+    czi_buf_put(&parent, ".", 2);
+    if (parent.failed) {
+        errno = ENOMEM;
+        return -1;
+    }
+    return sync_fd(open((const char *)parent.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+static int posix_make_dir(struct czi_fs *fs, const char *path, cz_error *err)
+{
+    struct posix_fs *p = posix_of(fs);
+    int rc;
+
+    if (!path[0])
+        rc = make_root(p);
+    else
+        rc = root_fd(p) < 0 ? -1 : mkdirat(root_fd(p), path, 0777);
+    return rc < 0 ? posix_fail(fs, "make directory", path, errno, err) : CZ_OK;
+}
+
+static int posix_sync_dir(struct czi_fs *fs, const char *path, cz_error *err)
+{
+    if (sync_fd(open_below(fs, path, O_RDONLY | O_DIRECTORY)) < 0)
+        return posix_fail(fs, "sync directory", path, errno, err);
+    return CZ_OK;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Offsets first and pointers after, because the bytes move while they grow. */
+static int read_names(DIR *dir, struct czi_buf *bytes, struct czi_buf *starts)
+{
+    const struct dirent *e;
+
+    for (errno = 0; (e = readdir(dir)); errno = 0) {
+        size_t at = bytes->len;
+
+        if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
+            continue;
+        czi_buf_put(bytes, e->d_name, strlen(e->d_name) + 1);
+        czi_buf_put(starts, &at, sizeof at);
+    }
+    return errno;
+}
+
+static int posix_list(struct czi_fs *fs, const char *path, int (*fn)(void *arg, const char *),
+                      void *arg, cz_error *err)
+{
+    CZI_AUTOBUF bytes = {0}, starts = {0};
+    CZI_AUTOFREE const char **names = NULL;
+    int fd = open_below(fs, path, O_RDONLY | O_DIRECTORY), error;
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    size_t count;
+
+    if (!dir) {
+        error = errno;
+        if (fd >= 0)
+            close(fd);
+        return posix_fail(fs, "list", path, error, err);
+    }
+    error = read_names(dir, &bytes, &starts);
+    closedir(dir);
+    if (error)
+        return posix_fail(fs, "list", path, error, err);
+    count = starts.len / sizeof(size_t);
+    names = czi_alloc((count + 1) * sizeof *names);
+    if (bytes.failed || starts.failed || !names)
+        return czi_nomem(err, "a directory listing");
+    for (size_t i = 0, at; i < count; i++) {
+        memcpy(&at, starts.data + i * sizeof at, sizeof at);
+        names[i] = (const char *)bytes.data + at;
+    }
+    qsort(names, count, sizeof *names, by_name);
+    for (size_t i = 0; i < count; i++) {
+        int rc = fn(arg, names[i]);
+
+        if (rc)
+            return rc;
+    }
+    return CZ_OK;
+}
+
+static void posix_free(struct czi_fs *fs)
+{
+    if (!fs)
+        return;
+    if (posix_of(fs)->dir >= 0)
+        close(posix_of(fs)->dir);
+    czi_free(fs);
+}
+
+static const struct czi_fs_ops posix_ops = {
+    .open = posix_open,
+    .read = posix_read,
+    .write = posix_write,
+    .truncate = posix_truncate,
+    .size = posix_size,
+    .sync = posix_sync,
+    .lock = posix_lock,
+    .close = posix_close,
+    .rename = posix_rename,
+    .remove = posix_remove,
+    .make_dir = posix_make_dir,
+    .sync_dir = posix_sync_dir,
+    .list = posix_list,
+    .free = posix_free,
+};
+
+int czi_fs_posix(const char *dir, struct czi_fs **ret, cz_error *err)
+{
+    size_t len = strlen(dir);
+    struct posix_fs *p;
+
+    if (!len)
+        return czi_fail(err, CZ_INVALID, "the path of a store may not be empty");
+    p = czi_alloc(sizeof *p + len + 1);
+    if (!p)
+        return czi_nomem(err, "a file system");
+    memcpy(p->root, dir, len + 1);
+    p->base = (struct czi_fs){.ops = &posix_ops, .root = p->root};
+    atomic_init(&p->dir, -1);
+    *ret = &p->base;
+    return CZ_OK;
+}
+
+/* ---- Threads ---------------------------------------------------------------------------- */
+
+struct czi_thread {
+    pthread_t id;
+    void (*fn)(void *arg);
+    void *arg;
+    char name[16]; /* the kernel's limit */
+};
+
+struct czi_mutex {
+    pthread_mutex_t m;
+};
+
+struct czi_cond {
+    pthread_cond_t c;
+};
+
+static void *thread_main(void *arg)
+{
+    struct czi_thread *t = arg;
+
+    pthread_setname_np(pthread_self(), t->name);
+    t->fn(t->arg);
+    return NULL;
+}
+
+/* Signals belong to the application's own threads, so ours start with all of them blocked. */
+int czi_thread_start(struct czi_thread **ret, void (*fn)(void *arg), void *arg,
+                     const char *name, cz_error *err)
+{
+    struct czi_thread *t = czi_alloc_zero(1, sizeof *t);
+    sigset_t all, before;
+    char text[128];
+    int error;
+
+    if (!t)
+        return czi_nomem(err, "a thread");
+    t->fn = fn;
+    t->arg = arg;
+    snprintf(t->name, sizeof t->name, "%s", name);
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    error = pthread_create(&t->id, NULL, thread_main, t);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error) {
+        czi_free(t);
+        return czi_fail(err, CZ_IO, "cannot start thread %s: %s", name,
+                        strerror_r(error, text, sizeof text));
+    }
+    *ret = t;
+    return CZ_OK;
+}
+
+void czi_thread_join(struct czi_thread *t)
+{
+    if (!t)
+        return;
+    CZI_CHECK(pthread_join(t->id, NULL) == 0);
+    czi_free(t);
+}
+
+struct czi_mutex *czi_mutex_new(void)
+{
+    struct czi_mutex *m = czi_alloc(sizeof *m);
+
+    if (m)
+        CZI_CHECK(pthread_mutex_init(&m->m, NULL) == 0);
+    return m;
+}
+
+void czi_mutex_free(struct czi_mutex *m)
+{
+    if (!m)
+        return;
+    CZI_CHECK(pthread_mutex_destroy(&m->m) == 0);
+    czi_free(m);
+}
+
+void czi_mutex_lock(struct czi_mutex *m)
+{
+    CZI_CHECK(pthread_mutex_lock(&m->m) == 0);
+}
+
+void czi_mutex_unlock(struct czi_mutex *m)
+{
+    CZI_CHECK(pthread_mutex_unlock(&m->m) == 0);
+}
+
+struct czi_cond *czi_cond_new(void)
+{
+    struct czi_cond *c = czi_alloc(sizeof *c);
+    pthread_condattr_t attr;
+
+    if (!c)
+        return NULL;
+    CZI_CHECK(pthread_condattr_init(&attr) == 0);
+    CZI_CHECK(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
+    CZI_CHECK(pthread_cond_init(&c->c, &attr) == 0);
+    pthread_condattr_destroy(&attr);
+    return c;
+}
+
+void czi_cond_free(struct czi_cond *c)
+{
+    if (!c)
+        return;
+    CZI_CHECK(pthread_cond_destroy(&c->c) == 0);
+    czi_free(c);
+}
+
+void czi_cond_wait(struct czi_cond *c, struct czi_mutex *m)
+{
+    CZI_CHECK(pthread_cond_wait(&c->c, &m->m) == 0);
+}
+
+bool czi_cond_wait_ms(struct czi_cond *c, struct czi_mutex *m, uint64_t timeout_ms)
+{
+    uint64_t now = czi_clock_ns(),
+             at = now + CZI_MIN(timeout_ms, UINT64_MAX / 4000000) * 1000000;
+    struct timespec ts = {.tv_sec = (time_t)(at / 1000000000),
+                          .tv_nsec = (long)(at % 1000000000)};
+    int error = pthread_cond_timedwait(&c->c, &m->m, &ts);
+
+    CZI_CHECK(error == 0 || error == ETIMEDOUT);
+    return error == 0;
+}
+
+void czi_cond_signal(struct czi_cond *c)
+{
+    CZI_CHECK(pthread_cond_signal(&c->c) == 0);
+}
+
+void czi_cond_broadcast(struct czi_cond *c)
+{
+    CZI_CHECK(pthread_cond_broadcast(&c->c) == 0);
+}
+
+/* Of those that are online, the ones that this process may use. */
+unsigned czi_cpu_count(void)
+{
+    cpu_set_t set;
+    long online;
+
+    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
+        return (unsigned)CPU_COUNT(&set);
+    online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online > 0 ? (unsigned)online : 1;
+}
+
+uint64_t czi_clock_ns(void)
+{
+    struct timespec ts;
+
+    CZI_CHECK(clock_gettime(CLOCK_MONOTONIC, &ts) == 0);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
