@@ -4,22 +4,21 @@
 // by one version of anvil are equal. All signatures are the node's own, made with the keys of its
 // development accounts. Receivers follow a Zipf law over 64 accounts with keys and 448 without.
 //
-// usage: node record.mjs PACKAGES-FOLDER OUTPUT-PREFIX
+// usage: node record.mjs OUTPUT-PREFIX      (in a folder with the packages of package.json)
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
+import solc from 'solc';
 
-const [packages, prefix] = process.argv.slice(2);
+const prefix = process.argv[2];
 if (!prefix) {
-  console.error('usage: node record.mjs PACKAGES-FOLDER OUTPUT-PREFIX');
+  console.error('usage: node record.mjs OUTPUT-PREFIX');
   process.exit(2);
 }
 const here = dirname(fileURLToPath(import.meta.url));
-const solc = createRequire(join(packages, 'package.json'))('solc');
 
 const SIGNERS = 64;
 const KEYLESS = 448;
@@ -82,7 +81,7 @@ function startNode() {
     '--timestamp', String(FIRST_TIME), '--slots-in-an-epoch', '2', '--gas-limit', '30000000',
     '--mnemonic', 'test test test test test test test test test test test junk',
   ];
-  const node = spawn(join(packages, 'node_modules/.bin/anvil'), args, {
+  const node = spawn(join(here, 'node_modules/.bin/anvil'), args, {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const port = new Promise((resolve, reject) => {
@@ -121,7 +120,8 @@ function fees(to) {
   const gwei = 10 ** 9;
   const type = below(3);
   if (type === 0) return { type: '0x0', gasPrice: hex(2 * gwei) };
-  const accessList = to && below(4) === 0 ? [{ address: to, storageKeys: ['0x' + word(below(4))] }] : [];
+  const listed = to && below(4) === 0;
+  const accessList = listed ? [{ address: to, storageKeys: ['0x' + word(below(4))] }] : [];
   if (type === 1) return { type: '0x1', gasPrice: hex(2 * gwei), accessList };
   return {
     type: '0x2',
@@ -130,6 +130,8 @@ function fees(to) {
     accessList,
   };
 }
+
+const GAS = { transfer: 40000, data: 60000, token: 90000, deploy: 2000000 };
 
 async function send(kind, from, to, value, data, gas) {
   const nonce = nonces.get(from) ?? 0;
@@ -159,13 +161,15 @@ try {
   await rpc('anvil_setCoinbase', COINBASE);
 
   // Block 1 deploys; block 2 hands out tokens and allowances.
-  const deployed = await send('deploy', signers[0], null, 0, compileToken() + word(SUPPLY), 2000000);
+  const code = compileToken() + word(SUPPLY);
+  const deployed = await send('deploy', signers[0], null, 0, code, GAS.deploy);
   await mine();
   const token = (await rpc('eth_getTransactionReceipt', deployed)).contractAddress;
+  const sendToken = (kind, from, data) => send(kind, from, token, 0, data, GAS.token);
   for (const to of signers.slice(1))
-    await send('erc20_transfer', signers[0], token, 0, call.transfer(to, 10n ** 24n), 90000);
-  for (let i = 0; i < signers.length; i++)
-    await send('approve', signers[i], token, 0, call.approve(signers[(i + 1) % SIGNERS], 10n ** 23n), 90000);
+    await sendToken('erc20_transfer', signers[0], call.transfer(to, 10n ** 24n));
+  for (let i = 0; i < SIGNERS; i++)
+    await sendToken('approve', signers[i], call.approve(signers[(i + 1) % SIGNERS], 10n ** 23n));
   await mine();
 
   for (let block = 2; block < BLOCKS; block++) {
@@ -174,26 +178,28 @@ try {
       const to = everyone[receiver()];
       const amount = BigInt(1 + below(10 ** 9)) * 10n ** BigInt(below(9));
       const draw = below(10);
-      if (draw < 5) await send('native', signers[from], to, amount, null, 40000);
-      else if (draw < 8) await send('erc20_transfer', signers[from], token, 0, call.transfer(to, amount), 90000);
-      else {
+      if (draw < 5) {
+        await send('native', signers[from], to, amount, null, GAS.transfer);
+      } else if (draw < 8) {
+        await sendToken('erc20_transfer', signers[from], call.transfer(to, amount));
+      } else {
         const owner = signers[(from + SIGNERS - 1) % SIGNERS];
-        await send('erc20_transferFrom', signers[from], token, 0, call.transferFrom(owner, to, amount), 90000);
+        await sendToken('erc20_transferFrom', signers[from], call.transferFrom(owner, to, amount));
       }
     }
     // Near misses and failures, one a block: none of the first five is a transfer.
     const [a, b] = [signers[5], signers[6]];
     const odd = [
-      () => send('zero_value', a, b, 0, null, 40000),
-      () => send('value_with_data', a, b, 1000, '0xc0ffee', 60000),
-      () => send('overlong_calldata', a, token, 0, call.transfer(b, 7) + '00', 90000),
-      () => send('approve', a, token, 0, call.approve(b, 10n ** 23n), 90000),
-      () => send('approve', b, token, 0, call.approve(a, 10n ** 23n), 90000),
-      () => send('native', a, a, 12345, null, 40000),
-      () => send('erc20_transfer', a, token, 0, call.transfer(b, 10n ** 26n), 90000),
-      () => send('erc20_transfer', a, token, 0, call.transfer(b, 1n << 200n), 90000),
-      () => send('erc20_transfer', b, token, 0, call.transfer(b, 77), 90000),
-      () => send('erc20_transfer', b, token, 0, call.transfer(a, 0), 90000),
+      () => send('zero_value', a, b, 0, null, GAS.transfer),
+      () => send('value_with_data', a, b, 1000, '0xc0ffee', GAS.data),
+      () => sendToken('overlong_calldata', a, call.transfer(b, 7) + '00'),
+      () => sendToken('approve', a, call.approve(b, 10n ** 23n)),
+      () => sendToken('approve', b, call.approve(a, 10n ** 23n)),
+      () => send('native', a, a, 12345, null, GAS.transfer),
+      () => sendToken('erc20_transfer', a, call.transfer(b, 10n ** 26n)),
+      () => sendToken('erc20_transfer', a, call.transfer(b, 1n << 200n)),
+      () => sendToken('erc20_transfer', b, call.transfer(b, 77)),
+      () => sendToken('erc20_transfer', b, call.transfer(a, 0)),
     ];
     await odd[block % odd.length]();
     await mine();
@@ -213,8 +219,8 @@ try {
       const receipt = await rpc('eth_getTransactionReceipt', tx.hash);
       add(fee, tx.from, BigInt(receipt.gasUsed) * BigInt(receipt.effectiveGasPrice));
       if (receipt.status === '0x1') continue;
-      failed.push({ block: Number(n), transaction: tx.hash, amount: String(BigInt('0x' + tx.input.slice(-64))) });
       const amount = BigInt('0x' + tx.input.slice(-64));
+      failed.push({ block: Number(n), transaction: tx.hash, amount: String(amount) });
       if (amount >= 1n << 127n) continue; // fits no position: a fact only
       const isTransfer = tx.input.startsWith('0xa9059cbb');
       const from = isTransfer ? tx.from : '0x' + tx.input.slice(34, 74);
@@ -231,12 +237,14 @@ try {
   const accounts = [];
   for (const address of everyone) {
     const final = BigInt(await rpc('eth_getBalance', address, hex(head)));
-    const tokens = BigInt(await rpc('eth_call', { to: token, data: call.balanceOf(address) }, hex(head)));
+    const query = { to: token, data: call.balanceOf(address) };
+    const tokens = BigInt(await rpc('eth_call', query, hex(head)));
     const i = signers.indexOf(address);
     const sign = i === 5 ? 1n : i === 6 ? -1n : 0n;
     const eth = final - (i >= 0 ? 10n ** 22n : 0n) + (fee.get(address) ?? 0n)
       + sign * 1000n * BigInt(kinds.value_with_data);
-    const erc20 = tokens - (i === 0 ? SUPPLY : 0n) + (reverted.get(address) ?? 0n) + sign * BigInt(overlong);
+    const erc20 = tokens - (i === 0 ? SUPPLY : 0n) + (reverted.get(address) ?? 0n)
+      + sign * BigInt(overlong);
     if (eth === 0n && erc20 === 0n && final === 0n) continue;
     accounts.push({
       address,

@@ -1,0 +1,60 @@
+// The reader accepts a sound CAR file and refuses each kind of damage: a reader that accepts
+// anything would prove nothing of our export. Files are made with the same libraries.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { CarBufferWriter } from '@ipld/car';
+import * as dagCbor from '@ipld/dag-cbor';
+import { blake3 } from '@noble/hashes/blake3';
+import { CID } from 'multiformats/cid';
+import * as Digest from 'multiformats/hashes/digest';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'causality-car-'));
+const cidOf = (bytes) => CID.createV1(dagCbor.code, Digest.create(0x1e, blake3(bytes)));
+const blockOf = (bytes) => ({ cid: cidOf(bytes), bytes });
+
+const leaf = blockOf(dagCbor.encode(['item', 1n << 60n]));
+const node = blockOf(dagCbor.encode([null, leaf.cid]));
+const loose = blockOf(Uint8Array.of(0x18, 0x01)); // 1 in two bytes: valid CBOR, not canonical
+const torn = blockOf(Uint8Array.of(0x82, 0x01)); // an array of two with one element
+
+function read(roots, blocks, damage = (bytes) => bytes) {
+  const buffer = new ArrayBuffer(4096);
+  const writer = CarBufferWriter.createWriter(buffer, { roots });
+  for (const block of blocks) writer.write(block);
+  const file = join(folder, 'test.car');
+  writeFileSync(file, damage(writer.close({ resize: true })));
+  try {
+    const text = execFileSync('node', [join(here, 'read_car.mjs'), file], { stdio: 'pipe' });
+    return JSON.parse(text);
+  } catch (error) {
+    return String(error.stderr);
+  }
+}
+const flipLast = (bytes) => bytes.map((b, i) => (i === bytes.length - 1 ? b ^ 1 : b));
+
+const cases = {
+  'a sound file is accepted': () => {
+    const seen = read([node.cid], [leaf, node]);
+    return seen.blocks === 2 && seen.links === 1 && seen.roots[0] === node.cid.toString();
+  },
+  'a flipped bit is found': () => /hash to something else/.test(read([leaf.cid], [leaf], flipLast)),
+  'a link that leads nowhere is found': () => /leads nowhere/.test(read([node.cid], [node])),
+  'a root that is not there is found': () => /root .* is not/.test(read([node.cid], [leaf])),
+  'a block that is not canonical is found': () => typeof read([loose.cid], [loose]) === 'string',
+  'a block that does not decode is found': () => typeof read([torn.cid], [torn]) === 'string',
+  'a block that stands twice is found': () => /twice/.test(read([leaf.cid], [leaf, leaf])),
+  'a cut file is found': () =>
+    typeof read([leaf.cid], [leaf], (bytes) => bytes.subarray(0, bytes.length - 3)) === 'string',
+};
+let failed = 0;
+for (const [name, holds] of Object.entries(cases)) {
+  const good = holds();
+  console.log(`${good ? 'ok' : 'FAILED'}: ${name}`);
+  failed += !good;
+}
+rmSync(folder, { recursive: true });
+process.exit(failed ? 1 : 0);
