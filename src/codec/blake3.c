@@ -166,33 +166,28 @@ static void hash_some(struct group *g, unsigned first, unsigned n,
                       const struct czi_blake3_way *way, const struct czi_blake3_job *job)
 {
     uint8_t unused[32];
-    unsigned sum = 0, most = 0, least = first;
+    unsigned sum = 0, most = 0, least = CHUNK / BLOCK;
+    struct czi_blake3_job part = *job;
 
     for (unsigned i = first; i < first + n; i++) {
         unsigned blocks = block_count(g->len[i]);
 
         sum += blocks;
         most = CZI_MAX(most, blocks);
-        least = g->len[i] < g->len[least] ? i : least;
+        least = CZI_MIN(least, blocks);
     }
+    part.counter += job->is_run ? first : 0;
     if (!way || most * way->cost >= sum * 100) {
-        for (unsigned i = first; i < first + n; i++) {
-            struct czi_blake3_job one = *job;
-
-            one.counter += job->is_run ? i : 0;
-            hash_alone(g->in[i], g->len[i], &one, g->out[i]);
-        }
-    } else {
-        struct czi_blake3_job part = *job;
-
-        part.counter += job->is_run ? first : 0;
-        for (unsigned i = first + n; i < first + way->lanes; i++) {
-            g->in[i] = g->in[least];
-            g->len[i] = g->len[least];
-            g->out[i] = unused;
-        }
-        way->fn(g->in + first, g->len + first, &part, g->out + first);
+        for (unsigned i = first; i < first + n; i++, part.counter += job->is_run)
+            hash_alone(g->in[i], g->len[i], &part, g->out[i]);
+        return;
     }
+    for (unsigned i = first + n; i < first + way->lanes; i++) {
+        g->in[i] = g->in[first];
+        g->len[i] = g->len[first];
+        g->out[i] = unused;
+    }
+    way->fn(g->in + first, g->len + first, least, most, &part, g->out + first);
 }
 
 /* Empties g. */
@@ -387,27 +382,44 @@ void czi_blake3_final(const struct czi_blake3 *h, uint8_t out[32])
 
 /* ---- Many messages -------------------------------------------------------------------- */
 
+/* As many messages of the same number of blocks as the widest way has lanes. */
+static void hash_bucket(struct group *g, unsigned blocks, const struct czi_blake3_path *p)
+{
+    if (p->way_count)
+        p->ways[0].fn(g->in, g->len, blocks, blocks, &whole_message, g->out);
+    else
+        hash_alone(g->in[0], g->len[0], &whole_message, g->out[0]);
+    g->n = 0;
+}
+
 void czi_blake3_many(const uint8_t *const *data, const uint32_t *len, size_t count,
                      uint8_t (*out)[32])
 {
     enum { BUCKETS = CHUNK / BLOCK + 1 };
     struct group bucket[BUCKETS]; /* by the number of blocks */
     struct group rest;
-    unsigned lanes = path()->lanes;
+    const struct czi_blake3_path *p = path();
+    unsigned lanes = p->lanes;
 
+    if (count == 1) {
+        czi_blake3(data[0], len[0], out[0]);
+        return;
+    }
     for (unsigned b = 0; b < BUCKETS; b++)
         bucket[b].n = 0;
     for (size_t i = 0; i < count; i++) {
         struct group *g;
+        unsigned b;
 
         if (CZI_UNLIKELY(len[i] > CHUNK)) {
             czi_blake3(data[i], len[i], out[i]);
             continue;
         }
-        g = &bucket[block_count(len[i])];
+        b = block_count(len[i]);
+        g = &bucket[b];
         group_add(g, data[i], len[i], out[i]);
         if (g->n == lanes)
-            hash_group(g, &whole_message);
+            hash_bucket(g, b, p);
     }
     /* What did not fill the lanes, long ones first so that neighbours are of like length. */
     rest.n = 0;

@@ -34,8 +34,10 @@ struct czi_blake3_job {
 };
 
 /* As many inputs as the function has lanes, each of 0 to 1,024 bytes; out[i] receives the
- * chaining value of in[i][0 .. len[i]) as 32 bytes. Costs as much as the longest. */
+ * chaining value of in[i][0 .. len[i]) as 32 bytes. least and most bound the inputs' numbers
+ * of blocks (an empty one has one); the cost is that of most. */
 typedef void (*czi_blake3_lanes_fn)(const uint8_t *const *in, const uint32_t *len,
+                                    unsigned least, unsigned most,
                                     const struct czi_blake3_job *job, uint8_t *const *out);
 
 /* The ways through one kind of processor, widest first. `cost` is what a block through all

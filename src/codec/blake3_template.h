@@ -69,17 +69,17 @@ LANES_INLINE void LANES_OF(load_square)(vec *m, const uint8_t *const *row, size_
     vec *r = m;
 #endif
 
-    for (unsigned i = 0; i < LANES; i++)
-        memcpy(&r[i], row[i] + offset, sizeof(vec));
-    for (unsigned i = 0; i < LANES; i += 4)
-        LANES_OF(transpose_four)(r + i);
+    UNROLL for (unsigned i = 0; i < LANES; i++) memcpy(&r[i], row[i] + offset, sizeof(vec));
+    UNROLL for (unsigned i = 0; i < LANES; i += 4) LANES_OF(transpose_four)(r + i);
 #if LANES == 8
-    for (unsigned k = 0; k < 4; k++) {
+    UNROLL for (unsigned k = 0; k < 4; k++)
+    {
         m[k] = LO128(r[k], r[4 + k]);
         m[4 + k] = HI128(r[k], r[4 + k]);
     }
 #elif LANES == 16
-    for (unsigned k = 0; k < 4; k++) {
+    UNROLL for (unsigned k = 0; k < 4; k++)
+    {
         vec lo = LO256(r[k], r[4 + k]), hi = HI256(r[k], r[4 + k]);
         vec LO = LO256(r[8 + k], r[12 + k]), HI = HI256(r[8 + k], r[12 + k]);
 
@@ -103,7 +103,8 @@ LANES_INLINE void LANES_OF(store)(uint8_t *const *out, vec *h)
 {
     LANES_OF(transpose_four)(h);
     LANES_OF(transpose_four)(h + 4);
-    for (unsigned i = 0; i < 8; i++) {
+    UNROLL for (unsigned i = 0; i < 8; i++)
+    {
         unsigned k_ = i % 4, half_ = i / 4 * 16;
         vec v_ = h[i];
 
@@ -121,11 +122,11 @@ LANES_INLINE void LANES_OF(store)(uint8_t *const *out, vec *h)
 #define ROTATE(x, n) ((x) >> (n) | (x) << (32 - (n)))
 #define MIX(a, b, c, d, x, y)                                                                  \
     do {                                                                                       \
-        a += b + m[x];                                                                         \
+        a = a + m[x] + b;                                                                      \
         d = ROTATE(d ^ a, 16);                                                                 \
         c += d;                                                                                \
         b = ROTATE(b ^ c, 12);                                                                 \
-        a += b + m[y];                                                                         \
+        a = a + m[y] + b;                                                                      \
         d = ROTATE(d ^ a, 8);                                                                  \
         c += d;                                                                                \
         b = ROTATE(b ^ c, 7);                                                                  \
@@ -163,52 +164,52 @@ LANES_INLINE void LANES_OF(compress)(vec *n, const vec *h, const vec *m, vec cou
 }
 
 LANES_TARGET static void LANES_OF(blake3)(const uint8_t *const *in, const uint32_t *len,
+                                          unsigned least, unsigned most,
                                           const struct czi_blake3_job *job, uint8_t *const *out)
 {
     uint8_t tail[LANES][CZI_BLAKE3_BLOCK];
     const uint8_t *row[LANES];
-    vec h[8], n[8], m[16], zero = {0}, lengths, counter_lo = {0}, counter_hi = {0};
-    uint32_t shortest = len[0], longest = len[0], common, blocks;
+    vec h[8], n[8], m[16], zero = {0}, lengths;
+    vec counter_lo = zero + (uint32_t)job->counter;
+    vec counter_hi = zero + (uint32_t)(job->counter >> 32);
 
-    for (unsigned i = 0; i < LANES; i++) {
-        uint64_t counter = job->counter + (job->is_run ? i : 0);
+    if (job->is_run) {
+        vec number;
 
-        shortest = CZI_MIN(shortest, len[i]);
-        longest = CZI_MAX(longest, len[i]);
-        counter_lo[i] = (uint32_t)counter;
-        counter_hi[i] = (uint32_t)(counter >> 32);
+        memcpy(&number, numbers, sizeof number);
+        counter_lo += number;
+        counter_hi -= (vec)(counter_lo < number); /* a true lane is all ones */
     }
-    blocks = czi_blake3_blocks(longest);
-    common = czi_blake3_blocks(shortest) - 1;
     memcpy(&lengths, len, sizeof lengths);
-    for (unsigned k = 0; k < 8; k++)
-        h[k] = zero + iv[k];
+    UNROLL for (unsigned k = 0; k < 8; k++) h[k] = zero + iv[k];
 
-    for (uint32_t b = 0; b < blocks; b++) {
+    for (unsigned b = 0; b < most; b++) {
+        uint32_t at = b * CZI_BLAKE3_BLOCK;
         vec size = zero + CZI_BLAKE3_BLOCK;
         vec flags = zero + (job->flags | (b == 0 ? job->first_flags : 0));
-        vec active = ~zero;
 
-        if (b < common) {
+        if (b + 1 < least) {
             for (unsigned i = 0; i < LANES; i++)
-                row[i] = in[i] + (size_t)b * CZI_BLAKE3_BLOCK;
+                row[i] = in[i] + at;
         } else {
-            uint32_t at = b * CZI_BLAKE3_BLOCK;
             vec is_last = (vec)(lengths <= at + CZI_BLAKE3_BLOCK);
 
-            /* Finished lanes go on over any block, and what they yield is dropped. */
-            if (b > 0)
-                active = (vec)(lengths > at);
             size = (size & ~is_last) | ((lengths - at) & is_last);
             flags |= is_last & job->last_flags;
             for (unsigned i = 0; i < LANES; i++)
                 row[i] = czi_blake3_row(in[i], len[i], at, tail[i]);
         }
-        for (unsigned k = 0; k < 16; k += LANES)
+        UNROLL for (unsigned k = 0; k < 16; k += LANES)
             LANES_OF(load_square)(m + k, row, k * 4);
         LANES_OF(compress)(n, h, m, counter_lo, counter_hi, size, flags);
-        for (unsigned k = 0; k < 8; k++)
-            h[k] ^= (h[k] ^ n[k]) & active;
+        if (b < least) {
+            UNROLL for (unsigned k = 0; k < 8; k++) h[k] = n[k];
+        } else {
+            /* Finished lanes went over some block, and what they yielded is dropped. */
+            vec active = (vec)(lengths > at);
+
+            UNROLL for (unsigned k = 0; k < 8; k++) h[k] ^= (h[k] ^ n[k]) & active;
+        }
     }
     LANES_OF(store)(out, h);
 }

@@ -1,6 +1,7 @@
 /* cid.h - content identifiers: CIDv1, dag-cbor (0x71), BLAKE3-256 (0x1e).
  *
- * Layer: codec. Source: multiformats CID and multihash specifications.
+ * Layer: codec. Threads: pure functions. No allocation. Source: multiformats CID and multihash
+ * specifications.
  */
 #ifndef CZI_CID_H
 #define CZI_CID_H
@@ -14,9 +15,9 @@
 void czi_cid_put(uint8_t out[CZI_CID_SIZE], const cz_id *id);
 /* False when the bytes are another codec, hash or length. */
 CZI_MUST_USE bool czi_cid_get(const uint8_t *bytes, size_t len, cz_id *ret);
-/* Checks the start of a prefix that a person typed ("bafyr4i…", at least one character after
- * the fixed part is needed to select anything) and tells how many leading bits of the digest
- * it fixes. False when it cannot be the prefix of an id. */
+/* A prefix of an id as a person types it ("bafyr4i" and some more): digest receives the bits
+ * of the digest that it fixes, then zeroes, and *ret_bits how many they are; 0 when the text
+ * ends within what all ids begin with. False when it cannot be the prefix of an id. */
 CZI_MUST_USE bool czi_cid_prefix(const char *text, uint8_t digest[32], unsigned *ret_bits);
 
 #endif
