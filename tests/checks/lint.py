@@ -34,11 +34,14 @@ def check_format():
 
 
 def check_cppcheck():
+    # Its uninitvar does not see that a call fills an object (the analyzer of clang-tidy does), and
+    # internalAstError is about its own parser.
     return run([
         tool("cppcheck"), "--quiet", "--std=c11", "--language=c", "--error-exitcode=1",
         "--enable=warning,performance,portability", "--inline-suppr", f"-j{os.cpu_count()}",
-        "--suppress=missingIncludeSystem", "--max-configs=1", "-D__GNUC__=12", "-D__x86_64__=1",
-        "-D_GNU_SOURCE", "-Iinclude", "-Isrc", "src"])
+        "--suppress=missingIncludeSystem", "--suppress=uninitvar", "--suppress=internalAstError",
+        "--max-configs=1", "-D__GNUC__=12", "-D__x86_64__=1", "-D_GNU_SOURCE", "-Iinclude", "-Isrc",
+        "src"])
 
 
 def check_tidy(build):
