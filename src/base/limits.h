@@ -23,6 +23,9 @@
 /* Facts and explicit predecessors that one effect may cite. */
 #define CZI_CITATIONS_MAX 64
 
+/* The signature slot: Ed25519 takes 64, k-of-n schemes of later kinds up to 128. */
+#define CZI_SIGNATURE_SIZE_MAX 128u
+
 /* Bytes of one data resource, and of one `write`. */
 #define CZI_DATA_SIZE_MAX (64u * 1024u)
 
@@ -32,6 +35,19 @@
 /* Canonical bytes of one fact: a header, a transaction of the largest size that nodes
  * relay (128 KiB) and its trie proof. */
 #define CZI_FACT_SIZE_MAX (512u * 1024u)
+
+/* Byte strings of one fact's proof: an Ethereum trie proof has at most 65 nodes (a key has 64
+ * nibbles), and a header beside it. */
+#define CZI_FACT_PROOF_ITEMS_MAX 68
+
+/* Values of one fact's claim: a transfer has 8. */
+#define CZI_FACT_CLAIM_ITEMS_MAX 16
+
+/* The name of a domain is part of labels and is shown in lists. */
+#define CZI_DOMAIN_SIZE_MAX 32
+
+/* A fact's event key: a hash and an index, with room for domains with wider ones. */
+#define CZI_EVENT_KEY_SIZE_MAX 64
 
 /* Nesting of arrays and maps that a CBOR decoder follows: our own formats need 4. */
 #define CZI_CBOR_DEPTH_MAX 64
