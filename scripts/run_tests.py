@@ -36,8 +36,7 @@ SANITIZERS = {
 # The builds: compiler, and options of `meson setup`.
 GCC = ("gcc", "gcc", ["-Dbench=true"])
 CLANG = ("clang", "clang-19", ["-Dbench=false", "-Dfuzz=true", "-Db_lundef=false",
-                               "-Db_sanitize=address,undefined",
-                               "-Dc_args=-fsanitize=fuzzer-no-link -fno-omit-frame-pointer"])
+                               "-Db_sanitize=address,undefined"])
 TSAN = ("tsan", "clang-19", ["-Dbench=false", "-Db_lundef=false", "-Db_sanitize=thread"])
 
 FAILED, PASSED, SKIPPED = "failed", "passed", "skipped"
@@ -141,22 +140,24 @@ def run_suites(build, suites, timeout=1):
 
 
 def fuzz(target, seconds):
-    corpus = BUILDS / "fuzz-corpus" / target.name
-    found = BUILDS / "fuzz-found" / target.name
+    """One libFuzzer program, from the seeds that its plain twin writes and from what it found."""
+    name = target.name.removeprefix("fuzz_").removesuffix("_guided")
+    corpus = BUILDS / "fuzz-corpus" / name
+    found = BUILDS / "fuzz-found" / name
     corpus.mkdir(parents=True, exist_ok=True)
     found.mkdir(parents=True, exist_ok=True)
-    name = target.name.removeprefix("fuzz_")
-    seeds = [ROOT / "tests/fuzz/corpus" / name, ROOT / "tests/fuzz/corpus" / target.name]
-    ok, log = run([str(target), f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048",
-                   "-print_final_stats=1", f"-artifact_prefix={found}/", str(corpus),
-                   *(str(s) for s in seeds if s.is_dir())], **SANITIZERS)
+    ok, log = run([str(target.with_name(f"fuzz_{name}")), "--write-seeds", str(corpus)])
+    if ok:
+        ok, log = run([str(target), f"-max_total_time={seconds}", "-timeout=10",
+                       "-rss_limit_mb=2048", f"-artifact_prefix={found}/", str(corpus)],
+                      **SANITIZERS)
     record(f"fuzz {name}", PASSED if ok else FAILED)
     return ok, f"--- fuzz {name}: the input is in {found}\n{log[-8000:]}\n"
 
 
 def fuzz_all():
     folder = BUILDS / CLANG[0] / "tests/fuzz"
-    targets = sorted(p for p in folder.glob("fuzz_*") if p.is_file() and os.access(p, os.X_OK))
+    targets = sorted(p for p in folder.glob("fuzz_*_guided") if p.is_file())
     if not targets:
         return False, f"no fuzz target in {folder}\n"
     seconds = max(1, int(os.environ.get("CAUSALITY_FUZZ_SECONDS", "60")) // len(targets))
@@ -192,13 +193,13 @@ def full(long):
                          lambda: compile_all(CLANG))
     counted_step("npm packages of the end-to-end tests", packages)
     if gcc:
-        step("unit and property tests", lambda: run_suites(GCC, ["unit", "property"], slow))
+        step("unit and property tests, and fuzz targets on their seeds", lambda: run_suites(GCC, ["unit", "property", "fuzz"], slow))
         step("crash and end-to-end tests", lambda: run_suites(GCC, ["crash", "e2e"], slow))
         step("checks", lambda: run_suites(GCC, ["checks"]))
     if clang:
         step("tests under address and undefined behaviour sanitizer",
-             lambda: run_suites(CLANG, ["unit", "property", "crash"], 4 * slow))
-        step("fuzz targets", fuzz_all)
+             lambda: run_suites(CLANG, ["unit", "property", "crash", "fuzz"], 4 * slow))
+        step("fuzz targets, guided by coverage", fuzz_all)
     if counted_step("build for the thread sanitizer", thread_targets):
         step("tests with threads under thread sanitizer",
              lambda: run_suites(TSAN, ["threads"], 8 * slow))
