@@ -193,7 +193,8 @@ def full(long):
                          lambda: compile_all(CLANG))
     counted_step("npm packages of the end-to-end tests", packages)
     if gcc:
-        step("unit and property tests, and fuzz targets on their seeds", lambda: run_suites(GCC, ["unit", "property", "fuzz"], slow))
+        step("unit and property tests, and fuzz targets on their seeds",
+             lambda: run_suites(GCC, ["unit", "property", "fuzz"], slow))
         step("crash and end-to-end tests", lambda: run_suites(GCC, ["crash", "e2e"], slow))
         step("checks", lambda: run_suites(GCC, ["checks"]))
     if clang:
