@@ -15,7 +15,6 @@
 
 #include <errno.h>
 #include <ftw.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,25 +105,39 @@ static _Noreturn void usage(const char *what, const char *value)
     exit(EXIT_USAGE);
 }
 
-static double number(const char *name, const char *text, double min, double max)
+/* The flags that take a number; a field is a uint32_t, or a double if `fraction`. */
+static const struct flag {
+    const char *name;
+    size_t field;
+    double min, max;
+    bool fraction;
+} flags[] = {
+    {"--accounts", offsetof(struct arguments, accounts), 2, 1u << 30, false},
+    {"--zipf", offsetof(struct arguments, zipf), 0, CZ_BENCH_ZIPF_MAX, true},
+    {"--effects", offsetof(struct arguments, effects), 1, 4e9, false},
+    {"--threads", offsetof(struct arguments, threads), 1, 1024, false},
+    {"--read-percent", offsetof(struct arguments, read_percent), 0, 100, false},
+    {"--batch", offsetof(struct arguments, batch), 1, 1 << 20, false},
+    {"--bytes", offsetof(struct arguments, bytes), PEER_RECORD_SIZE_MIN, PEER_RECORD_SIZE_MAX,
+     false},
+    {"--seconds", offsetof(struct arguments, seconds), 0, 1e9, true},
+};
+
+static void set_number(struct arguments *a, const struct flag *flag, const char *text)
 {
-    char *end;
+    char *field = (char *)a + flag->field, *end;
     double v = strtod(text, &end);
 
-    if (*text == '\0' || *end != '\0' || !(v >= min && v <= max)) {
-        fprintf(stderr, "peers: --%s takes a number from %g to %g\n", name, min, max);
-        usage(name, text);
+    if (*text == '\0' || *end != '\0' || !(v >= flag->min && v <= flag->max) ||
+        (!flag->fraction && v != floor(v))) {
+        fprintf(stderr, "peers: %s takes a number from %g to %g%s\n", flag->name, flag->min,
+                flag->max, flag->fraction ? "" : ", a whole one");
+        usage(flag->name, text);
     }
-    return v;
-}
-
-static uint32_t whole(const char *name, const char *text, double min, double max)
-{
-    double v = number(name, text, min, max);
-
-    if (v != floor(v))
-        usage(name, text);
-    return (uint32_t)v;
+    if (flag->fraction)
+        *(double *)(void *)field = v;
+    else
+        *(uint32_t *)(void *)field = (uint32_t)v;
 }
 
 static const struct peer *find_peer(const char *name)
@@ -141,28 +154,35 @@ static const struct peer *find_peer(const char *name)
     usage("unknown peer", name);
 }
 
-static void list_peers(void)
+static _Noreturn void list_peers(void)
 {
     for (size_t i = 0; i < CZI_COUNTOF(peers); i++)
         if (peers[i].run)
             printf("%s\n", peers[i].name);
+    exit(0);
+}
+
+static void set(struct arguments *a, const char *name, const char *value)
+{
+    if (!strcmp(name, "--peer")) {
+        a->peer = find_peer(value);
+        return;
+    }
+    if (!strcmp(name, "--dir")) {
+        a->dir = value;
+        return;
+    }
+    for (size_t i = 0; i < CZI_COUNTOF(flags); i++) {
+        if (!strcmp(name, flags[i].name)) {
+            set_number(a, &flags[i], value);
+            return;
+        }
+    }
+    usage("unknown flag", name);
 }
 
 static struct arguments parse(int argc, char **argv)
 {
-    static const struct option options[] = {{"peer", required_argument, NULL, 'p'},
-                                            {"accounts", required_argument, NULL, 'n'},
-                                            {"zipf", required_argument, NULL, 'z'},
-                                            {"effects", required_argument, NULL, 'm'},
-                                            {"threads", required_argument, NULL, 't'},
-                                            {"read-percent", required_argument, NULL, 'r'},
-                                            {"batch", required_argument, NULL, 'b'},
-                                            {"bytes", required_argument, NULL, 's'},
-                                            {"seconds", required_argument, NULL, 'd'},
-                                            {"dir", required_argument, NULL, 'C'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"list", no_argument, NULL, 'l'},
-                                            {NULL, 0, NULL, 0}};
     struct arguments a = {.dir = ".",
                           .accounts = 10000,
                           .effects = 1000000,
@@ -170,54 +190,19 @@ static struct arguments parse(int argc, char **argv)
                           .batch = 1024,
                           .bytes = 154,
                           .seconds = 1e9};
-    int c, index = 0;
 
-    while ((c = getopt_long(argc, argv, "", options, &index)) != -1) {
-        const char *name = options[index].name;
-
-        switch (c) {
-        case 'p':
-            a.peer = find_peer(optarg);
-            break;
-        case 'n':
-            a.accounts = whole(name, optarg, 2, 1u << 30);
-            break;
-        case 'z':
-            a.zipf = number(name, optarg, 0, CZ_BENCH_ZIPF_MAX);
-            break;
-        case 'm':
-            a.effects = whole(name, optarg, 1, 4e9);
-            break;
-        case 't':
-            a.threads = whole(name, optarg, 1, 1024);
-            break;
-        case 'r':
-            a.read_percent = whole(name, optarg, 0, 100);
-            break;
-        case 'b':
-            a.batch = whole(name, optarg, 1, 1 << 20);
-            break;
-        case 's':
-            a.bytes = whole(name, optarg, PEER_RECORD_SIZE_MIN, PEER_RECORD_SIZE_MAX);
-            break;
-        case 'd':
-            a.seconds = number(name, optarg, 0, 1e9);
-            break;
-        case 'C':
-            a.dir = optarg;
-            break;
-        case 'j':
-            a.json = true;
-            break;
-        case 'l':
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "--list"))
             list_peers();
-            exit(0);
-        default:
-            usage("bad flag", NULL);
+        if (!strcmp(argv[i], "--json"))
+            a.json = true;
+        else if (i + 1 == argc)
+            usage("a flag without a value", argv[i]);
+        else {
+            set(&a, argv[i], argv[i + 1]);
+            i++;
         }
     }
-    if (optind < argc)
-        usage("unexpected argument", argv[optind]);
     if (!a.peer)
         usage("--peer is missing", NULL);
     return a;
