@@ -29,7 +29,9 @@ enum {
 struct czi_blake3_job {
     uint32_t first_flags, last_flags; /* of an input's first and last block */
     uint32_t flags;                   /* of every block */
-    bool is_run; /* counters are counter, counter + 1, ... ; else all alike */
+    /* Counters are counter, counter + 1, ...; else all alike. A run starts at a multiple of
+     * the lanes, so it does not carry into the upper word. */
+    bool is_run;
     uint64_t counter;
 };
 

@@ -178,7 +178,6 @@ LANES_TARGET static void LANES_OF(blake3)(const uint8_t *const *in, const uint32
 
         memcpy(&number, numbers, sizeof number);
         counter_lo += number;
-        counter_hi -= (vec)(counter_lo < number); /* a true lane is all ones */
     }
     memcpy(&lengths, len, sizeof lengths);
     UNROLL for (unsigned k = 0; k < 8; k++) h[k] = zero + iv[k];
