@@ -4,7 +4,7 @@
  * or replaced, in sorted runs that become visible at once. Drivers: RocksDB (its log off, bulk
  * load of sorted files) and memory.
  *
- * Tables: 'e' effect id (first 16 bytes) -> position · 'p' first position of a frame, big
+ * Tables: 'e' effect id (all 32 bytes) -> position · 'p' first position of a frame, big
  * endian -> segment, offset · 'm' meta: how far the index goes · all others belong to the
  * engine: 'r' group and resource id, 'o' origin, 'a' asset, 'd' domain, 'f' fact.
  */
@@ -28,7 +28,8 @@ struct czi_index_ops {
     /* Every row whose key starts with prefix, ascending; fn's non-zero ends and is returned. */
     int (*scan)(struct czi_index *x, struct czi_slice prefix,
                 int (*fn)(void *arg, const struct czi_row *row), void *arg, cz_error *err);
-    /* The last row of the same table (first key byte) with key <= the given one. */
+    /* The last row of the same table (first key byte) with key <= the given one; CZ_NOT_FOUND.
+     * Either output may be NULL. */
     int (*floor)(struct czi_index *x, struct czi_slice key, struct czi_buf *ret_key,
                  struct czi_buf *ret_value, cz_error *err);
     void (*close)(struct czi_index *x); /* NULL is a no-op */

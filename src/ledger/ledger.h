@@ -6,12 +6,14 @@
  *
  * Invariants: frames form one hash chain over all segments; positions are consecutive from 1;
  * append returns after the frame is durable; only the last segment may end in a torn frame,
- * which opening for writing cuts; the index never says more than the journal holds.
+ * which opening for writing cuts; the index never says more than the journal holds. Where
+ * appends begin is marked in the segments (segment.h), so a tail that several frames of one
+ * write share is torn, and damage before a later append is not.
  *
  * A store directory:
  *   FORMAT                     "causality store 1\n"
- *   LOCK                       held by the process that writes
- *   CHECKPOINT                 last frame of a closed store: truncation shows
+ *   LOCK                       held by the process that writes; its process id
+ *   CHECKPOINT                 last frame of a closed store: truncation shows; from creation on
  *   journal/<16 hex digits>    segments, numbered from 1
  *   index/                     derived; may be deleted, is rebuilt
  */
@@ -58,6 +60,8 @@ struct czi_ledger_options {
     struct czi_fs *fs; /* not owned */
     bool read_only;
     bool memory_index; /* for a file system in memory */
+    /* An index to use, not owned, which may outlive the ledger; NULL: opens its own. */
+    struct czi_index *index;
     uint64_t segment_size_max;
 };
 
@@ -114,7 +118,9 @@ CZI_MUST_USE int czi_ledger_find_prefix(struct czi_ledger *l, const uint8_t pref
 CZI_MUST_USE int czi_ledger_read(struct czi_ledger *l, uint64_t position, struct czi_buf *buf,
                                  struct czi_frame *frame, cz_error *err);
 
-/* True when the last segment is full: the engine should make a checkpoint. */
+/* True when so much was journaled or recovered since the last checkpoint as fills a segment:
+ * the engine should make one. Always false when read only, and once it was told that the
+ * index cannot be loaded. */
 bool czi_ledger_wants_checkpoint(const struct czi_ledger *l);
 
 /* Rows of the engine's state that changed since the last checkpoint, in any order, one key
@@ -133,8 +139,11 @@ void czi_rows_done(struct czi_rows *rows);
 
 /* Hands over the state as of the newest appended frame: the current segment is sealed, a new
  * one begins with the next append, and the rows, the tail's effect ids and the meta row go to
- * the index on a background thread (`background`), or before returning. Takes rows. An error
- * of an earlier background load is reported here and by close; the journal is not harmed. */
+ * the index on a background thread (`background`), or before returning. Takes rows, whose
+ * tables may not be e, m or p. An error of an earlier background load is reported here and by
+ * close, and then nothing is loaded any more; the journal is not harmed. It may be called from
+ * within czi_recover_fn, before that frame is executed: it covers the frames before it, so a
+ * long recovery (a rebuilt index) needs no more memory than a short one. */
 CZI_MUST_USE int czi_ledger_checkpoint(struct czi_ledger *l, struct czi_rows *rows,
                                        bool background, cz_error *err);
 
@@ -142,7 +151,7 @@ CZI_MUST_USE int czi_ledger_checkpoint(struct czi_ledger *l, struct czi_rows *ro
  * unlocks and frees. NULL: no-op. */
 int czi_ledger_close(struct czi_ledger *l, cz_error *err);
 
-/* Removes the derived index of a store that nobody has open. */
+/* Removes the derived index of a store that nobody has open for writing (CZ_BUSY). */
 CZI_MUST_USE int czi_ledger_drop_index(struct czi_fs *fs, cz_error *err);
 
 /* Bytes in all segments. */

@@ -1,0 +1,28 @@
+/* load.h - turns a tail and the engine's rows into one sorted run and loads it.
+ *
+ * Layer: ledger. Thread: the background one of a checkpoint; reads only what was handed over.
+ */
+#ifndef CZI_LOAD_H
+#define CZI_LOAD_H
+
+#include "ledger/checkpoint.h"
+#include "ledger/tail.h"
+
+#define CZI_EFFECT_KEY_SIZE 33
+#define CZI_FRAME_KEY_SIZE 9
+#define CZI_FRAME_VALUE_SIZE 12
+
+struct czi_load {
+    struct czi_index *index;
+    struct czi_rows rows;
+    const struct czi_tail *tail;
+    struct czi_place place;
+};
+
+/* The rows of the engine, one row an effect, one a frame with positions, and the meta row. */
+CZI_MUST_USE int czi_load_run(const struct czi_load *load, cz_error *err);
+
+/* The key of a frame's row: 'p' and the position, big endian, so that rows sort by it. */
+void czi_frame_key(uint8_t out[CZI_FRAME_KEY_SIZE], uint64_t first_position);
+
+#endif
