@@ -60,12 +60,14 @@ struct append {
 void peer_append_setup(struct peer_run *run)
 {
     struct append *a = calloc(1, sizeof *a);
+    uint8_t *buffer = calloc(run->batch, run->record_size);
     char path[PEER_PATH_SIZE];
 
     peer_path(run, "append", path);
-    if (!a || !(a->buffer = malloc((size_t)run->batch * run->record_size)))
+    if (!a || !buffer)
         peer_die("append", "out of memory");
-    memset(a->buffer, 0, (size_t)run->batch * run->record_size);
+    memset(buffer, 1, (size_t)run->batch * run->record_size); /* its pages are there now */
+    a->buffer = buffer;
     a->fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
     if (a->fd < 0)
         peer_die(path, strerror(errno));
