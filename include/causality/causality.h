@@ -185,13 +185,12 @@ typedef struct cz_resource {
     X(CZ_REQUIRE_STATE, 8, "require-state", "a required state does not hold")                  \
     X(CZ_REQUIRE_VERSION, 9, "require-version", "a required version does not hold")            \
     X(CZ_REQUIRE_QUANTITY, 10, "require-quantity", "a required quantity is not there")         \
-    X(CZ_READ_ONLY, 11, "read-only", "a resource declared read would be written")              \
-    X(CZ_UNKNOWN_FACT, 12, "unknown-fact", "a cited fact is not recorded")                     \
-    X(CZ_UNKNOWN_PREDECESSOR, 13, "unknown-predecessor", "an effect to follow is not applied") \
-    X(CZ_NOT_CONSERVED, 14, "not-conserved", "an asset's total would change")                  \
-    X(CZ_NOT_EMPTY, 15, "not-empty", "a resource with a quantity cannot be archived")          \
-    X(CZ_FULL, 16, "full", "the store holds as many resources or assets as it can")            \
-    X(CZ_NONCE, 17, "nonce", "the origin's nonce was used by another effect")
+    X(CZ_UNKNOWN_FACT, 11, "unknown-fact", "a cited fact is not recorded")                     \
+    X(CZ_UNKNOWN_PREDECESSOR, 12, "unknown-predecessor", "an effect to follow is not applied") \
+    X(CZ_NOT_CONSERVED, 13, "not-conserved", "an asset's total would change")                  \
+    X(CZ_NOT_EMPTY, 14, "not-empty", "a resource with a quantity cannot be archived")          \
+    X(CZ_FULL, 15, "full", "the store holds as many resources or assets as it can")            \
+    X(CZ_NONCE, 16, "nonce", "the origin's nonce was used by another effect")
 
 enum cz_reason {
 #define CZ_DECLARE(reason, value, name, text) reason = value,
@@ -305,8 +304,8 @@ typedef struct cz_options {
     bool read_only;
     /* Positions follow the order of submission exactly; priorities are recorded only. */
     bool ordered;
-    /* Executes only: no receipts, no logs, no durability. For measurements. */
-    bool plan_only;
+    /* Submissions that may wait, 1 to 65536; 0: 65536. Beyond it callers get CZ_BUSY. */
+    unsigned backlog_max;
     /* Ends the process when an fsync fails (R15). Otherwise the engine stops: every later
      * call returns CZ_CLOSED, and nothing unconfirmed is acknowledged. */
     bool abort_on_sync_failure;
@@ -326,7 +325,14 @@ CZ_API cz_engine *cz_ref(cz_engine *engine);
  * checkpoint and frees. The engine is gone also when an error is returned. NULL: no-op. */
 CZ_API int cz_close(cz_engine *engine, cz_error *err);
 
-enum cz_status { CZ_STATUS_APPLIED, CZ_STATUS_REJECTED, CZ_STATUS_DUPLICATE };
+enum cz_status {
+    CZ_STATUS_APPLIED,
+    CZ_STATUS_REJECTED,
+    CZ_STATUS_DUPLICATE,
+    /* The engine stopped first (callbacks only): whether it is on disk shows when the store is
+     * opened again; submitting it again is safe. */
+    CZ_STATUS_UNKNOWN,
+};
 CZ_API const char *cz_status_name(int status);
 
 /* What became of a submission. On disk before anyone is told (R15). */

@@ -1,0 +1,373 @@
+/* effect.c - reading and writing canonical effects; see effect.h. */
+#include "effect/effect.h"
+
+#include "base/error.h"
+
+const char *czi_opcode_name(unsigned code)
+{
+    static const char *const names[] = {
+#define CZI_NAME(code, value, name, arguments) [value] = name,
+        CZI_OPERATIONS(CZI_NAME)
+#undef CZI_NAME
+    };
+
+    return code < CZI_COUNTOF(names) ? names[code] : "unknown";
+}
+
+static const char *const op_arguments[] = {
+#define CZI_NAME(code, value, name, arguments) [value] = arguments,
+    CZI_OPERATIONS(CZI_NAME)
+#undef CZI_NAME
+};
+
+/* How many elements an operation's tuple has, from the letters of its arguments. */
+static unsigned tuple_length(const char *arguments)
+{
+    unsigned n = 1;
+
+    for (; *arguments; arguments++)
+        n += *arguments == 'C' ? 7 : *arguments == 'R' ? 3 : 1;
+    return n;
+}
+
+static void read_label(struct czi_cbor *c, struct czi_slice *ret)
+{
+    const char *problem;
+
+    *ret = czi_cbor_text(c);
+    problem = c->what ? NULL : czi_label_problem(*ret);
+    if (problem)
+        czi_cbor_fail(c, problem);
+}
+
+static const uint8_t *read_id(struct czi_cbor *c)
+{
+    struct czi_slice s = czi_cbor_bytes(c);
+
+    if (!c->what && s.len != sizeof(cz_id))
+        czi_cbor_fail(c, "an id must be 32 bytes");
+    return s.data;
+}
+
+static void read_data(struct czi_cbor *c, struct czi_slice *ret)
+{
+    *ret = czi_cbor_bytes(c);
+    if (ret->len > CZI_DATA_SIZE_MAX)
+        czi_cbor_fail(c, "data is longer than 65536 bytes");
+}
+
+static void read_creation(struct czi_cbor *c, struct czi_op *op)
+{
+    op->creator = read_id(c);
+    read_label(c, &op->label);
+    op->kind = (uint8_t)czi_cbor_uint_max(c, CZ_DATA);
+    if (op->kind == CZ_DATA) {
+        if (!czi_cbor_null(c))
+            czi_cbor_fail(c, "data has no asset");
+        read_data(c, &op->data);
+    } else {
+        read_label(c, &op->asset);
+        if (op->kind == CZ_FUNGIBLE)
+            op->quantity = czi_cbor_quantity(c);
+        else if (!czi_cbor_null(c))
+            czi_cbor_fail(c, "a position starts at zero");
+        if (op->quantity < 0)
+            czi_cbor_fail(c, "a fungible quantity is negative");
+    }
+    op->controller = read_id(c);
+    op->if_absent = czi_cbor_bool(c);
+}
+
+static void read_requirement(struct czi_cbor *c, cz_requirement *r)
+{
+    r->has_state = !czi_cbor_null(c);
+    if (r->has_state)
+        r->state = (enum cz_state)czi_cbor_uint_max(c, CZ_ARCHIVED);
+    r->has_version = !czi_cbor_null(c);
+    if (r->has_version)
+        r->version = czi_cbor_uint(c);
+    r->has_quantity = !czi_cbor_null(c);
+    if (r->has_quantity)
+        r->quantity = czi_cbor_quantity(c);
+    if (!r->has_state && !r->has_version && !r->has_quantity)
+        czi_cbor_fail(c, "a requirement requires nothing");
+}
+
+static void read_quantity(struct czi_cbor *c, cz_quantity *ret)
+{
+    *ret = czi_cbor_quantity(c);
+    if (!c->what && *ret <= 0)
+        czi_cbor_fail(c, "a quantity to transfer or move must be above zero");
+}
+
+void czi_op_next(struct czi_cbor *c, struct czi_op *op)
+{
+    uint64_t n = czi_cbor_array(c), code = czi_cbor_uint_max(c, CZI_OPCODES - 1);
+    const char *arguments = op_arguments[code];
+    uint8_t *access = &op->a;
+
+    *op = (struct czi_op){.code = (uint8_t)code};
+    if (!c->what && n != tuple_length(arguments))
+        czi_cbor_fail(c, "an operation has the wrong number of arguments");
+    for (; *arguments && !c->what; arguments++) {
+        switch (*arguments) {
+        case 'w':
+        case 'r':
+            *access = (uint8_t)czi_cbor_uint_max(c, CZI_ACCESSES_MAX - 1);
+            access = &op->b;
+            break;
+        case 'q':
+            read_quantity(c, &op->quantity);
+            break;
+        case 'd':
+            read_data(c, &op->data);
+            break;
+        case 'C':
+            read_creation(c, op);
+            break;
+        default:
+            read_requirement(c, &op->requirement);
+        }
+    }
+}
+
+static void put_head(struct czi_buf *b, unsigned major, uint64_t arg)
+{
+    uint8_t *p = czi_buf_reserve(b, CZI_CBOR_HEAD_SIZE_MAX);
+
+    if (p)
+        b->len = (size_t)(czi_cbor_put_head(p, major, arg) - b->data);
+}
+
+static void put_null(struct czi_buf *b)
+{
+    czi_buf_put_byte(b, 0xf6);
+}
+
+static void put_string(struct czi_buf *b, unsigned major, const void *data, size_t len)
+{
+    put_head(b, major, len);
+    czi_buf_put(b, data, len);
+}
+
+static void put_quantity(struct czi_buf *b, cz_quantity q)
+{
+    uint8_t *p = czi_buf_reserve(b, CZI_CBOR_QUANTITY_SIZE_MAX);
+
+    if (p)
+        b->len = (size_t)(czi_cbor_put_quantity(p, q) - b->data);
+}
+
+static void put_creation(struct czi_buf *b, const struct czi_op *op)
+{
+    put_string(b, 2, op->creator, sizeof(cz_id));
+    put_string(b, 3, op->label.data, op->label.len);
+    put_head(b, 0, op->kind);
+    if (op->kind == CZ_DATA) {
+        put_null(b);
+        put_string(b, 2, op->data.data, op->data.len);
+    } else {
+        put_string(b, 3, op->asset.data, op->asset.len);
+        if (op->kind == CZ_FUNGIBLE)
+            put_quantity(b, op->quantity);
+        else
+            put_null(b);
+    }
+    put_string(b, 2, op->controller, sizeof(cz_id));
+    czi_buf_put_byte(b, op->if_absent ? 0xf5 : 0xf4);
+}
+
+static void put_requirement(struct czi_buf *b, const cz_requirement *r)
+{
+    if (r->has_state)
+        put_head(b, 0, r->state);
+    else
+        put_null(b);
+    if (r->has_version)
+        put_head(b, 0, r->version);
+    else
+        put_null(b);
+    if (r->has_quantity)
+        put_quantity(b, r->quantity);
+    else
+        put_null(b);
+}
+
+void czi_op_put(struct czi_buf *b, const struct czi_op *op)
+{
+    const char *arguments = op_arguments[op->code];
+    uint8_t access = op->a;
+
+    put_head(b, 4, tuple_length(arguments));
+    put_head(b, 0, op->code);
+    for (; *arguments; arguments++) {
+        switch (*arguments) {
+        case 'w':
+        case 'r':
+            put_head(b, 0, access);
+            access = op->b;
+            break;
+        case 'q':
+            put_quantity(b, op->quantity);
+            break;
+        case 'd':
+            put_string(b, 2, op->data.data, op->data.len);
+            break;
+        case 'C':
+            put_creation(b, op);
+            break;
+        default:
+            put_requirement(b, &op->requirement);
+        }
+    }
+}
+
+/* A list of 32-byte ids or links, strictly ascending; returns the first one's offset. */
+static size_t read_list(struct czi_cbor *c, bool links, uint8_t *ret_count)
+{
+    uint64_t n = czi_cbor_array(c), max = links ? CZI_CITATIONS_MAX : CZI_ACCESSES_MAX;
+    size_t first = (size_t)(c->at - c->start) + (links ? CZI_CBOR_LINK_SIZE - 32 : 2);
+    const uint8_t *before = NULL;
+
+    if (n > max) {
+        czi_cbor_fail(c, links ? "more than 64 citations" : "more than 64 accesses");
+        n = 0;
+    }
+    for (uint64_t i = 0; i < n && !c->what; i++) {
+        const uint8_t *id;
+
+        if (links)
+            (void)czi_cbor_link(c);
+        else
+            (void)read_id(c);
+        id = c->at - 32;
+        if (!c->what && before && memcmp(before, id, 32) >= 0)
+            czi_cbor_fail(c, "ids are not ascending");
+        before = id;
+    }
+    *ret_count = (uint8_t)n;
+    return first;
+}
+
+/* No id is both written and read, and there are not too many. */
+static void check_accesses(struct czi_cbor *c, const struct czi_effect_view *v)
+{
+    unsigned w = 0, r = 0;
+
+    if (czi_effect_accesses(v) > CZI_ACCESSES_MAX)
+        czi_cbor_fail(c, "more than 64 accesses");
+    while (w < v->write_count && r < v->read_count) {
+        int order = memcmp(czi_effect_access_id(c->start, v, w),
+                           czi_effect_access_id(c->start, v, v->write_count + r), 32);
+
+        if (order == 0) {
+            czi_cbor_fail(c, "a resource is declared both written and read");
+            return;
+        }
+        w += order < 0;
+        r += order > 0;
+    }
+}
+
+/* An operation's rules that involve the declared accesses. */
+static void check_op(struct czi_cbor *c, const struct czi_effect_view *v,
+                     const struct czi_op *op)
+{
+    unsigned limit = op->code == CZI_OP_REQUIRE ? czi_effect_accesses(v) : v->write_count;
+
+    if (op->a >= limit || op->b >= limit) {
+        czi_cbor_fail(c, "an operation names an access that is not declared for it");
+    } else if (op->code == CZI_OP_CREATE) {
+        cz_id id = czi_identity_id(op->creator, op->label);
+
+        if (!czi_id_equal(&id, czi_effect_access_id(c->start, v, op->a)))
+            czi_cbor_fail(c, "a created resource's id is not the hash of creator and label");
+    }
+}
+
+static void read_ops(struct czi_cbor *c, struct czi_effect_view *v)
+{
+    uint64_t n = czi_cbor_array(c);
+
+    if (n > CZI_OPERATIONS_MAX || n == 0) {
+        czi_cbor_fail(c, n ? "more than 256 operations" : "an effect needs an operation");
+        n = 0;
+    }
+    v->op_count = (uint16_t)n;
+    v->ops = (uint32_t)(c->at - c->start);
+    for (uint64_t i = 0; i < n && !c->what; i++) {
+        struct czi_op op;
+
+        czi_op_next(c, &op);
+        if (!c->what)
+            check_op(c, v, &op);
+        v->is_transfer = n == 1 && op.code == CZI_OP_TRANSFER;
+        v->from = op.a;
+        v->to = op.b;
+        v->quantity = op.quantity;
+    }
+    v->ops_len = (uint32_t)(c->at - c->start) - v->ops;
+}
+
+int czi_effect_view(const void *bytes, size_t len, struct czi_effect_view *ret, cz_error *err)
+{
+    struct czi_cbor c = czi_cbor(bytes, len);
+    struct czi_effect_view v = {0};
+    int rc;
+
+    if (len > CZI_EFFECT_SIZE_MAX)
+        return czi_fail(err, CZ_LIMIT, "effect: %zu bytes, at most %u are allowed", len,
+                        CZI_EFFECT_SIZE_MAX);
+    czi_cbor_array_of(&c, 10);
+    if (czi_cbor_uint(&c) != CZI_TAG_EFFECT)
+        czi_cbor_fail(&c, "this is not an effect of version 1");
+    (void)read_id(&c);
+    v.nonce = czi_cbor_uint_max(&c, UINT64_MAX - 1);
+    v.priority = (uint8_t)czi_cbor_uint_max(&c, CZI_PRIORITIES - 1);
+    v.writes = (uint16_t)read_list(&c, false, &v.write_count);
+    v.reads = (uint16_t)read_list(&c, false, &v.read_count);
+    if (!c.what && v.read_count)
+        check_accesses(&c, &v);
+    read_ops(&c, &v);
+    v.facts = (uint32_t)read_list(&c, true, &v.fact_count);
+    v.after = (uint32_t)read_list(&c, true, &v.after_count);
+    if (!czi_cbor_null(&c)) {
+        size_t n = czi_cbor_bytes(&c).len;
+
+        if (!c.what && (n == 0 || n > CZI_SIGNATURE_SIZE_MAX))
+            czi_cbor_fail(&c, "a signature has 1 to 128 bytes");
+        v.signature_len = (uint8_t)n;
+    }
+    rc = czi_cbor_end(&c, err);
+    if (rc)
+        return czi_wrap(err, rc, "effect");
+    *ret = v;
+    return CZ_OK;
+}
+
+size_t czi_transfer_encode(uint8_t *out, const cz_id *origin, uint64_t nonce, unsigned priority,
+                           const cz_id *from, const cz_id *to, cz_quantity quantity)
+{
+    int order = memcmp(from, to, sizeof *from);
+    uint8_t *p = czi_cbor_put_array(out, 10);
+
+    p = czi_cbor_put_uint(p, CZI_TAG_EFFECT);
+    p = czi_cbor_put_bytes(p, origin, 32);
+    p = czi_cbor_put_uint(p, nonce);
+    p = czi_cbor_put_uint(p, priority);
+    p = czi_cbor_put_array(p, order ? 2 : 1);
+    p = czi_cbor_put_bytes(p, order <= 0 ? from : to, 32);
+    if (order)
+        p = czi_cbor_put_bytes(p, order < 0 ? to : from, 32);
+    p = czi_cbor_put_array(p, 0);
+    p = czi_cbor_put_array(p, 1);
+    p = czi_cbor_put_array(p, 4);
+    p = czi_cbor_put_uint(p, CZI_OP_TRANSFER);
+    p = czi_cbor_put_uint(p, order > 0);
+    p = czi_cbor_put_uint(p, order < 0);
+    p = czi_cbor_put_quantity(p, quantity);
+    p = czi_cbor_put_array(p, 0);
+    p = czi_cbor_put_array(p, 0);
+    p = czi_cbor_put_null(p);
+    return (size_t)(p - out);
+}

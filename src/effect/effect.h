@@ -1,0 +1,120 @@
+/* effect.h - the proposal: canonical bytes, a checked view of them, and the operations.
+ *
+ * Layer: effect. Threads: pure functions over caller-owned memory.
+ *
+ * Canonical bytes (DAG-CBOR, every list in this order, nothing optional):
+ *   [1, origin: bytes(32), nonce: uint, priority: 0..3,
+ *    writes: [bytes(32)…], reads: [bytes(32)…],      each ascending, no id twice
+ *    operations: [[opcode, argument…]…],
+ *    facts: [link…], after: [link…],                 each ascending, no link twice
+ *    signature: bytes | null]
+ * An operation names a resource by its number in writes followed by reads.
+ */
+#ifndef CZI_EFFECT_H
+#define CZI_EFFECT_H
+
+#include "codec/dag_cbor.h"
+#include "resource/resource.h"
+
+/* code, value, name, arguments after the opcode: one letter each
+ *   w access to be written   r any access   q quantity > 0   d data
+ *   C creation: creator, label, kind, asset|null, quantity|data|null, controller, if_absent
+ *   R requirement: state|null, version|null, quantity|null */
+#define CZI_OPERATIONS(X)                                                                      \
+    X(CZI_OP_CREATE, 0, "create", "wC")                                                        \
+    X(CZI_OP_TRANSFER, 1, "transfer", "wwq")                                                   \
+    X(CZI_OP_MOVE, 2, "move", "wwq")                                                           \
+    X(CZI_OP_WRITE, 3, "write", "wd")                                                          \
+    X(CZI_OP_LOCK, 4, "lock", "w")                                                             \
+    X(CZI_OP_UNLOCK, 5, "unlock", "w")                                                         \
+    X(CZI_OP_FREEZE, 6, "freeze", "w")                                                         \
+    X(CZI_OP_UNFREEZE, 7, "unfreeze", "w")                                                     \
+    X(CZI_OP_CONSUME, 8, "consume", "w")                                                       \
+    X(CZI_OP_ARCHIVE, 9, "archive", "w")                                                       \
+    X(CZI_OP_REQUIRE, 10, "require", "rR")
+
+enum czi_opcode {
+#define CZI_DECLARE(code, value, name, arguments) code = value,
+    CZI_OPERATIONS(CZI_DECLARE)
+#undef CZI_DECLARE
+};
+#define CZI_OPCODES 11
+const char *czi_opcode_name(unsigned code);
+
+/* One operation, read from canonical bytes; slices point into them. */
+struct czi_op {
+    uint8_t code;
+    uint8_t a, b; /* accesses */
+    cz_quantity quantity;
+    struct czi_slice data;
+    /* create */
+    const uint8_t *creator, *controller; /* 32 bytes each */
+    struct czi_slice label, asset;       /* asset.data NULL: none */
+    uint8_t kind;
+    bool if_absent;
+    /* require */
+    cz_requirement requirement;
+};
+
+/* Reads the next operation, with every rule that needs no state; errors land in c. */
+void czi_op_next(struct czi_cbor *c, struct czi_op *op);
+/* Appends one operation. */
+void czi_op_put(struct czi_buf *b, const struct czi_op *op);
+
+/* What an effect says: one cache line of numbers and offsets into its bytes, so that both can
+ * be copied together. */
+struct czi_effect_view {
+    cz_quantity quantity; /* of the transfer, when is_transfer */
+    uint64_t nonce;
+    uint32_t ops, ops_len;  /* the operations behind their array head */
+    uint32_t facts, after;  /* first digest; the next is CZI_CBOR_LINK_SIZE on */
+    uint16_t writes, reads; /* first id; the next is CZI_ID_STRIDE on */
+    uint16_t op_count;
+    uint8_t write_count, read_count, fact_count, after_count;
+    uint8_t priority;
+    uint8_t signature_len; /* the last bytes; 0: none */
+    bool is_transfer;      /* one operation, a transfer between these accesses */
+    uint8_t from, to;
+};
+_Static_assert(sizeof(struct czi_effect_view) == 64, "one cache line");
+#define CZI_ID_STRIDE 34
+#define CZI_ORIGIN_OFFSET 4 /* array head, tag, byte string head of two bytes */
+
+static inline unsigned czi_effect_accesses(const struct czi_effect_view *v)
+{
+    return (unsigned)v->write_count + v->read_count;
+}
+static inline const uint8_t *czi_effect_origin(const uint8_t *bytes)
+{
+    return bytes + CZI_ORIGIN_OFFSET;
+}
+static inline const uint8_t *czi_effect_access_id(const uint8_t *bytes,
+                                                  const struct czi_effect_view *v, unsigned i)
+{
+    return bytes + (i < v->write_count
+                        ? v->writes + (size_t)i * CZI_ID_STRIDE
+                        : v->reads + (size_t)(i - v->write_count) * CZI_ID_STRIDE);
+}
+static inline const uint8_t *czi_effect_fact(const uint8_t *bytes,
+                                             const struct czi_effect_view *v, unsigned i)
+{
+    return bytes + v->facts + (size_t)i * CZI_CBOR_LINK_SIZE;
+}
+static inline const uint8_t *czi_effect_after(const uint8_t *bytes,
+                                              const struct czi_effect_view *v, unsigned i)
+{
+    return bytes + v->after + (size_t)i * CZI_CBOR_LINK_SIZE;
+}
+
+/* Checks canonical bytes completely; anything that a valid effect cannot hold is CZ_INVALID
+ * with the byte offset, a bound of limits.h is CZ_LIMIT. Cost: about 60 ns for a transfer. */
+CZI_MUST_USE int czi_effect_view(const void *bytes, size_t len, struct czi_effect_view *ret,
+                                 cz_error *err);
+
+/* Canonical bytes of an effect with one transfer, the fast way for a bulk producer; out holds
+ * CZI_TRANSFER_SIZE_MAX. from and to may be equal. */
+#define CZI_TRANSFER_SIZE_MAX 192
+size_t czi_transfer_encode(uint8_t *out, const cz_id *origin, uint64_t nonce, unsigned priority,
+                           const cz_id *from, const cz_id *to, cz_quantity quantity);
+
+#endif

@@ -1,0 +1,47 @@
+/* receipt.h - what applying an effect did, and the nodes of logs; canonical bytes of both.
+ *
+ * Layer: effect. Threads: pure functions.
+ *
+ *   receipt  [2, effect: link, position, lamport, reason, posts: […]]
+ *            a post of an applied effect is [version, state, value] for each write (value: the
+ *            quantity, or the BLAKE3 hash of a data resource's bytes), then the version seen
+ *            for each read; of a rejected one the version seen for each access (0: unknown)
+ *   log node [previous node: link | null, receipt or fact: link]
+ */
+#ifndef CZI_RECEIPT_H
+#define CZI_RECEIPT_H
+
+#include "effect/effect.h"
+
+/* One access after (or, when only read, at) its effect. */
+struct czi_post {
+    union {
+        cz_quantity quantity;
+        const uint8_t *data_hash; /* 32 bytes, of data resources */
+    };
+    uint64_t version;
+    uint64_t previous; /* position of the write before; 0: none */
+    uint32_t slot;     /* CZI_ID_NONE when there is no such resource */
+    uint8_t kind, state;
+    bool written;
+};
+
+struct czi_outcome {
+    uint64_t position, lamport;
+    uint8_t reason;
+    uint8_t post_count;
+    const struct czi_post *posts;
+};
+
+static inline size_t czi_receipt_size_max(unsigned posts)
+{
+    return 80 + (size_t)posts * (1 + 9 + 1 + 34);
+}
+/* Returns the number of bytes; out holds czi_receipt_size_max(o->post_count). */
+size_t czi_receipt_encode(uint8_t *out, const cz_id *effect, const struct czi_outcome *o);
+
+#define CZI_NODE_SIZE_MAX (1 + 2 * CZI_CBOR_LINK_SIZE)
+/* previous all zero: the first node. */
+size_t czi_node_encode(uint8_t *out, const uint8_t previous[32], const uint8_t item[32]);
+
+#endif

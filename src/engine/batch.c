@@ -1,0 +1,67 @@
+/* batch.c - the arrays of a batch; see core.h. */
+#include "engine/core.h"
+
+#include "base/error.h"
+#include "engine/seal.h"
+
+int czi_batch_new(uint32_t room, struct czi_batch **ret, cz_error *err)
+{
+    struct czi_batch *b = czi_alloc_zero(1, sizeof *b);
+
+    if (!b)
+        return czi_nomem(err, "a batch");
+    b->room = room;
+    /* A single effect may use all accesses that one may have. */
+    b->post_room = CZI_MAX(room * 4, (uint32_t)CZI_ACCESSES_MAX);
+    b->entries = czi_alloc_aligned(room * sizeof *b->entries);
+    b->posts = czi_alloc_aligned(b->post_room * sizeof *b->posts);
+    b->hashes = czi_alloc_aligned(b->post_room * sizeof *b->hashes);
+    b->effect_ids = czi_alloc_aligned(room * sizeof *b->effect_ids);
+    b->receipt_ids = czi_alloc_aligned(room * sizeof *b->receipt_ids);
+    b->scratch = czi_seal_scratch_new(room, b->post_room);
+    if (!b->entries || !b->posts || !b->hashes || !b->effect_ids || !b->receipt_ids ||
+        !b->scratch) {
+        czi_batch_free(b);
+        return czi_nomem(err, "a batch");
+    }
+    *ret = b;
+    return CZ_OK;
+}
+
+void czi_batch_free(struct czi_batch *b)
+{
+    if (!b)
+        return;
+    czi_free(b->entries);
+    czi_free(b->posts);
+    czi_free(b->hashes);
+    czi_free(b->effect_ids);
+    czi_free(b->receipt_ids);
+    czi_seal_scratch_free(b->scratch);
+    czi_buf_done(&b->frame);
+    czi_free(b);
+}
+
+void czi_batch_clear(struct czi_batch *b)
+{
+    b->entry_count = b->access_count = b->post_count = b->position_count = b->fact_count = 0;
+    b->bytes = 0;
+    b->frame.len = 0;
+}
+
+bool czi_batch_fits(const struct czi_batch *b, const struct czi_pending *p)
+{
+    return b->entry_count < b->room &&
+           b->access_count + czi_effect_accesses(&p->view) <= b->post_room &&
+           (b->entry_count == 0 || b->bytes + p->len <= CZI_BATCH_BYTES_MAX);
+}
+
+void czi_batch_add(struct czi_batch *b, struct czi_pending *p)
+{
+    struct czi_entry *e = &b->entries[b->entry_count++];
+
+    e->pending = p;
+    e->status = p->is_fact ? CZI_ENTRY_FACT : CZI_ENTRY_EFFECT;
+    b->access_count += czi_effect_accesses(&p->view);
+    b->bytes += p->len;
+}

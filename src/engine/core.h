@@ -1,0 +1,163 @@
+/* core.h - the engine's state and its rules: plan, execute, seal. No I/O, clock, lock or
+ * thread.
+ *
+ * Layer: engine. Thread: plan and execute belong to the engine's thread; seal works on one
+ * batch at a time, in batch order, and may run on another thread while later batches execute:
+ * it touches only the batch and the log heads.
+ *
+ * A batch goes   filling -> planned and executed (czi_core_execute) -> sealed (czi_seal_*)
+ *             -> framed (czi_frame_build) -> durable -> acknowledged.
+ * Nothing here allocates per effect: a batch's arrays have their largest size from the start.
+ */
+#ifndef CZI_CORE_H
+#define CZI_CORE_H
+
+#include "effect/receipt.h"
+#include "resource/resource.h"
+
+/* ---- A submission that waits: bytes, and what they say ----------------------------------- */
+
+/* A transfer takes 118 to 138 bytes. */
+#define CZI_INLINE_SIZE 144
+
+struct czi_pending {
+    struct czi_effect_view view;
+    uint8_t *bytes; /* inline_bytes or the heap */
+    uint32_t len;
+    uint32_t next; /* in its priority's queue */
+    uint64_t ticket;
+    cz_done_fn done;
+    void *arg;
+    bool in_use, is_fact;
+    cz_id fact_id;           /* of a fact, */
+    struct czi_slice domain; /* which names its domain in its bytes */
+    uint8_t inline_bytes[CZI_INLINE_SIZE];
+} __attribute__((aligned(64)));
+
+/* ---- Batch ------------------------------------------------------------------------------- */
+
+enum czi_entry_status {
+    CZI_ENTRY_EFFECT,    /* has a position */
+    CZI_ENTRY_FACT,      /* recorded */
+    CZI_ENTRY_LOOK_UP,   /* nonce not above the last: duplicate or conflict */
+    CZI_ENTRY_DUPLICATE, /* known to be one: a fact, or the look-up's answer */
+    CZI_ENTRY_CONFLICT,
+};
+
+struct czi_entry {
+    cz_quantity quantity; /* of a planned transfer */
+    struct czi_pending *pending;
+    uint64_t nonce;
+    union {
+        uint64_t lamport;
+        uint64_t first_position; /* of a duplicate */
+    };
+    uint32_t posts;    /* first of post_count in the batch's posts */
+    uint32_t from, to; /* slots of a planned transfer; CZI_ID_NONE: the general way */
+    uint32_t origin;
+    uint32_t number; /* position - the batch's first position; CZI_ID_NONE without one */
+    uint8_t post_count;
+    uint8_t reason;
+    uint8_t status;
+};
+_Static_assert(sizeof(struct czi_entry) == 64, "one cache line");
+
+struct czi_batch {
+    struct czi_entry *entries;
+    struct czi_post *posts;
+    cz_id *hashes; /* per post: the bytes' hash, of data resources that were written */
+    cz_id *effect_ids, *receipt_ids; /* per number */
+    struct czi_seal_scratch *scratch;
+    uint32_t room, post_room;
+    uint32_t entry_count, access_count, post_count, position_count, fact_count, look_ups;
+    uint64_t first_position, facts_before;
+    uint64_t bytes;       /* of all effects and facts */
+    uint64_t number;      /* of the batch, from 1; wraps are not a concern below 2^64 */
+    struct czi_buf frame; /* complete once built */
+    uint8_t frame_hash[32];
+};
+
+CZI_MUST_USE int czi_batch_new(uint32_t room, struct czi_batch **ret, cz_error *err);
+void czi_batch_free(struct czi_batch *b); /* NULL: no-op; not the pendings */
+void czi_batch_clear(struct czi_batch *b);
+/* Whether one more submission fits (R18: entries, accesses, bytes). */
+bool czi_batch_fits(const struct czi_batch *b, const struct czi_pending *p);
+void czi_batch_add(struct czi_batch *b, struct czi_pending *p);
+
+/* ---- State ------------------------------------------------------------------------------- */
+
+struct czi_asset {
+    char *name;         /* owned */
+    cz_quantity supply; /* of fungibles */
+    bool dirty;
+};
+
+struct czi_origin {
+    uint64_t next_nonce; /* lowest one that is not used; 0: none was */
+    bool dirty;
+};
+
+struct czi_domain {
+    char *name;       /* owned */
+    uint8_t head[32]; /* newest node of the fact log; the sealing stage's */
+    uint64_t facts;
+    bool dirty;
+};
+
+/* What is known of a cited predecessor; given by the caller of execute, since finding it may
+ * need I/O. */
+struct czi_predecessor {
+    bool applied;
+    uint64_t lamport;
+};
+
+struct czi_core {
+    struct czi_resources resources;
+    struct czi_id_table origin_ids, fact_ids, asset_ids, domain_ids; /* names are hashed */
+    struct czi_origin *origins;
+    struct czi_asset *assets;
+    struct czi_domain *domains;
+    uint32_t origin_room, asset_room, domain_room;
+    uint32_t facts_saved; /* of fact_ids, in the last checkpoint */
+    uint32_t *dirty_origins;
+    uint32_t dirty_origin_count;
+    uint64_t positions; /* given so far */
+    uint64_t batches;
+    uint64_t applied, rejected, duplicates;
+    bool plan_only;          /* no posts are kept: nothing can be sealed */
+    struct general *general; /* scratch of the general way */
+    /* Answers for a submission's predecessors, one per predecessor, in the order cited. */
+    const struct czi_predecessor *(*predecessors)(void *arg, const struct czi_pending *p);
+    void *predecessors_arg;
+};
+
+CZI_MUST_USE int czi_core_init(struct czi_core *core, cz_error *err);
+void czi_core_done(struct czi_core *core); /* of all zero: no-op */
+
+/* Finds what each entry's origin and transfer accesses are, before any of it executes. */
+CZI_MUST_USE int czi_core_plan(struct czi_core *core, struct czi_batch *b, cz_error *err);
+/* Executes a planned batch in order: positions, outcomes and posts are set. On an error
+ * (CZ_NOMEM) the state is unusable and the engine must stop. */
+CZI_MUST_USE int czi_core_execute(struct czi_core *core, struct czi_batch *b, cz_error *err);
+
+/* Numbers of names (assets, domains); CZI_ID_NONE when there is none, or out of memory. */
+uint32_t czi_core_asset(struct czi_core *core, struct czi_slice name, bool add);
+uint32_t czi_core_domain(struct czi_core *core, struct czi_slice name, bool add);
+uint32_t czi_core_origin(struct czi_core *core, const uint8_t *id, bool add);
+
+/* ---- Sealing ------------------------------------------------------------------------------
+ */
+
+/* Hashes an executed batch: effect ids, receipts, log nodes of resources and domains. */
+void czi_seal(struct czi_core *core, struct czi_batch *b);
+/* Builds the batch's frame behind the frame with hash `previous`. */
+CZI_MUST_USE int czi_seal_frame(struct czi_batch *b, const uint8_t previous[32], cz_error *err);
+
+static inline struct czi_outcome czi_entry_outcome(const struct czi_batch *b,
+                                                   const struct czi_entry *e)
+{
+    return (struct czi_outcome){b->first_position + e->number, e->lamport, e->reason,
+                                e->post_count, b->posts + e->posts};
+}
+
+#endif

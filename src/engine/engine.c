@@ -1,0 +1,599 @@
+/* engine.c - the runtime: opening, threads, performing the updates of the state machine.
+ *
+ * Layer: engine. See engine.h for threads and locks, step.h for the order of stages.
+ */
+#include "engine/engine.h"
+
+#include "base/error.h"
+#include "codec/blake3.h"
+#include "engine/seal.h"
+#include "platform/simulated.h"
+
+/* ---- Stopping ------------------------------------------------------------------------------
+ */
+
+/* Stops the engine for good with the first error; later ones are consequences. */
+static void stop(cz_engine *g, int code, const cz_error *err)
+{
+    czi_mutex_lock(g->lock);
+    if (!g->stop_code) {
+        g->stop_code = code;
+        memcpy(g->stop_detail, err->detail, sizeof g->stop_detail);
+    }
+    czi_cond_broadcast(g->wake);
+    czi_cond_broadcast(g->room);
+    czi_cond_broadcast(g->acknowledged);
+    czi_cond_broadcast(g->to_seal.cond);
+    czi_cond_broadcast(g->to_persist.cond);
+    czi_mutex_unlock(g->lock);
+}
+
+/* ---- Stages --------------------------------------------------------------------------------
+ */
+
+/* Answers an entry whose nonce was used: the same effect, or a conflict. */
+static int resolve(cz_engine *g, struct czi_entry *e, cz_id *ret_receipt, cz_id *ret_id,
+                   cz_error *err)
+{
+    int rc;
+
+    czi_blake3(e->pending->bytes, e->pending->len, ret_id->bytes);
+    rc = czi_find_effect(&g->finder, ret_id, err);
+    if (rc == CZ_NOT_FOUND) {
+        e->status = CZI_ENTRY_CONFLICT;
+        return CZ_OK;
+    }
+    if (rc)
+        return rc;
+    e->status = CZI_ENTRY_DUPLICATE;
+    e->first_position = g->finder.record.outcome.position;
+    e->reason = g->finder.record.outcome.reason;
+    *ret_receipt = g->finder.receipt;
+    return CZ_OK;
+}
+
+/* Builds the frame and makes it durable. A batch of nothing but duplicates has no frame. */
+static int persist(cz_engine *g, struct czi_batch *b, cz_error *err)
+{
+    int rc = CZ_OK;
+
+    if (b->position_count + b->fact_count) {
+        rc = czi_seal_frame(b, g->tip, err);
+        if (!rc)
+            rc = czi_ledger_append(g->ledger, b->frame.data, b->frame.len, b->effect_ids, err);
+        if (rc == CZ_IO && g->options.abort_on_sync_failure)
+            czi_check_failed(err->detail, __FILE__, __LINE__);
+        if (rc)
+            return rc;
+        memcpy(g->tip, b->frame_hash, sizeof g->tip);
+    }
+    /* Behind the positioned ones, the ids and receipts of those that were looked up. */
+    for (uint32_t i = 0, row = b->position_count; i < b->entry_count && b->look_ups && !rc; i++)
+        if (b->entries[i].status == CZI_ENTRY_LOOK_UP) {
+            b->entries[i].number = row;
+            rc = resolve(g, &b->entries[i], &b->receipt_ids[row], &b->effect_ids[row], err);
+            row++;
+        }
+    return rc;
+}
+
+static cz_result result_of(const struct czi_batch *b, const struct czi_entry *e)
+{
+    cz_result r = {.ticket = e->pending->ticket, .status = CZ_STATUS_APPLIED};
+
+    if (e->pending->is_fact) {
+        r.effect = e->pending->fact_id;
+        if (e->status == CZI_ENTRY_DUPLICATE)
+            r.status = CZ_STATUS_DUPLICATE;
+        return r;
+    }
+    r.effect = b->effect_ids[e->number];
+    if (e->status == CZI_ENTRY_CONFLICT) {
+        r.status = CZ_STATUS_REJECTED;
+        r.reason = CZ_NONCE;
+        return r;
+    }
+    r.receipt = b->receipt_ids[e->number];
+    r.has_receipt = true;
+    r.reason = (enum cz_reason)e->reason;
+    r.position = b->first_position + e->number;
+    if (e->reason)
+        r.status = CZ_STATUS_REJECTED;
+    if (e->status == CZI_ENTRY_DUPLICATE) {
+        r.status = CZ_STATUS_DUPLICATE;
+        r.position = e->first_position;
+    }
+    return r;
+}
+
+/* Under lock: the slot is free again. */
+static void release(cz_engine *g, struct czi_pending *p)
+{
+    if (p->bytes != p->inline_bytes) {
+        g->heap_bytes -= p->len;
+        czi_free(p->bytes);
+    }
+    p->in_use = false;
+    g->free_list[g->free_count++] = (uint32_t)(p - g->pendings);
+}
+
+static void acknowledge(cz_engine *g, struct czi_batch *b)
+{
+    enum { GROUP = 256 };
+    cz_result results[GROUP];
+
+    for (uint32_t i = 0; i < b->entry_count; i += GROUP) {
+        uint32_t n = CZI_MIN(b->entry_count - i, (uint32_t)GROUP);
+
+        for (uint32_t k = 0; k < n; k++) {
+            const struct czi_pending *p = b->entries[i + k].pending;
+
+            results[k] = result_of(b, &b->entries[i + k]);
+            if (p->done)
+                p->done(p->arg, &results[k]);
+        }
+        czi_mutex_lock(g->lock);
+        for (uint32_t k = 0; k < n; k++) {
+            struct czi_result_slot *slot = &g->results[results[k].ticket % g->results_max];
+
+            slot->result = results[k];
+            slot->done = true;
+            release(g, b->entries[i + k].pending);
+        }
+        czi_cond_broadcast(g->room);
+        czi_mutex_unlock(g->lock);
+    }
+    for (uint32_t i = 0; i < b->entry_count; i++)
+        g->step.core.duplicates += b->entries[i].status == CZI_ENTRY_DUPLICATE;
+    czi_mutex_lock(g->lock);
+    while (g->oldest < g->next_ticket) {
+        const struct czi_result_slot *slot = &g->results[g->oldest % g->results_max];
+
+        if (!slot->done || slot->result.ticket != g->oldest)
+            break;
+        g->oldest++;
+    }
+    czi_cond_broadcast(g->acknowledged);
+    czi_mutex_unlock(g->lock);
+}
+
+/* ---- Worker threads
+ * -------------------------------------------------------------------------- */
+
+static void channel_put(cz_engine *g, struct czi_channel *c, struct czi_batch *b)
+{
+    czi_mutex_lock(g->lock);
+    CZI_CHECK(c->count < CZI_BATCHES_IN_FLIGHT);
+    c->batches[(c->head + c->count++) % CZI_BATCHES_IN_FLIGHT] = b;
+    czi_cond_signal(c->cond);
+    czi_mutex_unlock(g->lock);
+}
+
+/* The next batch, or NULL when the workers shall end. */
+static struct czi_batch *channel_take(cz_engine *g, struct czi_channel *c)
+{
+    struct czi_batch *b = NULL;
+
+    czi_mutex_lock(g->lock);
+    while (!c->count && !g->workers_stop && !g->stop_code)
+        czi_cond_wait(c->cond, g->lock);
+    if (c->count && !g->stop_code) {
+        b = c->batches[c->head];
+        c->head = (c->head + 1) % CZI_BATCHES_IN_FLIGHT;
+        c->count--;
+    }
+    czi_mutex_unlock(g->lock);
+    return b;
+}
+
+static void note(cz_engine *g, enum czi_event_type type, struct czi_batch *b)
+{
+    czi_mutex_lock(g->lock);
+    CZI_CHECK(g->note_count < CZI_COUNTOF(g->notes));
+    g->notes[g->note_count++] = (struct czi_event){.type = type, .batch = b};
+    czi_cond_signal(g->wake);
+    czi_mutex_unlock(g->lock);
+}
+
+static void sealer(void *arg)
+{
+    cz_engine *g = arg;
+    struct czi_batch *b;
+
+    while ((b = channel_take(g, &g->to_seal)) != NULL) {
+        czi_seal(&g->step.core, b);
+        note(g, CZI_EVENT_SEALED, b);
+    }
+}
+
+static void persister(void *arg)
+{
+    cz_engine *g = arg;
+    struct czi_batch *b;
+    cz_error err = {0};
+
+    while ((b = channel_take(g, &g->to_persist)) != NULL) {
+        int rc = persist(g, b, &err);
+
+        if (rc)
+            stop(g, rc, &err);
+        else
+            note(g, CZI_EVENT_PERSISTED, b);
+    }
+}
+
+/* ---- The engine's thread
+ * ---------------------------------------------------------------------- */
+
+/* What is known of one predecessor: in a batch under way, or in the journal. */
+static int look_up(cz_engine *g, const cz_id *id, struct czi_predecessor *ret, cz_error *err)
+{
+    struct czi_step *s = &g->step;
+    int rc;
+
+    *ret = (struct czi_predecessor){0};
+    for (unsigned i = 0; i < CZI_BATCHES_IN_FLIGHT; i++) {
+        const struct czi_batch *b = s->all[i];
+
+        for (uint32_t k = 0; k < b->entry_count; k++) {
+            const struct czi_entry *e = &b->entries[k];
+
+            if (e->status == CZI_ENTRY_EFFECT && e->number < b->position_count &&
+                czi_id_equal(&b->effect_ids[e->number], id)) {
+                *ret = (struct czi_predecessor){e->reason == CZ_APPLIED, e->lamport};
+                return CZ_OK;
+            }
+        }
+    }
+    rc = czi_find_effect(&g->look_up, id, err);
+    if (rc == CZ_NOT_FOUND)
+        return CZ_OK;
+    if (!rc)
+        *ret = (struct czi_predecessor){g->look_up.record.outcome.reason == CZ_APPLIED,
+                                        g->look_up.record.outcome.lamport};
+    return rc;
+}
+
+struct local_events {
+    struct czi_event events[4 * CZI_BATCHES_IN_FLIGHT + 4];
+    uint32_t head, count;
+};
+
+static void push(struct local_events *l, struct czi_event e)
+{
+    CZI_CHECK(l->count < CZI_COUNTOF(l->events));
+    l->events[(l->head + l->count++) % CZI_COUNTOF(l->events)] = e;
+}
+
+/* A batch alone in the pipeline and small is not worth a hand-over. */
+static bool stays_here(const cz_engine *g, const struct czi_batch *b)
+{
+    return g->options.threads == 1 ||
+           (czi_step_in_flight(&g->step) == 1 && b->entry_count < CZI_INLINE_ENTRIES);
+}
+
+static int perform_look_up(cz_engine *g, const struct czi_pending *p, struct local_events *l,
+                           cz_error *err)
+{
+    static _Thread_local struct czi_predecessor known[CZI_CITATIONS_MAX];
+    int rc = CZ_OK;
+
+    for (unsigned i = 0; i < p->view.after_count && !rc; i++) {
+        cz_id id;
+
+        memcpy(&id, czi_effect_after(p->bytes, &p->view, i), sizeof id);
+        rc = look_up(g, &id, &known[i], err);
+    }
+    push(l, (struct czi_event){.type = CZI_EVENT_KNOWN, .predecessors = known});
+    return rc;
+}
+
+static int perform(cz_engine *g, const struct czi_update *u, struct local_events *l,
+                   cz_error *err)
+{
+    int rc;
+
+    switch (u->type) {
+    case CZI_UPDATE_SEAL:
+        if (!stays_here(g, u->batch)) {
+            channel_put(g, &g->to_seal, u->batch);
+            return CZ_OK;
+        }
+        czi_seal(&g->step.core, u->batch);
+        push(l, (struct czi_event){.type = CZI_EVENT_SEALED, .batch = u->batch});
+        return CZ_OK;
+    case CZI_UPDATE_PERSIST:
+        if (!stays_here(g, u->batch)) {
+            channel_put(g, &g->to_persist, u->batch);
+            return CZ_OK;
+        }
+        rc = persist(g, u->batch, err);
+        push(l, (struct czi_event){.type = CZI_EVENT_PERSISTED, .batch = u->batch});
+        return rc;
+    case CZI_UPDATE_ACKNOWLEDGE:
+        acknowledge(g, u->batch);
+        push(l, (struct czi_event){.type = CZI_EVENT_ACKNOWLEDGED, .batch = u->batch});
+        if (czi_ledger_wants_checkpoint(g->ledger))
+            g->step.wants_checkpoint = true;
+        return CZ_OK;
+    case CZI_UPDATE_LOOK_UP:
+        return perform_look_up(g, u->pending, l, err);
+    case CZI_UPDATE_CHECKPOINT:
+        rc = czi_engine_checkpoint(g, true, err);
+        push(l, (struct czi_event){.type = CZI_EVENT_RESUME});
+        return rc;
+    }
+    return CZ_OK;
+}
+
+/* Waits for something to do; false when the thread shall end. */
+static bool gather(cz_engine *g, struct local_events *l)
+{
+    struct czi_step *s = &g->step;
+    bool end;
+
+    czi_mutex_lock(g->lock);
+    for (;;) {
+        bool idle = czi_step_in_flight(s) == 0;
+        bool waiting = g->inbox_count + s->admission.count > 0;
+
+        s->paused = g->pauses > 0;
+        g->wanted = czi_step_wanted(s);
+        end = g->stop_code || (g->closing && idle && !waiting && !g->note_count);
+        if (end || g->note_count || g->inbox_count >= g->wanted)
+            break;
+        g->resting = idle && (g->pauses || !waiting);
+        if (g->resting)
+            czi_cond_broadcast(g->acknowledged);
+        czi_cond_wait(g->wake, g->lock);
+    }
+    g->resting = false;
+    for (uint32_t i = 0; i < g->note_count; i++)
+        push(l, g->notes[i]);
+    g->note_count = 0;
+    push(l, (struct czi_event){.type = CZI_EVENT_ADMIT, .first = g->inbox_first});
+    g->inbox_first = g->inbox_last = CZI_ID_NONE;
+    g->inbox_count = 0;
+    czi_mutex_unlock(g->lock);
+    return !end;
+}
+
+static void join_workers(cz_engine *g)
+{
+    czi_mutex_lock(g->lock);
+    g->workers_stop = true;
+    czi_cond_broadcast(g->to_seal.cond);
+    czi_cond_broadcast(g->to_persist.cond);
+    czi_mutex_unlock(g->lock);
+    czi_thread_join(g->seal_thread);
+    czi_thread_join(g->persist_thread);
+    g->seal_thread = g->persist_thread = NULL;
+}
+
+/* After a stop: whoever wants to be called back learns that nothing is known. */
+static void call_back_unknown(cz_engine *g)
+{
+    for (uint32_t i = 0; i < g->options.backlog_max; i++) {
+        struct czi_pending *p = &g->pendings[i];
+        cz_result r = {.ticket = p->ticket, .status = CZ_STATUS_UNKNOWN};
+
+        if (p->in_use && p->done)
+            p->done(p->arg, &r);
+    }
+}
+
+static void engine_main(void *arg)
+{
+    cz_engine *g = arg;
+    struct local_events l = {0};
+    cz_error err = {0};
+
+    while (gather(g, &l)) {
+        while (l.count) {
+            struct czi_event e = l.events[l.head];
+            struct czi_update updates[CZI_UPDATES_MAX];
+            uint32_t n;
+            int rc;
+
+            l.head = (l.head + 1) % CZI_COUNTOF(l.events);
+            l.count--;
+            rc = czi_step(&g->step, &e, &err);
+            n = g->step.update_count;
+            memcpy(updates, g->step.updates, n * sizeof *updates);
+            for (uint32_t i = 0; i < n && !rc; i++)
+                rc = perform(g, &updates[i], &l, &err);
+            if (rc) {
+                stop(g, rc, &err);
+                break;
+            }
+        }
+        l.count = g->stop_code ? 0 : l.count;
+    }
+    join_workers(g);
+    if (g->stop_code)
+        call_back_unknown(g);
+}
+
+/* ---- Opening and closing
+ * ---------------------------------------------------------------------- */
+
+static int make_memory(cz_engine *g, cz_error *err)
+{
+    uint32_t n = g->options.backlog_max;
+
+    g->pendings = czi_alloc_aligned(n * sizeof *g->pendings);
+    g->free_list = czi_alloc(n * sizeof *g->free_list);
+    g->results_max = CZI_MIN(2 * n, CZI_RESULTS_KEPT);
+    g->results = czi_alloc_zero(g->results_max, sizeof *g->results);
+    g->lock = czi_mutex_new();
+    g->reading = czi_mutex_new();
+    g->wake = czi_cond_new();
+    g->room = czi_cond_new();
+    g->acknowledged = czi_cond_new();
+    g->to_seal.cond = czi_cond_new();
+    g->to_persist.cond = czi_cond_new();
+    if (!g->pendings || !g->free_list || !g->results || !g->lock || !g->reading || !g->wake ||
+        !g->room || !g->acknowledged || !g->to_seal.cond || !g->to_persist.cond)
+        return czi_nomem(err, "an engine");
+    for (uint32_t i = 0; i < n; i++) {
+        g->pendings[i].in_use = false;
+        g->free_list[g->free_count++] = n - 1 - i;
+    }
+    g->inbox_first = g->inbox_last = CZI_ID_NONE;
+    g->next_ticket = g->oldest = 1;
+    return CZ_OK;
+}
+
+static int start_threads(cz_engine *g, cz_error *err)
+{
+    int rc = CZ_OK;
+
+    if (g->options.read_only)
+        return CZ_OK;
+    if (g->options.threads > 1)
+        rc = czi_thread_start(&g->seal_thread, sealer, g, "cz-seal", err);
+    if (g->options.threads > 1 && !rc)
+        rc = czi_thread_start(&g->persist_thread, persister, g, "cz-persist", err);
+    if (!rc)
+        rc = czi_thread_start(&g->engine_thread, engine_main, g, "cz-engine", err);
+    return rc;
+}
+
+static int open_ledger(cz_engine *g, const char *dir, cz_error *err)
+{
+    struct czi_ledger_options o = {.read_only = g->options.read_only,
+                                   .memory_index = !dir,
+                                   .segment_size_max = CZI_SEGMENT_SIZE_MAX};
+    int rc =
+        dir ? czi_fs_posix(dir, &g->fs, err) : czi_fs_simulated(CZI_SIM_VOLATILE, &g->fs, err);
+
+    if (!rc && !dir)
+        rc = czi_ledger_create(g->fs, err);
+    o.fs = g->fs;
+    if (!rc)
+        rc = czi_ledger_open(&o, &g->ledger, err);
+    return rc;
+}
+
+/* Everything but the threads is gone; keeps the first error. */
+static int free_engine(cz_engine *g, int rc, cz_error *err)
+{
+    cz_error late = {0};
+    int closed;
+
+    czi_finder_done(&g->finder);
+    czi_finder_done(&g->look_up);
+    czi_finder_done(&g->reader);
+    for (uint32_t i = 0; g->pendings && i < g->options.backlog_max; i++)
+        if (g->pendings[i].in_use && g->pendings[i].bytes != g->pendings[i].inline_bytes)
+            czi_free(g->pendings[i].bytes);
+    closed = czi_ledger_close(g->ledger, &late);
+    if (!rc && closed) {
+        rc = closed;
+        if (err)
+            *err = late;
+    }
+    if (g->fs)
+        g->fs->ops->free(g->fs);
+    czi_step_done(&g->step);
+    czi_free(g->pendings);
+    czi_free(g->free_list);
+    czi_free(g->results);
+    czi_cond_free(g->wake);
+    czi_cond_free(g->room);
+    czi_cond_free(g->acknowledged);
+    czi_cond_free(g->to_seal.cond);
+    czi_cond_free(g->to_persist.cond);
+    czi_mutex_free(g->lock);
+    czi_mutex_free(g->reading);
+    czi_free(g);
+    return rc;
+}
+
+static int check_options(cz_options *o, cz_error *err)
+{
+    if (o->batch_max > CZI_BATCH_ENTRIES_MAX || o->backlog_max > CZI_BACKLOG_MAX ||
+        o->threads > CZI_THREADS_MAX)
+        return czi_fail(err, CZ_LIMIT,
+                        "options: at most %u threads, batches of %u, a backlog of %u",
+                        CZI_THREADS_MAX, CZI_BATCH_ENTRIES_MAX, CZI_BACKLOG_MAX);
+    if (!o->threads)
+        o->threads = CZI_MIN(czi_cpu_count(), CZI_THREADS_MAX);
+    if (!o->batch_max)
+        o->batch_max = CZI_BATCH_ENTRIES_MAX;
+    if (!o->backlog_max)
+        o->backlog_max = CZI_BACKLOG_MAX;
+    return CZ_OK;
+}
+
+int cz_init(const char *dir, cz_error *err)
+{
+    struct czi_fs *fs;
+    int rc = czi_fs_posix(dir, &fs, err);
+
+    if (rc)
+        return rc;
+    rc = czi_ledger_create(fs, err);
+    fs->ops->free(fs);
+    return rc;
+}
+
+int cz_open(const char *dir, const cz_options *options, cz_engine **ret, cz_error *err)
+{
+    cz_engine *g = czi_alloc_zero(1, sizeof *g);
+    int rc;
+
+    if (!g)
+        return czi_nomem(err, "an engine");
+    if (options)
+        g->options = *options;
+    atomic_init(&g->refs, 1);
+    rc = check_options(&g->options, err);
+    if (!rc)
+        rc = make_memory(g, err);
+    else
+        g->options.backlog_max = 0;
+    if (!rc)
+        rc =
+            czi_step_init(&g->step, g->pendings, g->options.batch_max, g->options.ordered, err);
+    if (!rc)
+        rc = open_ledger(g, dir, err);
+    if (rc)
+        return free_engine(g, rc, err);
+    g->finder.ledger = g->look_up.ledger = g->reader.ledger = g->ledger;
+    g->resting = true;
+    rc = czi_engine_load(g, err);
+    if (!rc)
+        rc = start_threads(g, err);
+    if (rc) {
+        g->closing = true;
+        join_workers(g);
+        return free_engine(g, rc, err);
+    }
+    *ret = g;
+    return CZ_OK;
+}
+
+cz_engine *cz_ref(cz_engine *g)
+{
+    atomic_fetch_add(&g->refs, 1);
+    return g;
+}
+
+int cz_close(cz_engine *g, cz_error *err)
+{
+    int rc = CZ_OK;
+
+    if (!g || atomic_fetch_sub(&g->refs, 1) != 1)
+        return CZ_OK;
+    czi_mutex_lock(g->lock);
+    g->closing = true;
+    czi_cond_broadcast(g->wake);
+    czi_mutex_unlock(g->lock);
+    czi_thread_join(g->engine_thread);
+    if (g->stop_code)
+        rc = czi_fail(err, g->stop_code, "%s", g->stop_detail);
+    else if (!g->options.read_only)
+        rc = czi_engine_checkpoint(g, false, err);
+    return free_engine(g, rc, err);
+}

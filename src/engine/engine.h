@@ -1,0 +1,100 @@
+/* engine.h - inside of cz_engine: the runtime around the state machine.
+ *
+ * Layer: engine. This is where threads, locks and the ledger meet the core.
+ *
+ * Threads: submitters (any), the engine's thread (owns `step`), and from two threads on a
+ * sealer and a persister. A batch that is alone in the pipeline and small goes through all
+ * stages on the engine's thread: handing it over would cost more than its work.
+ * `lock` guards what is marked below; nothing is computed while it is held.
+ */
+#ifndef CZI_ENGINE_H
+#define CZI_ENGINE_H
+
+#include "engine/find.h"
+#include "engine/step.h"
+#include "platform/platform.h"
+
+#include <stdatomic.h>
+
+/* Batches below this size are not worth a hand-over (measured: 10 to 20 us for two). */
+#define CZI_INLINE_ENTRIES 64u
+
+struct czi_channel {
+    struct czi_batch *batches[CZI_BATCHES_IN_FLIGHT];
+    uint32_t head, count;
+    struct czi_cond *cond;
+};
+
+struct czi_result_slot {
+    cz_result result;
+    bool done;
+};
+
+struct cz_engine {
+    _Atomic uint32_t refs;
+    cz_options options;
+    struct czi_fs *fs;
+    struct czi_ledger *ledger;
+    struct czi_step step; /* the engine's thread; readers while it is paused and idle */
+    struct czi_pending *pendings;
+    struct czi_finder finder;  /* the persist stage's */
+    struct czi_finder look_up; /* the engine's thread's */
+    struct czi_finder reader;  /* under `reading` */
+    struct czi_mutex *reading; /* one reader at a time */
+    uint8_t tip[32];           /* hash of the newest frame; the persist stage's */
+    uint64_t saved_positions;  /* at the last checkpoint */
+
+    struct czi_mutex *lock;
+    /* All below: under lock. */
+    struct czi_cond *wake, *room, *acknowledged;
+    uint32_t *free_list;
+    uint32_t free_count;
+    uint64_t heap_bytes; /* of waiting submissions that are larger than inline */
+    uint32_t inbox_first, inbox_last, inbox_count;
+    uint32_t wanted; /* the engine's thread wakes for so many in the inbox */
+    struct czi_channel to_seal, to_persist;
+    struct czi_event notes[2 * CZI_BATCHES_IN_FLIGHT]; /* of the workers */
+    uint32_t note_count;
+    struct czi_result_slot *results;
+    uint32_t results_max;
+    uint64_t next_ticket, oldest; /* tickets below oldest are acknowledged */
+    uint32_t pauses;
+    bool resting; /* the engine's thread waits and nothing is in flight */
+    bool closing, workers_stop;
+    int stop_code; /* not CZ_OK: stopped for good */
+    char stop_detail[CZ_DETAIL_SIZE];
+    struct czi_thread *engine_thread, *seal_thread, *persist_thread;
+};
+
+/* Queues one fact whose proof has been verified. domain is a slice of bytes. */
+CZI_MUST_USE int czi_submit_fact(cz_engine *engine, const void *bytes, size_t len,
+                                 uint64_t *ret_ticket, cz_error *err);
+
+/* Until everything submitted before is acknowledged and the engine rests; between the two
+ * calls its state may be read. */
+CZI_MUST_USE int czi_read_begin(cz_engine *engine, cz_error *err);
+void czi_read_end(cz_engine *engine);
+
+/* recover.c */
+CZI_MUST_USE int czi_engine_load(cz_engine *engine, cz_error *err);
+/* Executes one frame again on core and compares; CZ_DIFFERS names the first difference. */
+struct czi_replayer {
+    struct czi_core *core;
+    struct czi_finder *finder; /* for predecessors */
+    struct czi_batch *batch;
+    struct czi_pending *pendings; /* CZI_BATCH_ENTRIES_MAX */
+    struct czi_outcome *outcomes; /* as many: what the journal says */
+    struct czi_buf posts;         /* theirs, in order */
+    struct czi_predecessor known[CZI_CITATIONS_MAX];
+};
+CZI_MUST_USE int czi_replayer_init(struct czi_replayer *r, struct czi_core *core,
+                                   struct czi_finder *finder, cz_error *err);
+void czi_replayer_done(struct czi_replayer *r);
+CZI_MUST_USE int czi_replay_frame(struct czi_replayer *r, const struct czi_frame *frame,
+                                  cz_error *err);
+CZI_MUST_USE int czi_engine_checkpoint(cz_engine *engine, bool background, cz_error *err);
+
+/* A fact's id and its domain's name, for a pending that has its bytes. */
+CZI_MUST_USE int czi_pending_fact(struct czi_pending *p, cz_error *err);
+
+#endif

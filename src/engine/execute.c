@@ -1,0 +1,591 @@
+/* execute.c - plan and execute: the rules of effects on the state (R1, R2, R3).
+ *
+ * Layer: engine. Thread: the engine's.
+ *
+ * Plan looks names up, several entries ahead of the one at hand so that memory answers in
+ * time. Execute runs entries in position order. An effect that is one transfer between two
+ * resources takes the short way: checks, two lines of memory, done. Everything else works on
+ * copies of the resources that it declares and commits them when every operation and the
+ * conservation check succeeded, so a rejected effect leaves no trace.
+ */
+#include "base/error.h"
+#include "codec/blake3.h"
+#include "engine/core.h"
+
+#include <string.h>
+
+/* How many entries plan and execute look ahead: memory takes about 100 ns, an entry 10. */
+#define AHEAD 8
+
+/* ---- Plan ---------------------------------------------------------------------------------
+ */
+
+static void prefetch_entry(const struct czi_core *core, const struct czi_pending *p)
+{
+    if (p->is_fact)
+        return;
+    czi_id_table_prefetch(&core->origin_ids, czi_effect_origin(p->bytes));
+    if (p->view.is_transfer && p->view.write_count == 2) {
+        czi_id_table_prefetch(&core->resources.ids, p->bytes + p->view.writes);
+        czi_id_table_prefetch(&core->resources.ids, p->bytes + p->view.writes + CZI_ID_STRIDE);
+    }
+}
+
+int czi_core_plan(struct czi_core *core, struct czi_batch *b, cz_error *err)
+{
+    for (uint32_t i = 0; i < b->entry_count; i++) {
+        struct czi_entry *e = &b->entries[i];
+        const struct czi_pending *p = e->pending;
+        const struct czi_effect_view *v = &p->view;
+
+        if (i + 2 * AHEAD < b->entry_count)
+            __builtin_prefetch(b->entries[i + 2 * AHEAD].pending);
+        if (i + AHEAD < b->entry_count)
+            prefetch_entry(core, b->entries[i + AHEAD].pending);
+        if (p->is_fact)
+            continue;
+        e->nonce = v->nonce;
+        e->quantity = v->quantity;
+        e->from = e->to = CZI_ID_NONE;
+        e->origin = czi_core_origin(core, czi_effect_origin(p->bytes), true);
+        if (e->origin == CZI_ID_NONE)
+            return czi_nomem(err, "an origin's nonce");
+        /* Citations and self-transfers take the general way. */
+        if (v->is_transfer && v->write_count == 2 && v->read_count == 0 && v->fact_count == 0 &&
+            v->after_count == 0 && v->from != v->to) {
+            e->from = czi_id_table_find(&core->resources.ids,
+                                        czi_effect_access_id(p->bytes, v, v->from));
+            e->to = czi_id_table_find(&core->resources.ids,
+                                      czi_effect_access_id(p->bytes, v, v->to));
+        }
+    }
+    return CZ_OK;
+}
+
+/* ---- The short way: one transfer ----------------------------------------------------------
+ */
+
+/* Kind fungible and state active are both zero, so one comparison sees the usual case. */
+static inline bool is_plain(const struct czi_resource *x)
+{
+    return (x->kind | x->state) == 0;
+}
+
+static uint8_t transfer_reason(const struct czi_resource *from, const struct czi_resource *to,
+                               cz_quantity q)
+{
+    cz_quantity sum;
+
+    if (from->kind != CZ_FUNGIBLE || to->kind != CZ_FUNGIBLE)
+        return CZ_WRONG_KIND;
+    if (from->asset != to->asset)
+        return CZ_WRONG_ASSET;
+    if (from->state != CZ_ACTIVE || to->state != CZ_ACTIVE)
+        return CZ_WRONG_STATE;
+    if (from->quantity < q)
+        return CZ_OVERDRAFT;
+    if (from != to && __builtin_add_overflow(to->quantity, q, &sum))
+        return CZ_OVERFLOW;
+    return CZ_APPLIED;
+}
+
+static inline void put_write(struct czi_post *post, uint32_t slot, const struct czi_resource *x,
+                             uint64_t previous)
+{
+    post->quantity = x->quantity;
+    post->version = x->version;
+    post->previous = previous;
+    post->slot = slot;
+    post->kind = x->kind;
+    post->state = x->state;
+    post->written = true;
+}
+
+static inline void put_seen(struct czi_post *post, uint32_t slot, const struct czi_resource *x)
+{
+    *post = (struct czi_post){.version = x ? x->version : 0, .slot = slot};
+}
+
+static inline void touch(struct czi_core *core, struct czi_resource *x, uint32_t slot,
+                         uint64_t position, uint64_t lamport)
+{
+    x->version++;
+    x->position = position;
+    x->lamport = lamport;
+    czi_resource_mark(&core->resources, x, slot);
+}
+
+/* Both slots are known and differ; they may still be uncreated or unfit. */
+static inline void run_transfer(struct czi_core *core, struct czi_batch *b, struct czi_entry *e)
+{
+    struct czi_resource *from = czi_resource_at(&core->resources, e->from);
+    struct czi_resource *to = czi_resource_at(&core->resources, e->to);
+    uint64_t position = b->first_position + e->number;
+    uint64_t from_before = from->position, to_before = to->position;
+    bool known = from_before && to_before;
+    struct czi_post *posts = b->posts + e->posts;
+    cz_quantity sum;
+
+    e->lamport = 1 + CZI_MAX(from->lamport, to->lamport);
+    e->reason = CZ_APPLIED;
+    if (CZI_LIKELY(known && is_plain(from) && is_plain(to) && from->asset == to->asset &&
+                   from->quantity >= e->quantity &&
+                   !__builtin_add_overflow(to->quantity, e->quantity, &sum))) {
+        from->quantity -= e->quantity;
+        to->quantity = sum;
+        touch(core, from, e->from, position, e->lamport);
+        touch(core, to, e->to, position, e->lamport);
+    } else {
+        e->reason = known ? transfer_reason(from, to, e->quantity) : CZ_UNKNOWN_RESOURCE;
+    }
+    if (core->plan_only)
+        return;
+    e->post_count = 2;
+    b->post_count += 2;
+    if (CZI_UNLIKELY(e->reason)) {
+        put_seen(&posts[e->pending->view.from], e->from, from);
+        put_seen(&posts[e->pending->view.to], e->to, to);
+        return;
+    }
+    put_write(&posts[e->pending->view.from], e->from, from, from_before);
+    put_write(&posts[e->pending->view.to], e->to, to, to_before);
+}
+
+/* ---- The general way -----------------------------------------------------------------------
+ */
+
+/* A resource as the effect at hand sees it. */
+struct work {
+    struct czi_resource now;
+    uint32_t slot;
+    bool exists, created, has_data;
+    struct czi_slice data;         /* new bytes, when has_data */
+    const struct czi_op *creation; /* of the effect at hand, when created */
+};
+
+struct general {
+    struct czi_core *core;
+    const struct czi_pending *pending;
+    struct work works[CZI_ACCESSES_MAX];
+    struct czi_op ops[CZI_OPERATIONS_MAX];
+    /* Declared changes of supply, per operation that has one. */
+    struct {
+        uint32_t asset;
+        cz_quantity change;
+    } supply[CZI_OPERATIONS_MAX];
+    unsigned supply_count, count;
+};
+
+static uint8_t change_supply(struct general *g, uint32_t asset, cz_quantity change)
+{
+    cz_quantity supply = g->core->assets[asset].supply;
+
+    if (change == 0)
+        return CZ_APPLIED;
+    for (unsigned i = 0; i < g->supply_count; i++)
+        if (g->supply[i].asset == asset)
+            supply += g->supply[i].change;
+    if (__builtin_add_overflow(supply, change, &supply))
+        return CZ_OVERFLOW;
+    g->supply[g->supply_count].asset = asset;
+    g->supply[g->supply_count++].change = change;
+    return CZ_APPLIED;
+}
+
+static uint8_t op_create(struct general *g, struct work *w, const struct czi_op *op)
+{
+    uint32_t asset = 0;
+
+    if (op->kind != CZ_DATA) {
+        asset = czi_core_asset(g->core, op->asset, true);
+        if (asset == CZI_ID_NONE)
+            return CZ_FULL;
+    }
+    if (w->exists) {
+        bool same = op->if_absent && w->now.kind == op->kind &&
+                    (op->kind == CZ_DATA || w->now.asset == asset);
+
+        return same ? CZ_APPLIED : CZ_EXISTS;
+    }
+    w->now = (struct czi_resource){.kind = op->kind, .asset = asset, .quantity = op->quantity};
+    w->exists = w->created = true;
+    w->creation = op;
+    if (op->kind == CZ_DATA) {
+        w->has_data = true;
+        w->data = op->data;
+    }
+    return op->kind == CZ_FUNGIBLE ? change_supply(g, asset, op->quantity) : CZ_APPLIED;
+}
+
+static uint8_t op_transfer(struct work *from, struct work *to, cz_quantity q)
+{
+    uint8_t reason = transfer_reason(&from->now, &to->now, q);
+
+    if (reason == CZ_APPLIED) {
+        from->now.quantity -= q;
+        to->now.quantity += q;
+    }
+    return reason;
+}
+
+static uint8_t op_move(struct work *from, struct work *to, cz_quantity q)
+{
+    cz_quantity less, more;
+
+    if (from->now.kind != CZ_POSITION || to->now.kind != CZ_POSITION)
+        return CZ_WRONG_KIND;
+    if (from->now.asset != to->now.asset)
+        return CZ_WRONG_ASSET;
+    if (from->now.state != CZ_ACTIVE || to->now.state != CZ_ACTIVE)
+        return CZ_WRONG_STATE;
+    if (from == to)
+        return CZ_APPLIED;
+    if (__builtin_sub_overflow(from->now.quantity, q, &less) ||
+        __builtin_add_overflow(to->now.quantity, q, &more))
+        return CZ_OVERFLOW;
+    from->now.quantity = less;
+    to->now.quantity = more;
+    return CZ_APPLIED;
+}
+
+static uint8_t op_write(struct work *w, const struct czi_op *op)
+{
+    if (w->now.kind != CZ_DATA)
+        return CZ_WRONG_KIND;
+    if (w->now.state != CZ_ACTIVE)
+        return CZ_WRONG_STATE;
+    w->has_data = true;
+    w->data = op->data;
+    return CZ_APPLIED;
+}
+
+static uint8_t op_lifecycle(struct general *g, struct work *w, unsigned code)
+{
+    enum czi_move move = (enum czi_move)(code - CZI_OP_LOCK);
+    cz_quantity retired = w->now.quantity;
+
+    if (!czi_state_move(&w->now.state, move))
+        return CZ_WRONG_STATE;
+    /* A position mirrors something outside, which does not end because its mirror does. */
+    if ((move == CZI_MOVE_ARCHIVE ||
+         (move == CZI_MOVE_CONSUME && w->now.kind == CZ_POSITION)) &&
+        retired != 0)
+        return CZ_NOT_EMPTY;
+    if (move != CZI_MOVE_CONSUME || w->now.kind != CZ_FUNGIBLE)
+        return CZ_APPLIED;
+    w->now.quantity = 0;
+    return change_supply(g, w->now.asset, -retired);
+}
+
+static uint8_t op_require(const struct work *w, const cz_requirement *r)
+{
+    if (r->has_state && w->now.state != r->state)
+        return CZ_REQUIRE_STATE;
+    if (r->has_version && w->now.version != r->version)
+        return CZ_REQUIRE_VERSION;
+    if (r->has_quantity && (w->now.kind == CZ_DATA || w->now.quantity < r->quantity))
+        return CZ_REQUIRE_QUANTITY;
+    return CZ_APPLIED;
+}
+
+static uint8_t run_op(struct general *g, const struct czi_op *op)
+{
+    struct work *a = &g->works[op->a], *b = &g->works[op->b];
+    bool two = op->code == CZI_OP_TRANSFER || op->code == CZI_OP_MOVE;
+
+    if (op->code == CZI_OP_CREATE)
+        return op_create(g, a, op);
+    if (!a->exists || (two && !b->exists))
+        return CZ_UNKNOWN_RESOURCE;
+    switch (op->code) {
+    case CZI_OP_TRANSFER:
+        return op_transfer(a, b, op->quantity);
+    case CZI_OP_MOVE:
+        return op_move(a, b, op->quantity);
+    case CZI_OP_WRITE:
+        return op_write(a, op);
+    case CZI_OP_REQUIRE:
+        return op_require(a, &op->requirement);
+    default:
+        return op_lifecycle(g, a, op->code);
+    }
+}
+
+static void load_works(struct general *g)
+{
+    const struct czi_effect_view *v = &g->pending->view;
+
+    g->count = czi_effect_accesses(v);
+    for (unsigned i = 0; i < g->count; i++) {
+        struct work *w = &g->works[i];
+
+        *w = (struct work){
+            .slot = czi_id_table_find(&g->core->resources.ids,
+                                      czi_effect_access_id(g->pending->bytes, v, i))};
+        if (w->slot == CZI_ID_NONE)
+            continue;
+        w->now = *czi_resource_at(&g->core->resources, w->slot);
+        w->exists = w->now.position != 0;
+    }
+}
+
+/* What the effect cites, and the Lamport time that follows from all that it depends on. */
+static uint8_t check_citations(struct general *g, uint64_t *lamport)
+{
+    const struct czi_pending *p = g->pending;
+    const struct czi_predecessor *before = NULL;
+    uint8_t reason = CZ_APPLIED;
+
+    for (unsigned i = 0; i < g->count; i++)
+        *lamport = CZI_MAX(*lamport, g->works[i].now.lamport);
+    for (unsigned i = 0; i < p->view.fact_count && !reason; i++)
+        if (czi_id_table_find(&g->core->fact_ids, czi_effect_fact(p->bytes, &p->view, i)) ==
+            CZI_ID_NONE)
+            reason = CZ_UNKNOWN_FACT;
+    if (p->view.after_count)
+        before = g->core->predecessors(g->core->predecessors_arg, p);
+    for (unsigned i = 0; i < p->view.after_count; i++) {
+        if (before[i].applied)
+            *lamport = CZI_MAX(*lamport, before[i].lamport);
+        else if (!reason)
+            reason = CZ_UNKNOWN_PREDECESSOR;
+    }
+    ++*lamport;
+    return reason;
+}
+
+/* Per asset: what the effect added to all its resources is what its operations declared. This
+ * does not trust the operations: it compares the resources before and after. */
+static bool is_conserved(const struct general *g)
+{
+    for (unsigned i = 0; i < g->count; i++) {
+        const struct work *w = &g->works[i];
+        unsigned __int128 sum = 0;
+
+        if (!w->exists || w->now.kind == CZ_DATA)
+            continue;
+        for (unsigned k = 0; k < g->count; k++) {
+            const struct work *x = &g->works[k];
+
+            if (!x->exists || x->now.kind != w->now.kind || x->now.asset != w->now.asset)
+                continue;
+            sum += (unsigned __int128)x->now.quantity;
+            if (!x->created)
+                sum -=
+                    (unsigned __int128)czi_resource_at(&g->core->resources, x->slot)->quantity;
+        }
+        for (unsigned k = 0; w->now.kind == CZ_FUNGIBLE && k < g->supply_count; k++)
+            if (g->supply[k].asset == w->now.asset)
+                sum -= (unsigned __int128)g->supply[k].change;
+        if (sum != 0)
+            return false;
+    }
+    return true;
+}
+
+static uint8_t run_ops(struct general *g, uint64_t *lamport)
+{
+    const struct czi_pending *p = g->pending;
+    struct czi_cbor c = czi_cbor(p->bytes + p->view.ops, p->view.ops_len);
+    uint8_t reason = check_citations(g, lamport);
+
+    for (unsigned i = 0; i < p->view.op_count && !reason; i++) {
+        czi_op_next(&c, &g->ops[i]);
+        reason = run_op(g, &g->ops[i]);
+    }
+    for (unsigned i = 0; i < g->count && !reason; i++)
+        if (!g->works[i].exists)
+            reason = CZ_UNKNOWN_RESOURCE;
+    if (!reason && !is_conserved(g))
+        reason = CZ_NOT_CONSERVED;
+    return reason;
+}
+
+/* Slots for what the effect creates, before anything changes. */
+static uint8_t reserve_slots(struct general *g)
+{
+    for (unsigned i = 0; i < g->count; i++) {
+        struct work *w = &g->works[i];
+        cz_id id;
+
+        if (!w->created || w->slot != CZI_ID_NONE)
+            continue;
+        memcpy(&id, czi_effect_access_id(g->pending->bytes, &g->pending->view, i), sizeof id);
+        w->slot = czi_resources_add(&g->core->resources, &id);
+        if (w->slot == CZI_ID_NONE)
+            return CZ_FULL;
+    }
+    return CZ_APPLIED;
+}
+
+static bool commit_name(struct czi_core *core, struct work *w, cz_id *hash)
+{
+    struct czi_resource_name *n = czi_resource_name(&core->resources, w->slot);
+
+    if (w->created) {
+        struct czi_slice label = w->creation->label;
+
+        memcpy(&n->creator, w->creation->creator, sizeof n->creator);
+        memcpy(&n->controller, w->creation->controller, sizeof n->controller);
+        n->label = czi_alloc(label.len + 1);
+        if (!n->label)
+            return false;
+        memcpy(n->label, label.data, label.len);
+        n->label[label.len] = 0;
+    }
+    if (w->has_data) {
+        czi_blake3(w->data.data, w->data.len, hash->bytes);
+        if (!czi_resource_set_data(n, w->data, hash))
+            return false;
+    }
+    *hash = n->data_hash;
+    return true;
+}
+
+static bool commit(struct general *g, struct czi_batch *b, struct czi_entry *e)
+{
+    struct czi_core *core = g->core;
+
+    for (unsigned i = 0; i < g->supply_count; i++) {
+        core->assets[g->supply[i].asset].supply += g->supply[i].change;
+        core->assets[g->supply[i].asset].dirty = true;
+    }
+    for (unsigned i = 0; i < g->count; i++) {
+        struct work *w = &g->works[i];
+        struct czi_resource *x = czi_resource_at(&core->resources, w->slot);
+        struct czi_post *post = &b->posts[e->posts + i];
+        uint64_t before = x->position;
+        bool dirty = x->dirty;
+
+        if (i >= g->pending->view.write_count) {
+            put_seen(post, w->slot, x);
+            continue;
+        }
+        *x = w->now;
+        x->dirty = dirty;
+        touch(core, x, w->slot, b->first_position + e->number, e->lamport);
+        put_write(post, w->slot, x, before);
+        if (x->kind == CZ_DATA || w->created) {
+            if (!commit_name(core, w, &b->hashes[e->posts + i]))
+                return false;
+            if (x->kind == CZ_DATA)
+                post->data_hash = b->hashes[e->posts + i].bytes;
+        }
+    }
+    return true;
+}
+
+static bool run_general(struct czi_core *core, struct czi_batch *b, struct czi_entry *e,
+                        struct general *g)
+{
+    g->core = core;
+    g->pending = e->pending;
+    g->supply_count = 0;
+    e->lamport = 0;
+    load_works(g);
+    e->reason = run_ops(g, &e->lamport);
+    if (!e->reason)
+        e->reason = reserve_slots(g);
+    e->post_count = (uint8_t)g->count;
+    b->post_count += g->count;
+    if (!e->reason)
+        return commit(g, b, e);
+    for (unsigned i = 0; i < g->count; i++)
+        put_seen(&b->posts[e->posts + i], g->works[i].slot,
+                 g->works[i].created || !g->works[i].exists
+                     ? NULL
+                     : czi_resource_at(&core->resources, g->works[i].slot));
+    return true;
+}
+
+/* ---- A batch --------------------------------------------------------------------------------
+ */
+
+/* A fact is recorded once; its log node is made at sealing. */
+static bool run_fact(struct czi_core *core, struct czi_batch *b, struct czi_entry *e)
+{
+    e->number = CZI_ID_NONE;
+    e->status = CZI_ENTRY_FACT;
+    if (czi_id_table_find(&core->fact_ids, &e->pending->fact_id) != CZI_ID_NONE) {
+        e->status = CZI_ENTRY_DUPLICATE;
+        return true;
+    }
+    e->origin = czi_core_domain(core, e->pending->domain, true);
+    if (e->origin == CZI_ID_NONE ||
+        czi_id_table_insert(&core->fact_ids, &e->pending->fact_id) == CZI_ID_NONE)
+        return false;
+    b->fact_count++;
+    return true;
+}
+
+/* True when the effect gets the next position; its nonce is then used. */
+static inline bool take_nonce(struct czi_core *core, struct czi_entry *e)
+{
+    struct czi_origin *o = &core->origins[e->origin];
+
+    if (CZI_UNLIKELY(e->nonce < o->next_nonce))
+        return false;
+    o->next_nonce = e->nonce + 1;
+    if (CZI_UNLIKELY(!o->dirty)) {
+        o->dirty = true;
+        core->dirty_origins[core->dirty_origin_count++] = e->origin;
+    }
+    return true;
+}
+
+static void prefetch_planned(const struct czi_core *core, const struct czi_entry *e)
+{
+    if (e->status != CZI_ENTRY_EFFECT)
+        return;
+    __builtin_prefetch(&core->origins[e->origin]);
+    if (e->from != CZI_ID_NONE && e->to != CZI_ID_NONE) {
+        __builtin_prefetch(czi_resource_at(&core->resources, e->from), 1);
+        __builtin_prefetch(czi_resource_at(&core->resources, e->to), 1);
+    }
+}
+
+int czi_core_execute(struct czi_core *core, struct czi_batch *b, cz_error *err)
+{
+    struct general *g = core->general;
+    uint64_t rejected = 0;
+
+    b->first_position = core->positions + 1;
+    b->facts_before = core->fact_ids.count;
+    b->number = ++core->batches;
+    b->position_count = b->fact_count = b->post_count = b->look_ups = 0;
+    for (uint32_t i = 0; i < b->entry_count; i++) {
+        struct czi_entry *e = &b->entries[i];
+        bool ok = true;
+
+        if (i + AHEAD < b->entry_count)
+            prefetch_planned(core, &b->entries[i + AHEAD]);
+        if (CZI_UNLIKELY(e->status == CZI_ENTRY_FACT)) {
+            ok = run_fact(core, b, e);
+        } else if (CZI_UNLIKELY(!take_nonce(core, e))) {
+            e->status = CZI_ENTRY_LOOK_UP;
+            b->look_ups++;
+            e->number = CZI_ID_NONE;
+        } else {
+            e->number = b->position_count++;
+            e->posts = b->post_count;
+            if (CZI_LIKELY(e->from != CZI_ID_NONE && e->to != CZI_ID_NONE))
+                run_transfer(core, b, e);
+            else
+                ok = run_general(core, b, e, g);
+            rejected += e->reason != CZ_APPLIED;
+        }
+        if (CZI_UNLIKELY(!ok))
+            return czi_nomem(err, "the state of a resource or fact");
+    }
+    core->positions += b->position_count;
+    core->rejected += rejected;
+    core->applied += b->position_count - rejected;
+    return CZ_OK;
+}
+
+int czi_core_init(struct czi_core *core, cz_error *err)
+{
+    *core = (struct czi_core){0};
+    core->general = czi_alloc_zero(1, sizeof *core->general);
+    return core->general ? CZ_OK : czi_nomem(err, "the engine's scratch memory");
+}

@@ -1,0 +1,107 @@
+/* find.c - see find.h. */
+#include "engine/find.h"
+
+#include "base/error.h"
+#include "codec/blake3.h"
+
+void czi_finder_done(struct czi_finder *f)
+{
+    czi_buf_done(&f->buf);
+    *f = (struct czi_finder){0};
+}
+
+int czi_receipt_id(const cz_id *effect, const struct czi_outcome *o, cz_id *ret, cz_error *err)
+{
+    uint8_t small[1024];
+    size_t max = czi_receipt_size_max(o->post_count);
+    CZI_AUTOFREE uint8_t *large = max > sizeof small ? czi_alloc(max) : NULL;
+    uint8_t *bytes = max > sizeof small ? large : small;
+
+    if (!bytes)
+        return czi_nomem(err, "a receipt");
+    czi_blake3(bytes, czi_receipt_encode(bytes, effect, o), ret->bytes);
+    return CZ_OK;
+}
+
+int czi_find_position(struct czi_finder *f, uint64_t position, cz_error *err)
+{
+    bool in_frame = f->record.bytes.data && position >= f->frame.first_position &&
+                    position < f->frame.first_position + f->frame.position_count;
+    bool more = true;
+    int rc;
+
+    if (!in_frame) {
+        f->record = (struct czi_record){0};
+        rc = czi_ledger_read(f->ledger, position, &f->buf, &f->frame, err);
+        if (rc)
+            return rc;
+    }
+    if (!in_frame || position <= f->record.outcome.position)
+        czi_record_reader(&f->reader, f->frame.payload, f->frame.first_position);
+    do {
+        rc = czi_record_next(&f->reader, &more, &f->record, err);
+        if (!rc && !more)
+            rc = czi_fail(err, CZ_CORRUPT, "the frame has fewer effects than it says");
+        if (rc) {
+            f->record = (struct czi_record){0};
+            return czi_wrap(err, rc, "position %llu", (unsigned long long)position);
+        }
+    } while (f->record.type == CZI_RECORD_FACT || f->record.outcome.position < position);
+    czi_blake3(f->record.bytes.data, f->record.bytes.len, f->effect.bytes);
+    return czi_receipt_id(&f->effect, &f->record.outcome, &f->receipt, err);
+}
+
+/* The place of a resource among an applied effect's writes; CZI_ID_NONE. */
+static unsigned place_of(const struct czi_record *rec, const cz_id *resource)
+{
+    for (unsigned i = 0; rec->type == CZI_RECORD_APPLIED && i < rec->view.write_count; i++)
+        if (czi_id_equal(czi_effect_access_id(rec->bytes.data, &rec->view, i), resource))
+            return i;
+    return CZI_ID_NONE;
+}
+
+int czi_find_log(struct czi_finder *f, const cz_id *resource, uint64_t position,
+                 int (*fn)(void *arg, const struct czi_finder *f), void *arg,
+                 uint64_t *ret_previous, cz_error *err)
+{
+    bool more = true, found = false;
+    int rc = czi_ledger_read(f->ledger, position, &f->buf, &f->frame, err);
+
+    if (rc)
+        return rc;
+    czi_record_reader(&f->reader, f->frame.payload, f->frame.first_position);
+    while (!rc && more && f->reader.position <= position) {
+        unsigned i;
+
+        rc = czi_record_next(&f->reader, &more, &f->record, err);
+        i = rc || !more ? CZI_ID_NONE : place_of(&f->record, resource);
+        if (i == CZI_ID_NONE)
+            continue;
+        if (!found)
+            *ret_previous = f->record.outcome.posts[i].previous;
+        found = true;
+        if (!fn)
+            continue;
+        czi_blake3(f->record.bytes.data, f->record.bytes.len, f->effect.bytes);
+        rc = czi_receipt_id(&f->effect, &f->record.outcome, &f->receipt, err);
+        if (!rc)
+            rc = fn(arg, f);
+    }
+    if (!rc && (!found || *ret_previous >= f->frame.first_position))
+        rc = czi_fail(err, CZ_CORRUPT,
+                      "position %llu does not belong to the log that points to it",
+                      (unsigned long long)position);
+    return rc;
+}
+
+int czi_find_effect(struct czi_finder *f, const cz_id *id, cz_error *err)
+{
+    uint64_t position;
+    int rc = czi_ledger_find(f->ledger, id, &position, err);
+
+    if (!rc)
+        rc = czi_find_position(f, position, err);
+    if (!rc && !czi_id_equal(&f->effect, id))
+        rc = czi_fail(err, CZ_NOT_FOUND, "no such effect");
+    return rc;
+}

@@ -1,0 +1,116 @@
+/* names.c - numbers for origins, assets and domains, and the end of the state; see core.h. */
+#include "codec/blake3.h"
+#include "engine/core.h"
+
+/* Room for one more element; the new part is zero. */
+static bool grow(void *array, uint32_t *room, uint32_t count, size_t size)
+{
+    uint32_t wanted = *room ? *room * 2 : 64;
+    char *old, *fresh;
+
+    if (count < *room)
+        return true;
+    memcpy(&old, array, sizeof old);
+    fresh = czi_realloc(old, wanted * size);
+    if (!fresh)
+        return false;
+    memset(fresh + *room * size, 0, (wanted - *room) * size);
+    memcpy(array, &fresh, sizeof fresh);
+    *room = wanted;
+    return true;
+}
+
+uint32_t czi_core_origin(struct czi_core *core, const uint8_t *id, bool add)
+{
+    uint32_t n = czi_id_table_find(&core->origin_ids, id), room = core->origin_room;
+    cz_id copy;
+
+    if (CZI_LIKELY(n != CZI_ID_NONE) || !add || core->origin_ids.count >= CZI_ORIGINS_MAX)
+        return n;
+    if (!grow(&core->origins, &core->origin_room, core->origin_ids.count,
+              sizeof *core->origins))
+        return CZI_ID_NONE;
+    if (room != core->origin_room) {
+        uint32_t *fresh = czi_realloc(core->dirty_origins, core->origin_room * sizeof *fresh);
+
+        if (!fresh) {
+            core->origin_room = room; /* the longer array is only not used yet */
+            return CZI_ID_NONE;
+        }
+        core->dirty_origins = fresh;
+    }
+    memcpy(&copy, id, sizeof copy);
+    return czi_id_table_insert(&core->origin_ids, &copy);
+}
+
+static cz_id name_id(struct czi_slice name)
+{
+    cz_id id;
+
+    czi_blake3(name.data, name.len, id.bytes);
+    return id;
+}
+
+static char *copy_name(struct czi_slice name)
+{
+    char *s = czi_alloc(name.len + 1);
+
+    if (s) {
+        memcpy(s, name.data, name.len);
+        s[name.len] = 0;
+    }
+    return s;
+}
+
+uint32_t czi_core_asset(struct czi_core *core, struct czi_slice name, bool add)
+{
+    cz_id id = name_id(name);
+    uint32_t n = czi_id_table_find(&core->asset_ids, &id), next = core->asset_ids.count;
+
+    if (n != CZI_ID_NONE || !add || next >= CZI_ASSETS_MAX ||
+        !grow(&core->assets, &core->asset_room, next, sizeof *core->assets))
+        return n;
+    czi_free(core->assets[next].name); /* left by an insertion that had no memory */
+    core->assets[next].name = copy_name(name);
+    if (!core->assets[next].name)
+        return CZI_ID_NONE;
+    core->assets[next].dirty = true;
+    return czi_id_table_insert(&core->asset_ids, &id);
+}
+
+uint32_t czi_core_domain(struct czi_core *core, struct czi_slice name, bool add)
+{
+    cz_id id = name_id(name);
+    uint32_t n = czi_id_table_find(&core->domain_ids, &id), next = core->domain_ids.count;
+
+    if (n != CZI_ID_NONE || !add || next >= CZI_DOMAINS_MAX)
+        return n;
+    if (!core->domains)
+        core->domains = czi_alloc_zero(CZI_DOMAINS_MAX, sizeof *core->domains);
+    if (!core->domains)
+        return CZI_ID_NONE;
+    czi_free(core->domains[next].name);
+    core->domains[next].name = copy_name(name);
+    if (!core->domains[next].name)
+        return CZI_ID_NONE;
+    return czi_id_table_insert(&core->domain_ids, &id);
+}
+
+void czi_core_done(struct czi_core *core)
+{
+    for (uint32_t i = 0; i < core->asset_room; i++)
+        czi_free(core->assets[i].name);
+    for (uint32_t i = 0; core->domains && i < CZI_DOMAINS_MAX; i++)
+        czi_free(core->domains[i].name);
+    czi_free(core->assets);
+    czi_free(core->domains);
+    czi_free(core->origins);
+    czi_free(core->dirty_origins);
+    czi_free(core->general);
+    czi_id_table_done(&core->origin_ids);
+    czi_id_table_done(&core->fact_ids);
+    czi_id_table_done(&core->asset_ids);
+    czi_id_table_done(&core->domain_ids);
+    czi_resources_done(&core->resources);
+    *core = (struct czi_core){0};
+}

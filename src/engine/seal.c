@@ -1,0 +1,267 @@
+/* seal.c - hashes what a batch did: effect ids, receipts, log nodes, frame.
+ *
+ * Layer: engine. Thread: one batch at a time, in batch order; may run beside the execution of
+ * later batches. Owns the heads of all logs.
+ *
+ * Messages are short (an effect 2 blocks, a receipt 2, a node 2), so they are hashed many at
+ * once. A log is a chain, so its nodes cannot be: but the first nodes of all logs of a batch
+ * can, then the second ones, and so on. Such a wave takes one lane for each log; a hot log
+ * makes many waves with few lanes, whose cost is the length of its run, not of the batch.
+ */
+#include "engine/seal.h"
+
+#include "base/error.h"
+#include "codec/blake3.h"
+#include "engine/core.h"
+#include "ledger/ledger.h"
+#include "ledger/record.h"
+
+/* Messages encoded and hashed together: 256 receipts or nodes stay in the first-level cache. */
+#define GROUP 256u
+
+struct write {
+    uint32_t slot;
+    uint32_t number; /* of its effect */
+};
+
+struct czi_seal_scratch {
+    const uint8_t *at[GROUP];
+    uint32_t len[GROUP];
+    uint8_t hashes[GROUP][32];
+    uint8_t nodes[GROUP][128];
+    uint8_t *receipts;
+    struct write *writes;  /* of the batch, by wave */
+    uint32_t *waves;       /* per post: its wave */
+    uint32_t *wave_starts; /* per wave, one more than there can be */
+};
+
+struct czi_seal_scratch *czi_seal_scratch_new(uint32_t entries, uint32_t posts)
+{
+    struct czi_seal_scratch *s = czi_alloc_aligned(sizeof *s);
+
+    if (!s)
+        return NULL;
+    s->receipts = czi_alloc_aligned(GROUP * czi_receipt_size_max(CZI_ACCESSES_MAX));
+    s->writes = czi_alloc_aligned(posts * sizeof *s->writes);
+    s->waves = czi_alloc_aligned(posts * sizeof *s->waves);
+    s->wave_starts = czi_alloc_aligned((entries + 2) * sizeof *s->wave_starts);
+    if (!s->receipts || !s->writes || !s->waves || !s->wave_starts) {
+        czi_seal_scratch_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+void czi_seal_scratch_free(struct czi_seal_scratch *s)
+{
+    if (!s)
+        return;
+    czi_free(s->receipts);
+    czi_free(s->writes);
+    czi_free(s->waves);
+    czi_free(s->wave_starts);
+    czi_free(s);
+}
+
+static void seal_effects(struct czi_batch *b)
+{
+    struct czi_seal_scratch *s = b->scratch;
+    uint32_t n = 0, done = 0;
+
+    for (uint32_t i = 0; i < b->entry_count; i++) {
+        const struct czi_entry *e = &b->entries[i];
+
+        if (i + 16 < b->entry_count) {
+            const uint8_t *ahead = b->entries[i + 16].pending->inline_bytes;
+
+            __builtin_prefetch(ahead);
+            __builtin_prefetch(ahead + 64);
+        }
+        if (e->number == CZI_ID_NONE)
+            continue;
+        s->at[n] = e->pending->bytes;
+        s->len[n] = e->pending->len;
+        if (++n == GROUP) {
+            czi_blake3_many(s->at, s->len, n, (uint8_t(*)[32])(b->effect_ids + done));
+            done += n;
+            n = 0;
+        }
+    }
+    czi_blake3_many(s->at, s->len, n, (uint8_t(*)[32])(b->effect_ids + done));
+}
+
+static void seal_receipts(struct czi_batch *b)
+{
+    struct czi_seal_scratch *s = b->scratch;
+    uint32_t n = 0, done = 0;
+    uint8_t *p = s->receipts;
+
+    for (uint32_t i = 0; i < b->entry_count; i++) {
+        const struct czi_entry *e = &b->entries[i];
+        struct czi_outcome o;
+
+        if (e->number == CZI_ID_NONE)
+            continue;
+        o = czi_entry_outcome(b, e);
+        s->at[n] = p;
+        s->len[n] = (uint32_t)czi_receipt_encode(p, &b->effect_ids[e->number], &o);
+        p += s->len[n];
+        if (++n == GROUP) {
+            czi_blake3_many(s->at, s->len, n, (uint8_t(*)[32])(b->receipt_ids + done));
+            done += n;
+            n = 0;
+            p = s->receipts;
+        }
+    }
+    czi_blake3_many(s->at, s->len, n, (uint8_t(*)[32])(b->receipt_ids + done));
+}
+
+/* Gives each write its wave: how many of this batch's writes its log had before. Returns how
+ * many waves there are; wave_starts[w + 1] then counts wave w. */
+static uint32_t number_waves(struct czi_core *core, struct czi_batch *b)
+{
+    struct czi_seal_scratch *s = b->scratch;
+    uint32_t count = 0;
+
+    s->wave_starts[0] = s->wave_starts[1] = 0;
+    for (uint32_t i = 0; i < b->post_count; i++) {
+        struct czi_head *h;
+
+        if (i + 16 < b->post_count && b->posts[i + 16].written)
+            __builtin_prefetch(czi_resource_head(&core->resources, b->posts[i + 16].slot), 1);
+        if (!b->posts[i].written)
+            continue;
+        h = czi_resource_head(&core->resources, b->posts[i].slot);
+        if (h->batch != (uint32_t)b->number) {
+            h->batch = (uint32_t)b->number;
+            h->depth = 0;
+        }
+        s->waves[i] = h->depth++;
+        if (s->waves[i] == count)
+            s->wave_starts[++count + 1] = 0;
+        s->wave_starts[s->waves[i] + 1]++;
+    }
+    return count;
+}
+
+/* Counting sort of the writes by wave. */
+static void sort_waves(struct czi_batch *b, uint32_t waves)
+{
+    struct czi_seal_scratch *s = b->scratch;
+
+    for (uint32_t w = 1; w <= waves; w++)
+        s->wave_starts[w] += s->wave_starts[w - 1];
+    for (uint32_t i = 0; i < b->entry_count; i++) {
+        const struct czi_entry *e = &b->entries[i];
+
+        if (e->number == CZI_ID_NONE)
+            continue;
+        for (uint32_t k = e->posts; k < e->posts + e->post_count; k++)
+            if (b->posts[k].written)
+                s->writes[s->wave_starts[s->waves[k]]++] =
+                    (struct write){b->posts[k].slot, e->number};
+    }
+    /* Filling moved each start to the next wave's; wave w now begins at wave_starts[w - 1]. */
+}
+
+static void seal_wave(struct czi_core *core, struct czi_batch *b, const struct write *writes,
+                      uint32_t count)
+{
+    struct czi_seal_scratch *s = b->scratch;
+
+    for (uint32_t done = 0; done < count; done += GROUP) {
+        uint32_t n = CZI_MIN(count - done, GROUP);
+
+        for (uint32_t i = 0; i < n; i++) {
+            const struct write *w = &writes[done + i];
+
+            s->at[i] = s->nodes[i];
+            s->len[i] =
+                (uint32_t)czi_node_encode(s->nodes[i],
+                                          czi_resource_head(&core->resources, w->slot)->node,
+                                          b->receipt_ids[w->number].bytes);
+        }
+        czi_blake3_many(s->at, s->len, n, s->hashes);
+        for (uint32_t i = 0; i < n; i++)
+            memcpy(czi_resource_head(&core->resources, writes[done + i].slot)->node,
+                   s->hashes[i], 32);
+    }
+}
+
+static void seal_logs(struct czi_core *core, struct czi_batch *b)
+{
+    struct czi_seal_scratch *s = b->scratch;
+    uint32_t waves = number_waves(core, b);
+
+    sort_waves(b, waves);
+    for (uint32_t w = 0; w < waves; w++) {
+        uint32_t start = w ? s->wave_starts[w - 1] : 0;
+
+        seal_wave(core, b, s->writes + start, s->wave_starts[w] - start);
+    }
+}
+
+static void seal_facts(struct czi_core *core, struct czi_batch *b)
+{
+    uint8_t node[CZI_NODE_SIZE_MAX];
+
+    for (uint32_t i = 0; i < b->entry_count && b->fact_count; i++) {
+        const struct czi_entry *e = &b->entries[i];
+        struct czi_domain *d;
+
+        if (e->status != CZI_ENTRY_FACT)
+            continue;
+        d = &core->domains[e->origin];
+        czi_blake3(node, czi_node_encode(node, d->head, e->pending->fact_id.bytes), d->head);
+        d->facts++;
+        d->dirty = true;
+    }
+}
+
+void czi_seal(struct czi_core *core, struct czi_batch *b)
+{
+    seal_effects(b);
+    seal_receipts(b);
+    seal_logs(core, b);
+    seal_facts(core, b);
+}
+
+static size_t frame_size_max(const struct czi_batch *b)
+{
+    return CZI_FRAME_HEADER_SIZE + b->bytes + b->entry_count * czi_record_size_max(0, 0) +
+           b->post_count * (10 + 10 + 1 + 32);
+}
+
+int czi_seal_frame(struct czi_batch *b, const uint8_t previous[32], cz_error *err)
+{
+    struct czi_frame f = {.first_position = b->first_position,
+                          .position_count = b->position_count,
+                          .fact_count = b->fact_count,
+                          .facts_before = b->facts_before};
+    uint8_t *start, *p;
+
+    b->frame.len = 0;
+    b->frame.failed = false;
+    start = czi_buf_reserve(&b->frame, frame_size_max(b));
+    if (!start)
+        return czi_nomem(err, "a frame");
+    p = start + CZI_FRAME_HEADER_SIZE;
+    for (uint32_t i = 0; i < b->entry_count; i++) {
+        const struct czi_entry *e = &b->entries[i];
+        struct czi_slice bytes = {e->pending->bytes, e->pending->len};
+
+        if (e->status == CZI_ENTRY_FACT) {
+            p = czi_record_put_fact(p, bytes);
+        } else if (e->number != CZI_ID_NONE) {
+            struct czi_outcome o = czi_entry_outcome(b, e);
+
+            p = czi_record_put_effect(p, bytes, &o);
+        }
+    }
+    b->frame.len = (size_t)(p - start);
+    memcpy(f.previous, previous, 32);
+    czi_blake3(b->receipt_ids, (size_t)b->position_count * sizeof *b->receipt_ids, f.receipts);
+    czi_frame_seal(start, b->frame.len - CZI_FRAME_HEADER_SIZE, &f);
+    memcpy(b->frame_hash, f.hash, 32);
+    return CZ_OK;
+}

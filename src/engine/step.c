@@ -1,0 +1,154 @@
+/* step.c - see step.h. */
+#include "engine/step.h"
+
+#include "base/error.h"
+
+static const struct czi_predecessor *known_predecessors(void *arg, const struct czi_pending *p)
+{
+    struct czi_step *s = arg;
+
+    CZI_CHECK(s->known_of == p);
+    return s->known;
+}
+
+int czi_step_init(struct czi_step *s, struct czi_pending *pendings, uint32_t batch_max,
+                  bool ordered, cz_error *err)
+{
+    int rc;
+
+    *s = (struct czi_step){0};
+    rc = czi_core_init(&s->core, err);
+    s->core.predecessors = known_predecessors;
+    s->core.predecessors_arg = s;
+    czi_admission_init(&s->admission, pendings, ordered);
+    for (unsigned i = 0; i < CZI_BATCHES_IN_FLIGHT && !rc; i++) {
+        rc = czi_batch_new(batch_max, &s->all[i], err);
+        if (!rc)
+            s->free[s->free_count++] = s->all[i];
+    }
+    if (rc)
+        czi_step_done(s);
+    return rc;
+}
+
+void czi_step_done(struct czi_step *s)
+{
+    for (unsigned i = 0; i < CZI_BATCHES_IN_FLIGHT; i++)
+        czi_batch_free(s->all[i]);
+    czi_core_done(&s->core);
+    *s = (struct czi_step){0};
+}
+
+static void emit(struct czi_step *s, enum czi_update_type type, struct czi_batch *b,
+                 const struct czi_pending *p)
+{
+    CZI_CHECK(s->update_count < CZI_UPDATES_MAX);
+    s->updates[s->update_count++] = (struct czi_update){type, b, p};
+}
+
+/* A batch starts when it would be full, or when no more than one is under way: partial
+ * batches then form only as fast as they are finished, and the pipeline stays busy. */
+uint32_t czi_step_wanted(const struct czi_step *s)
+{
+    uint32_t enough = czi_step_in_flight(s) <= 1 ? 1 : s->all[0]->room;
+
+    if (s->paused || s->in_checkpoint || s->wants_checkpoint || s->looking_up || s->blocked ||
+        s->free_count == 0)
+        return UINT32_MAX;
+    return enough > s->admission.count ? enough - s->admission.count : 0;
+}
+
+/* Takes what fits, in order. A submission with predecessors begins a batch of its own, after
+ * they have been looked up, which needs all batches before it to be sealed. */
+static struct czi_batch *fill(struct czi_step *s)
+{
+    struct czi_batch *b = s->free[s->free_count - 1];
+    struct czi_pending *p;
+
+    czi_batch_clear(b);
+    while ((p = czi_admission_peek(&s->admission)) != NULL && czi_batch_fits(b, p)) {
+        if (p->view.after_count && p != s->known_of) {
+            s->blocked = b->entry_count == 0 && s->unsealed > 0;
+            if (b->entry_count == 0 && !s->blocked) {
+                s->looking_up = p;
+                emit(s, CZI_UPDATE_LOOK_UP, NULL, p);
+            }
+            break;
+        }
+        if (p->view.after_count && b->entry_count)
+            break;
+        czi_admission_pop(&s->admission);
+        czi_batch_add(b, p);
+    }
+    return b->entry_count ? b : NULL;
+}
+
+static int start_batches(struct czi_step *s, cz_error *err)
+{
+    int rc;
+
+    while (s->admission.count && czi_step_wanted(s) == 0) {
+        struct czi_batch *b = fill(s);
+
+        if (!b)
+            break;
+        s->free_count--;
+        s->unsealed++;
+        rc = czi_core_plan(&s->core, b, err);
+        if (!rc)
+            rc = czi_core_execute(&s->core, b, err);
+        if (rc)
+            return rc;
+        s->known_of = NULL;
+        emit(s, CZI_UPDATE_SEAL, b, NULL);
+    }
+    if (s->wants_checkpoint && !s->in_checkpoint && czi_step_in_flight(s) == 0) {
+        s->wants_checkpoint = false;
+        s->in_checkpoint = true;
+        emit(s, CZI_UPDATE_CHECKPOINT, NULL, NULL);
+    }
+    return CZ_OK;
+}
+
+static void admit(struct czi_step *s, uint32_t first)
+{
+    while (first != CZI_ID_NONE) {
+        uint32_t next = s->admission.pendings[first].next;
+
+        czi_admission_push(&s->admission, first);
+        first = next;
+    }
+}
+
+int czi_step(struct czi_step *s, const struct czi_event *event, cz_error *err)
+{
+    s->update_count = 0;
+    switch (event->type) {
+    case CZI_EVENT_ADMIT:
+        admit(s, event->first);
+        break;
+    case CZI_EVENT_SEALED:
+        s->unsealed--;
+        s->blocked = false;
+        emit(s, CZI_UPDATE_PERSIST, event->batch, NULL);
+        break;
+    case CZI_EVENT_PERSISTED:
+        emit(s, CZI_UPDATE_ACKNOWLEDGE, event->batch, NULL);
+        break;
+    case CZI_EVENT_ACKNOWLEDGED:
+        CZI_CHECK(s->free_count < CZI_BATCHES_IN_FLIGHT);
+        s->free[s->free_count++] = event->batch;
+        break;
+    case CZI_EVENT_KNOWN:
+        CZI_CHECK(s->looking_up);
+        s->known_of = s->looking_up;
+        memcpy(s->known, event->predecessors,
+               s->looking_up->view.after_count * sizeof *s->known);
+        s->looking_up = NULL;
+        break;
+    case CZI_EVENT_RESUME:
+        s->in_checkpoint = false;
+        break;
+    }
+    return start_batches(s, err);
+}

@@ -1,0 +1,359 @@
+/* submit.c - the way in (any thread) and how results come back.
+ *
+ * Layer: engine. A submission is checked before it is queued, on the submitter's thread. Slots
+ * are reserved under the lock, filled outside of it, and linked into the inbox under it again:
+ * that moment is the arrival.
+ */
+#include "base/error.h"
+#include "engine/engine.h"
+#include "fact/fact.h"
+
+/* Slots that one reservation takes at most: long enough to forget the lock's cost, short
+ * enough that other submitters come in between. */
+#define RESERVE_MAX 256u
+
+static int stopped(const cz_engine *g, cz_error *err)
+{
+    if (g->stop_code)
+        return czi_fail(err, CZ_CLOSED, "the engine stopped: %s", g->stop_detail);
+    return czi_fail(err, CZ_CLOSED,
+                    g->options.read_only ? "the store is open for reading only"
+                                         : "the engine is closing");
+}
+
+static bool is_closed(const cz_engine *g)
+{
+    return g->stop_code || g->closing || g->options.read_only;
+}
+
+/* Takes 1 to max slots; waits for the first one if asked to. */
+static int reserve(cz_engine *g, uint32_t max, bool wait, uint32_t *slots, uint32_t *ret_count,
+                   cz_error *err)
+{
+    int rc = CZ_OK;
+    uint32_t n = 0;
+
+    czi_mutex_lock(g->lock);
+    while (wait && !is_closed(g) && !g->free_count)
+        czi_cond_wait(g->room, g->lock);
+    if (is_closed(g))
+        rc = stopped(g, err);
+    else if (!g->free_count)
+        rc = czi_fail(err, CZ_BUSY,
+                      "the backlog is full (%u submissions wait): try again when results come",
+                      g->options.backlog_max);
+    else
+        for (max = CZI_MIN(max, CZI_MIN(RESERVE_MAX, g->free_count)); n < max; n++)
+            slots[n] = g->free_list[--g->free_count];
+    czi_mutex_unlock(g->lock);
+    *ret_count = n;
+    return rc;
+}
+
+/* Gives back slots that were not used. */
+static void give_back(cz_engine *g, const uint32_t *slots, uint32_t count)
+{
+    if (!count)
+        return;
+    czi_mutex_lock(g->lock);
+    while (count)
+        g->free_list[g->free_count++] = slots[--count];
+    czi_mutex_unlock(g->lock);
+}
+
+/* Large submissions lie on the heap, within a bound. */
+static int take_heap(cz_engine *g, struct czi_pending *p, size_t len, bool wait, cz_error *err)
+{
+    int rc = CZ_OK;
+
+    czi_mutex_lock(g->lock);
+    while (wait && !is_closed(g) && g->heap_bytes &&
+           g->heap_bytes + len > CZI_BACKLOG_BYTES_MAX)
+        czi_cond_wait(g->room, g->lock);
+    if (is_closed(g))
+        rc = stopped(g, err);
+    else if (g->heap_bytes + len > CZI_BACKLOG_BYTES_MAX)
+        rc = czi_fail(err, CZ_BUSY, "the backlog is full (%llu bytes wait)",
+                      (unsigned long long)g->heap_bytes);
+    else
+        g->heap_bytes += len;
+    czi_mutex_unlock(g->lock);
+    if (rc)
+        return rc;
+    p->bytes = czi_alloc(len);
+    if (p->bytes)
+        return CZ_OK;
+    czi_mutex_lock(g->lock);
+    g->heap_bytes -= len;
+    czi_mutex_unlock(g->lock);
+    return czi_nomem(err, "a submission");
+}
+
+/* Fills a reserved slot: the only copy of the bytes on their way to the journal. */
+static int fill(cz_engine *g, uint32_t slot, const cz_submission *s, bool is_fact, bool wait,
+                cz_done_fn done, void *arg, cz_error *err)
+{
+    struct czi_pending *p = &g->pendings[slot];
+    int rc = CZ_OK;
+
+    if (is_fact)
+        p->view = (struct czi_effect_view){.priority = CZ_NORMAL};
+    else
+        rc = czi_effect_view(s->bytes, s->len, &p->view, err);
+    p->bytes = p->inline_bytes;
+    if (!rc && s->len > CZI_INLINE_SIZE)
+        rc = take_heap(g, p, s->len, wait, err);
+    if (rc)
+        return rc;
+    memcpy(p->bytes, s->bytes, s->len);
+    p->len = (uint32_t)s->len;
+    p->done = done;
+    p->arg = arg;
+    p->is_fact = is_fact;
+    return CZ_OK;
+}
+
+/* The arrival of filled slots; returns the ticket of the first. */
+static uint64_t link_in(cz_engine *g, const uint32_t *slots, uint32_t count)
+{
+    uint64_t first;
+
+    czi_mutex_lock(g->lock);
+    first = g->next_ticket;
+    for (uint32_t i = 0; i < count; i++) {
+        struct czi_pending *p = &g->pendings[slots[i]];
+
+        p->ticket = g->next_ticket++;
+        p->in_use = true;
+        p->next = CZI_ID_NONE;
+        g->results[p->ticket % g->results_max].done = false;
+        if (g->inbox_last == CZI_ID_NONE)
+            g->inbox_first = slots[i];
+        else
+            g->pendings[g->inbox_last].next = slots[i];
+        g->inbox_last = slots[i];
+    }
+    g->inbox_count += count;
+    if (g->inbox_count >= g->wanted)
+        czi_cond_signal(g->wake);
+    czi_mutex_unlock(g->lock);
+    return first;
+}
+
+int cz_submit(cz_engine *g, const void *bytes, size_t len, cz_done_fn done, void *arg,
+              uint64_t *ret_ticket, cz_error *err)
+{
+    cz_submission s = {bytes, len};
+    uint32_t slot, n;
+    uint64_t ticket;
+    int rc = reserve(g, 1, false, &slot, &n, err);
+
+    if (rc)
+        return rc;
+    rc = fill(g, slot, &s, false, false, done, arg, err);
+    if (rc) {
+        give_back(g, &slot, 1);
+        return rc;
+    }
+    ticket = link_in(g, &slot, 1);
+    if (ret_ticket)
+        *ret_ticket = ticket;
+    return CZ_OK;
+}
+
+int cz_submit_effect(cz_engine *g, cz_effect *e, cz_done_fn done, void *arg,
+                     uint64_t *ret_ticket, cz_error *err)
+{
+    const uint8_t *bytes = NULL;
+    size_t len = 0;
+    int rc = cz_effect_encode(e, &bytes, &len, err);
+
+    return rc ? rc : cz_submit(g, bytes, len, done, arg, ret_ticket, err);
+}
+
+int cz_submit_batch(cz_engine *g, const cz_submission *submissions, size_t count,
+                    cz_done_fn done, void *arg, uint64_t *ret_ticket, size_t *ret_accepted,
+                    cz_error *err)
+{
+    uint32_t slots[RESERVE_MAX];
+    size_t accepted = 0;
+    uint64_t ticket = 0;
+    int rc = CZ_OK;
+
+    while (accepted < count && !rc) {
+        uint32_t n = 0, filled = 0;
+        uint64_t first;
+
+        rc = reserve(g, (uint32_t)CZI_MIN(count - accepted, RESERVE_MAX), true, slots, &n, err);
+        while (filled < n && !rc) {
+            rc = fill(g, slots[filled], &submissions[accepted + filled], false, true, done, arg,
+                      err);
+            if (!rc)
+                filled++;
+            else
+                czi_wrap(err, rc, "submission %zu", accepted + filled);
+        }
+        give_back(g, slots + filled, n - filled);
+        if (!filled)
+            break;
+        first = link_in(g, slots, filled);
+        if (!accepted)
+            ticket = first;
+        accepted += filled;
+    }
+    if (ret_ticket)
+        *ret_ticket = ticket;
+    if (ret_accepted)
+        *ret_accepted = accepted;
+    return rc;
+}
+
+int czi_pending_fact(struct czi_pending *p, cz_error *err)
+{
+    int rc = czi_fact_domain(p->bytes, p->len, &p->domain, err);
+
+    p->fact_id = czi_fact_id(p->bytes, p->len);
+    return rc;
+}
+
+int czi_submit_fact(cz_engine *g, const void *bytes, size_t len, uint64_t *ret_ticket,
+                    cz_error *err)
+{
+    cz_submission s = {bytes, len};
+    uint32_t slot, n;
+    int rc;
+
+    if (len > CZI_FACT_SIZE_MAX)
+        return czi_fail(err, CZ_LIMIT, "fact: %zu bytes, at most %u are allowed", len,
+                        CZI_FACT_SIZE_MAX);
+    rc = reserve(g, 1, true, &slot, &n, err);
+    if (rc)
+        return rc;
+    rc = fill(g, slot, &s, true, true, NULL, NULL, err);
+    if (!rc)
+        rc = czi_pending_fact(&g->pendings[slot], err);
+    if (rc) {
+        struct czi_pending *p = &g->pendings[slot];
+
+        if (p->bytes != p->inline_bytes) {
+            czi_mutex_lock(g->lock);
+            g->heap_bytes -= p->len;
+            czi_mutex_unlock(g->lock);
+            czi_free(p->bytes);
+        }
+        give_back(g, &slot, 1);
+        return rc;
+    }
+    *ret_ticket = link_in(g, &slot, 1);
+    return CZ_OK;
+}
+
+/* Under lock. CZ_BUSY: not yet. */
+static int peek(const cz_engine *g, uint64_t ticket, cz_result *ret, cz_error *err)
+{
+    const struct czi_result_slot *slot = &g->results[ticket % g->results_max];
+
+    if (ticket == 0 || ticket >= g->next_ticket || ticket + g->results_max < g->next_ticket)
+        return czi_fail(err, CZ_NOT_FOUND,
+                        "ticket %llu: never given, or its result is no longer kept",
+                        (unsigned long long)ticket);
+    if (slot->done && slot->result.ticket == ticket) {
+        *ret = slot->result;
+        return CZ_OK;
+    }
+    if (g->stop_code)
+        return stopped(g, err);
+    return czi_fail(err, CZ_BUSY, "ticket %llu: not acknowledged yet",
+                    (unsigned long long)ticket);
+}
+
+int cz_poll(cz_engine *g, uint64_t ticket, cz_result *ret, cz_error *err)
+{
+    int rc;
+
+    czi_mutex_lock(g->lock);
+    rc = peek(g, ticket, ret, err);
+    czi_mutex_unlock(g->lock);
+    return rc;
+}
+
+int cz_wait(cz_engine *g, uint64_t ticket, uint64_t timeout_ms, cz_result *ret, cz_error *err)
+{
+    uint64_t end = timeout_ms == CZ_FOREVER ? 0 : czi_clock_ns() / 1000000 + timeout_ms;
+    int rc;
+
+    czi_mutex_lock(g->lock);
+    while ((rc = peek(g, ticket, ret, err)) == CZ_BUSY) {
+        uint64_t now = timeout_ms == CZ_FOREVER ? 0 : czi_clock_ns() / 1000000;
+
+        if (timeout_ms == CZ_FOREVER) {
+            czi_cond_wait(g->acknowledged, g->lock);
+        } else if (now >= end) {
+            rc = czi_fail(err, CZ_TIMEOUT, "ticket %llu: no result within %llu ms",
+                          (unsigned long long)ticket, (unsigned long long)timeout_ms);
+            break;
+        } else {
+            (void)czi_cond_wait_ms(g->acknowledged, g->lock, end - now);
+        }
+    }
+    czi_mutex_unlock(g->lock);
+    return rc;
+}
+
+/* Under lock. */
+static int wait_for_all(cz_engine *g, cz_error *err)
+{
+    uint64_t target = g->next_ticket;
+
+    while (g->oldest < target && !g->stop_code)
+        czi_cond_wait(g->acknowledged, g->lock);
+    return g->stop_code ? stopped(g, err) : CZ_OK;
+}
+
+int cz_flush(cz_engine *g, cz_error *err)
+{
+    int rc;
+
+    czi_mutex_lock(g->lock);
+    rc = wait_for_all(g, err);
+    czi_mutex_unlock(g->lock);
+    return rc;
+}
+
+int czi_read_begin(cz_engine *g, cz_error *err)
+{
+    int rc;
+
+    czi_mutex_lock(g->lock);
+    rc = wait_for_all(g, err);
+    if (!rc) {
+        g->pauses++;
+        czi_cond_signal(g->wake);
+        while (!g->resting && !g->stop_code)
+            czi_cond_wait(g->acknowledged, g->lock);
+        if (g->stop_code) {
+            g->pauses--;
+            rc = stopped(g, err);
+        }
+    }
+    czi_mutex_unlock(g->lock);
+    if (!rc)
+        czi_mutex_lock(g->reading);
+    return rc;
+}
+
+void czi_read_end(cz_engine *g)
+{
+    czi_mutex_unlock(g->reading);
+    czi_mutex_lock(g->lock);
+    g->pauses--;
+    czi_cond_signal(g->wake);
+    czi_mutex_unlock(g->lock);
+}
+
+const char *cz_status_name(int status)
+{
+    static const char *const names[] = {"applied", "rejected", "duplicate", "unknown"};
+
+    return status >= 0 && (size_t)status < CZI_COUNTOF(names) ? names[status] : "unknown";
+}
