@@ -285,6 +285,25 @@ static void check_op(struct czi_cbor *c, const struct czi_effect_view *v,
     }
 }
 
+static void set_shape(struct czi_effect_view *v, const struct czi_op *op)
+{
+    if (czi_effect_accesses(v) != 2)
+        return;
+    if (op->code == CZI_OP_TRANSFER && v->write_count == 2 && op->a != op->b) {
+        v->shape = CZI_SHAPE_TRANSFER;
+        v->from = op->a;
+        v->to = op->b;
+        v->quantity = op->quantity;
+    } else if (op->code == CZI_OP_REQUIRE && v->read_count == 2 &&
+               op->requirement.has_quantity && !op->requirement.has_state &&
+               !op->requirement.has_version) {
+        v->shape = CZI_SHAPE_CHECK;
+        v->from = op->a;
+        v->to = !op->a;
+        v->quantity = op->requirement.quantity;
+    }
+}
+
 static void read_ops(struct czi_cbor *c, struct czi_effect_view *v)
 {
     uint64_t n = czi_cbor_array(c);
@@ -301,10 +320,8 @@ static void read_ops(struct czi_cbor *c, struct czi_effect_view *v)
         czi_op_next(c, &op);
         if (!c->what)
             check_op(c, v, &op);
-        v->is_transfer = n == 1 && op.code == CZI_OP_TRANSFER;
-        v->from = op.a;
-        v->to = op.b;
-        v->quantity = op.quantity;
+        if (n == 1 && !c->what)
+            set_shape(v, &op);
     }
     v->ops_len = (uint32_t)(c->at - c->start) - v->ops;
 }
@@ -341,6 +358,8 @@ int czi_effect_view(const void *bytes, size_t len, struct czi_effect_view *ret, 
     rc = czi_cbor_end(&c, err);
     if (rc)
         return czi_wrap(err, rc, "effect");
+    if (v.fact_count || v.after_count)
+        v.shape = CZI_SHAPE_GENERAL;
     *ret = v;
     return CZ_OK;
 }

@@ -61,10 +61,18 @@ void czi_op_next(struct czi_cbor *c, struct czi_op *op);
 /* Appends one operation. */
 void czi_op_put(struct czi_buf *b, const struct czi_op *op);
 
+/* Effects with two accesses, one operation and no citations are most of all there are; they
+ * have a short way through plan and execute. */
+enum czi_shape {
+    CZI_SHAPE_GENERAL,
+    CZI_SHAPE_TRANSFER, /* from one written resource to the other */
+    CZI_SHAPE_CHECK,    /* reads two, requires a quantity of `from` */
+};
+
 /* What an effect says: one cache line of numbers and offsets into its bytes, so that both can
  * be copied together. */
 struct czi_effect_view {
-    cz_quantity quantity; /* of the transfer, when is_transfer */
+    cz_quantity quantity; /* of a shape that is not general */
     uint64_t nonce;
     uint32_t ops, ops_len;  /* the operations behind their array head */
     uint32_t facts, after;  /* first digest; the next is CZI_CBOR_LINK_SIZE on */
@@ -73,8 +81,8 @@ struct czi_effect_view {
     uint8_t write_count, read_count, fact_count, after_count;
     uint8_t priority;
     uint8_t signature_len; /* the last bytes; 0: none */
-    bool is_transfer;      /* one operation, a transfer between these accesses */
-    uint8_t from, to;
+    uint8_t shape;         /* enum czi_shape */
+    uint8_t from, to;      /* accesses of a shape that is not general */
 };
 _Static_assert(sizeof(struct czi_effect_view) == 64, "one cache line");
 #define CZI_ID_STRIDE 34

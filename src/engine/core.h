@@ -45,7 +45,7 @@ enum czi_entry_status {
 };
 
 struct czi_entry {
-    cz_quantity quantity; /* of a planned transfer */
+    cz_quantity quantity; /* of a shape that is not general */
     struct czi_pending *pending;
     uint64_t nonce;
     union {
@@ -53,12 +53,13 @@ struct czi_entry {
         uint64_t first_position; /* of a duplicate */
     };
     uint32_t posts;    /* first of post_count in the batch's posts */
-    uint32_t from, to; /* slots of a planned transfer; CZI_ID_NONE: the general way */
+    uint32_t from, to; /* slots of such a shape */
     uint32_t origin;
     uint32_t number; /* position - the batch's first position; CZI_ID_NONE without one */
     uint8_t post_count;
     uint8_t reason;
     uint8_t status;
+    uint8_t shape; /* enum czi_shape; not general only when both slots are known */
 };
 _Static_assert(sizeof(struct czi_entry) == 64, "one cache line");
 

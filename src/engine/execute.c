@@ -20,15 +20,34 @@
 /* ---- Plan ---------------------------------------------------------------------------------
  */
 
-static void prefetch_entry(const struct czi_core *core, const struct czi_pending *p)
+static void prefetch_names(const struct czi_core *core, const struct czi_pending *p)
 {
-    if (p->is_fact)
-        return;
     czi_id_table_prefetch(&core->origin_ids, czi_effect_origin(p->bytes));
-    if (p->view.is_transfer && p->view.write_count == 2) {
-        czi_id_table_prefetch(&core->resources.ids, p->bytes + p->view.writes);
-        czi_id_table_prefetch(&core->resources.ids, p->bytes + p->view.writes + CZI_ID_STRIDE);
+    if (p->view.shape != CZI_SHAPE_GENERAL) {
+        const uint8_t *first = czi_effect_access_id(p->bytes, &p->view, 0);
+
+        czi_id_table_prefetch(&core->resources.ids, first);
+        czi_id_table_prefetch(&core->resources.ids,
+                              czi_effect_access_id(p->bytes, &p->view, 1));
     }
+}
+
+/* Finds the slots of a short shape. A resource that is not there yet may be created earlier in
+ * this batch, which the general way sees. */
+static void plan_shape(const struct czi_core *core, struct czi_entry *e)
+{
+    const struct czi_pending *p = e->pending;
+    const struct czi_effect_view *v = &p->view;
+
+    e->shape = v->shape;
+    if (e->shape == CZI_SHAPE_GENERAL)
+        return;
+    e->quantity = v->quantity;
+    e->from =
+        czi_id_table_find(&core->resources.ids, czi_effect_access_id(p->bytes, v, v->from));
+    e->to = czi_id_table_find(&core->resources.ids, czi_effect_access_id(p->bytes, v, v->to));
+    if (e->from == CZI_ID_NONE || e->to == CZI_ID_NONE)
+        e->shape = CZI_SHAPE_GENERAL;
 }
 
 int czi_core_plan(struct czi_core *core, struct czi_batch *b, cz_error *err)
@@ -36,33 +55,24 @@ int czi_core_plan(struct czi_core *core, struct czi_batch *b, cz_error *err)
     for (uint32_t i = 0; i < b->entry_count; i++) {
         struct czi_entry *e = &b->entries[i];
         const struct czi_pending *p = e->pending;
-        const struct czi_effect_view *v = &p->view;
 
         if (i + 2 * AHEAD < b->entry_count)
             __builtin_prefetch(b->entries[i + 2 * AHEAD].pending);
-        if (i + AHEAD < b->entry_count)
-            prefetch_entry(core, b->entries[i + AHEAD].pending);
+        if (i + AHEAD < b->entry_count && !b->entries[i + AHEAD].pending->is_fact)
+            prefetch_names(core, b->entries[i + AHEAD].pending);
+        e->shape = CZI_SHAPE_GENERAL;
         if (p->is_fact)
             continue;
-        e->nonce = v->nonce;
-        e->quantity = v->quantity;
-        e->from = e->to = CZI_ID_NONE;
+        e->nonce = p->view.nonce;
         e->origin = czi_core_origin(core, czi_effect_origin(p->bytes), true);
         if (e->origin == CZI_ID_NONE)
             return czi_nomem(err, "an origin's nonce");
-        /* Citations and self-transfers take the general way. */
-        if (v->is_transfer && v->write_count == 2 && v->read_count == 0 && v->fact_count == 0 &&
-            v->after_count == 0 && v->from != v->to) {
-            e->from = czi_id_table_find(&core->resources.ids,
-                                        czi_effect_access_id(p->bytes, v, v->from));
-            e->to = czi_id_table_find(&core->resources.ids,
-                                      czi_effect_access_id(p->bytes, v, v->to));
-        }
+        plan_shape(core, e);
     }
     return CZ_OK;
 }
 
-/* ---- The short way: one transfer ----------------------------------------------------------
+/* ---- The short way: two resources ---------------------------------------------------------
  */
 
 /* Kind fungible and state active are both zero, so one comparison sees the usual case. */
@@ -115,7 +125,7 @@ static inline void touch(struct czi_core *core, struct czi_resource *x, uint32_t
     czi_resource_mark(&core->resources, x, slot);
 }
 
-/* Both slots are known and differ; they may still be uncreated or unfit. */
+/* The slots differ; the resources may still be unfit, or reserved and not created. */
 static inline void run_transfer(struct czi_core *core, struct czi_batch *b, struct czi_entry *e)
 {
     struct czi_resource *from = czi_resource_at(&core->resources, e->from);
@@ -149,6 +159,28 @@ static inline void run_transfer(struct czi_core *core, struct czi_batch *b, stru
     }
     put_write(&posts[e->pending->view.from], e->from, from, from_before);
     put_write(&posts[e->pending->view.to], e->to, to, to_before);
+}
+
+static inline void run_check(struct czi_core *core, struct czi_batch *b, struct czi_entry *e)
+{
+    const struct czi_resource *from = czi_resource_at(&core->resources, e->from);
+    const struct czi_resource *to = czi_resource_at(&core->resources, e->to);
+    struct czi_post *posts = b->posts + e->posts;
+
+    e->lamport = 1 + CZI_MAX(from->lamport, to->lamport);
+    e->reason = CZ_APPLIED;
+    if (CZI_UNLIKELY(!from->position))
+        e->reason = CZ_UNKNOWN_RESOURCE;
+    else if (CZI_UNLIKELY(from->kind == CZ_DATA || from->quantity < e->quantity))
+        e->reason = CZ_REQUIRE_QUANTITY;
+    else if (CZI_UNLIKELY(!to->position))
+        e->reason = CZ_UNKNOWN_RESOURCE;
+    if (core->plan_only)
+        return;
+    e->post_count = 2;
+    b->post_count += 2;
+    put_seen(&posts[e->pending->view.from], e->from, from);
+    put_seen(&posts[e->pending->view.to], e->to, to);
 }
 
 /* ---- The general way -----------------------------------------------------------------------
@@ -538,7 +570,7 @@ static void prefetch_planned(const struct czi_core *core, const struct czi_entry
     if (e->status != CZI_ENTRY_EFFECT)
         return;
     __builtin_prefetch(&core->origins[e->origin]);
-    if (e->from != CZI_ID_NONE && e->to != CZI_ID_NONE) {
+    if (e->shape != CZI_SHAPE_GENERAL) {
         __builtin_prefetch(czi_resource_at(&core->resources, e->from), 1);
         __builtin_prefetch(czi_resource_at(&core->resources, e->to), 1);
     }
@@ -568,8 +600,10 @@ int czi_core_execute(struct czi_core *core, struct czi_batch *b, cz_error *err)
         } else {
             e->number = b->position_count++;
             e->posts = b->post_count;
-            if (CZI_LIKELY(e->from != CZI_ID_NONE && e->to != CZI_ID_NONE))
+            if (CZI_LIKELY(e->shape == CZI_SHAPE_TRANSFER))
                 run_transfer(core, b, e);
+            else if (e->shape == CZI_SHAPE_CHECK)
+                run_check(core, b, e);
             else
                 ok = run_general(core, b, e, g);
             rejected += e->reason != CZ_APPLIED;
