@@ -147,7 +147,7 @@ LANES_INLINE void LANES_OF(store)(uint8_t *const *out, vec *h)
 LANES_INLINE void LANES_OF(compress)(vec *n, const vec *h, const vec *m, vec counter_lo,
                                      vec counter_hi, vec len, vec flags)
 {
-    vec zero = counter_lo ^ counter_lo;
+    vec zero = {0};
     vec v0 = h[0], v1 = h[1], v2 = h[2], v3 = h[3], v4 = h[4], v5 = h[5], v6 = h[6], v7 = h[7];
     vec v8 = zero + iv[0], v9 = zero + iv[1], v10 = zero + iv[2], v11 = zero + iv[3];
     vec v12 = counter_lo, v13 = counter_hi, v14 = len, v15 = flags;

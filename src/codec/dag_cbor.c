@@ -414,13 +414,16 @@ static uint64_t item(struct czi_cbor *c)
     }
 }
 
+/* An array or map that is being passed. */
+struct level {
+    uint64_t entries; /* still to come */
+    bool is_map;
+    struct czi_slice key;
+};
+
 void czi_cbor_skip(struct czi_cbor *c)
 {
-    struct {
-        uint64_t entries; /* still to come */
-        bool is_map;
-        struct czi_slice key;
-    } open[CZI_CBOR_DEPTH_MAX];
+    struct level open[CZI_CBOR_DEPTH_MAX];
     unsigned depth = 0;
 
     do {
@@ -442,9 +445,7 @@ void czi_cbor_skip(struct czi_cbor *c)
                 czi_cbor_fail(c, too_deep);
                 return;
             }
-            open[depth].entries = entries;
-            open[depth].is_map = major == CZI_CBOR_MAP;
-            open[depth++].key = (struct czi_slice){0};
+            open[depth++] = (struct level){entries, major == CZI_CBOR_MAP, {0}};
         }
         while (depth && open[depth - 1].entries == 0)
             depth--;

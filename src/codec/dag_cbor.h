@@ -7,7 +7,7 @@
  * The encoder appends to memory that the caller has reserved and cannot fail;
  * the decoder is a pull reader over bytes that it does not own and refuses every form that
  * is not the canonical one, at the byte where it sees it. What every effect passes through is
- * inline here: 7 ns to write and 40 ns to read a dozen fields.
+ * inline here.
  */
 #ifndef CZI_DAG_CBOR_H
 #define CZI_DAG_CBOR_H
