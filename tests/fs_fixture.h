@@ -10,7 +10,7 @@
 #include "ledger/ledger.h"
 #include "test.h"
 
-#include <dirent.h>
+#include <ftw.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -220,26 +220,21 @@ static inline int fixture_checkpoint(struct czi_ledger *l, const struct fixture_
 
 /* ---- Real directories ------------------------------------------------------------------- */
 
-static inline void fixture_remove_tree(const char *path)
+static inline int fixture_remove_one(const char *path, const struct stat *st, int kind,
+                                     struct FTW *at)
 {
-    DIR *dir = opendir(path);
-    struct dirent *e;
-
-    while (dir && (e = readdir(dir))) {
-        char child[4096];
-
-        if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
-            continue;
-        snprintf(child, sizeof child, "%s/%s", path, e->d_name);
-        if (unlink(child) < 0)
-            fixture_remove_tree(child);
-    }
-    if (dir)
-        closedir(dir);
-    rmdir(path);
+    (void)st;
+    (void)kind;
+    (void)at;
+    return remove(path);
 }
 
-/* A directory of its own below TMPDIR; path holds 64 bytes. */
+static inline void fixture_remove_tree(const char *path)
+{
+    nftw(path, fixture_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* A directory of its own below TMPDIR; fixture_remove_tree removes it. */
 static inline void fixture_temp_dir(char path[4096])
 {
     const char *tmp = getenv("TMPDIR");

@@ -15,7 +15,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static const char format_prefix[] = "causality store ", format[] = "causality store 1\n";
+static const char format_prefix[] = "causality store ", format_version[] = "causality store 1",
+                  format[] = "causality store 1\n";
 
 #define REINDEX "delete and rebuild it with `causality reindex`"
 
@@ -115,6 +116,19 @@ int czi_ledger_create(struct czi_fs *fs, cz_error *err)
 
 /* ---- Open -------------------------------------------------------------------------------- */
 
+/* A whole line with another number. */
+static bool is_other_version(const uint8_t *text, size_t len)
+{
+    size_t at = strlen(format_prefix);
+
+    if (len < at + 2 || memcmp(text, format_prefix, at) != 0 || text[len - 1] != '\n')
+        return false;
+    for (; at < len - 1; at++)
+        if (text[at] < '0' || text[at] > '9')
+            return false;
+    return true;
+}
+
 static int check_format(struct czi_fs *fs, cz_error *err)
 {
     uint8_t text[64];
@@ -127,9 +141,9 @@ static int check_format(struct czi_fs *fs, cz_error *err)
         return rc;
     if (len == strlen(format) && !memcmp(text, format, len))
         return CZ_OK;
-    if (len > strlen(format_prefix) && !memcmp(text, format_prefix, strlen(format_prefix)))
-        return czi_fail(err, CZ_UNSUPPORTED,
-                        "FORMAT is not that of this version (or it was changed)");
+    if (is_other_version(text, len))
+        return czi_fail(err, CZ_UNSUPPORTED, "FORMAT says %.*s, this version reads %s",
+                        (int)len - 1, (const char *)text, format_version);
     return czi_fail(err, CZ_CORRUPT, "FORMAT does not say that this is a store");
 }
 
