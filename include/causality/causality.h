@@ -438,6 +438,71 @@ typedef struct cz_stats {
 } cz_stats;
 CZ_API CZ_MUST_USE int cz_stats_get(cz_engine *engine, cz_stats *ret, cz_error *err);
 
+/* ---- Audit, replay, export ---------------------------------------------------------- */
+
+/* These three read the journal of a store and change nothing; they need no lock and may run
+ * beside the process that writes it. A journal that ends in half a frame (its writer was
+ * killed and nobody opened it since) is not an error: `unfinished_tail` tells it, and all
+ * that is reported is true of what comes before. A store that was closed has a checkpoint,
+ * so there every missing or changed byte is an error. */
+
+/* Called now and then by the thread that called: bytes of the journal so far, and in all. */
+typedef void (*cz_progress_fn)(void *arg, uint64_t done, uint64_t total);
+
+typedef struct cz_check_options {
+    unsigned threads;        /* 0: as many as the machine has, at most 64 */
+    cz_progress_fn progress; /* NULL: none */
+    void *progress_arg;
+} cz_check_options;
+
+/* What a journal holds. */
+typedef struct cz_journal_report {
+    uint64_t segments, frames, journal_bytes;
+    uint64_t positions; /* effects with a receipt: applied + rejected */
+    uint64_t applied, rejected, facts, resources, assets, domains;
+    uint8_t root[32];    /* as cz_root */
+    bool index_compared; /* the index's state, as of its checkpoint, was there and agrees */
+    bool unfinished_tail;
+    uint32_t tail_segment; /* where whole frames end: journal/<16 hex digits>, byte offset, */
+    uint64_t tail_offset, tail_bytes; /* and how many bytes follow */
+} cz_journal_report;
+
+typedef struct cz_audit_report {
+    cz_journal_report journal;
+    uint64_t proofs;     /* facts whose proof was verified again */
+    uint64_t unverified; /* facts of domains that this library cannot verify */
+} cz_audit_report;
+
+/* Checks all that is on disk against itself, without executing: hashes, chains, canonical
+ * forms, positions, versions, links between log entries, lifecycles, Lamport times, nonces,
+ * citations, conservation of every asset, receipts, log heads and the proof of each fact.
+ * The first finding is CZ_CORRUPT or CZ_PROOF, and err names segment file, offset, position
+ * and what is wrong. options NULL: defaults. */
+CZ_API CZ_MUST_USE int cz_audit(const char *dir, const cz_check_options *options,
+                                cz_audit_report *ret, cz_error *err);
+
+/* Executes everything again from the journal alone, with no domain, network or clock, and
+ * compares each outcome and receipt, and the state with the index's. The first difference is
+ * CZ_DIFFERS with its position; bytes that do not verify are CZ_CORRUPT. */
+CZ_API CZ_MUST_USE int cz_replay(const char *dir, const cz_check_options *options,
+                                 cz_journal_report *ret, cz_error *err);
+
+/* Takes the next bytes of a stream; what it returns other than 0 ends the writing. */
+typedef int (*cz_sink_fn)(void *arg, const void *data, size_t len, cz_error *err);
+
+typedef struct cz_export_report {
+    cz_journal_report journal;
+    cz_id root; /* the one root of the file */
+    uint64_t blocks, bytes;
+} cz_export_report;
+
+/* Everything recorded, as CAR version 1 with one root (docs/reference/formats.md): resource
+ * identities, effects, receipts, log nodes, facts; each block once, every link resolves. The
+ * store is checked first, so that nothing is written of one that is damaged. */
+CZ_API CZ_MUST_USE int cz_export_car(const char *dir, const cz_check_options *options,
+                                     cz_sink_fn sink, void *arg, cz_export_report *ret,
+                                     cz_error *err);
+
 #ifdef __cplusplus
 }
 #endif
