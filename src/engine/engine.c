@@ -459,22 +459,6 @@ static int start_threads(cz_engine *g, cz_error *err)
     return rc;
 }
 
-static int open_ledger(cz_engine *g, const char *dir, cz_error *err)
-{
-    struct czi_ledger_options o = {.read_only = g->options.read_only,
-                                   .memory_index = !dir,
-                                   .segment_size_max = CZI_SEGMENT_SIZE_MAX};
-    int rc =
-        dir ? czi_fs_posix(dir, &g->fs, err) : czi_fs_simulated(CZI_SIM_VOLATILE, &g->fs, err);
-
-    if (!rc && !dir)
-        rc = czi_ledger_create(g->fs, err);
-    o.fs = g->fs;
-    if (!rc)
-        rc = czi_ledger_open(&o, &g->ledger, err);
-    return rc;
-}
-
 /* Everything but the threads is gone; keeps the first error. */
 static int free_engine(cz_engine *g, int rc, cz_error *err)
 {
@@ -538,8 +522,10 @@ int cz_init(const char *dir, cz_error *err)
     return rc;
 }
 
-int cz_open(const char *dir, const cz_options *options, cz_engine **ret, cz_error *err)
+int czi_open_store(const struct czi_ledger_options *store, const cz_options *options,
+                   cz_engine **ret, cz_error *err)
 {
+    struct czi_ledger_options ledger = *store;
     cz_engine *g = czi_alloc_zero(1, sizeof *g);
     int rc;
 
@@ -556,8 +542,9 @@ int cz_open(const char *dir, const cz_options *options, cz_engine **ret, cz_erro
     if (!rc)
         rc =
             czi_step_init(&g->step, g->pendings, g->options.batch_max, g->options.ordered, err);
+    ledger.read_only = g->options.read_only;
     if (!rc)
-        rc = open_ledger(g, dir, err);
+        rc = czi_ledger_open(&ledger, &g->ledger, err);
     if (rc)
         return free_engine(g, rc, err);
     g->finder.ledger = g->look_up.ledger = g->reader.ledger = g->ledger;
@@ -570,6 +557,30 @@ int cz_open(const char *dir, const cz_options *options, cz_engine **ret, cz_erro
         join_workers(g);
         return free_engine(g, rc, err);
     }
+    *ret = g;
+    return CZ_OK;
+}
+
+int cz_open(const char *dir, const cz_options *options, cz_engine **ret, cz_error *err)
+{
+    struct czi_ledger_options store = {.memory_index = !dir,
+                                       .segment_size_max =
+                                           dir ? CZI_SEGMENT_SIZE_MAX : UINT64_MAX};
+    cz_engine *g = NULL;
+    int rc = dir ? czi_fs_posix(dir, &store.fs, err)
+                 : czi_fs_simulated(CZI_SIM_VOLATILE, &store.fs, err);
+
+    if (rc)
+        return rc;
+    if (!dir)
+        rc = czi_ledger_create(store.fs, err);
+    if (!rc)
+        rc = czi_open_store(&store, options, &g, err);
+    if (rc) {
+        store.fs->ops->free(store.fs);
+        return rc;
+    }
+    g->fs = store.fs;
     *ret = g;
     return CZ_OK;
 }

@@ -33,7 +33,7 @@ struct czi_result_slot {
 struct cz_engine {
     _Atomic uint32_t refs;
     cz_options options;
-    struct czi_fs *fs;
+    struct czi_fs *fs; /* owned; NULL when the opener's */
     struct czi_ledger *ledger;
     struct czi_step step; /* the engine's thread; readers while it is paused and idle */
     struct czi_pending *pendings;
@@ -65,6 +65,11 @@ struct cz_engine {
     char stop_detail[CZ_DETAIL_SIZE];
     struct czi_thread *engine_thread, *seal_thread, *persist_thread;
 };
+
+/* cz_open on any file system and index, which stay the caller's (read_only is taken from the
+ * options). Tests bring ones that fail on command. */
+CZI_MUST_USE int czi_open_store(const struct czi_ledger_options *store,
+                                const cz_options *options, cz_engine **ret, cz_error *err);
 
 /* Queues one fact whose proof has been verified. domain is a slice of bytes. */
 CZI_MUST_USE int czi_submit_fact(cz_engine *engine, const void *bytes, size_t len,
