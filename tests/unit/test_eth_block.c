@@ -1,7 +1,7 @@
 /* test_eth_block.c - real blocks verify, and nothing in them can be changed unnoticed.
  *
  * The falsifier walks every member of a block and changes one hex digit of every text in it:
- * all of the header, all of the withdrawals sampled, and all members of sampled transactions.
+ * all of the header, and all members of sampled withdrawals and transactions.
  */
 #include "base/limits.h"
 #include "domain/ethereum/block.h"
@@ -152,7 +152,7 @@ static void progress_ends_at_the_number_of_transactions(void **state)
 
 /* ---- Falsifying ------------------------------------------------------------------------- */
 
-#define SAMPLED 4
+#define SAMPLED 2
 
 struct falsifier {
     json_t *block;
@@ -255,7 +255,7 @@ static void falsify(struct falsifier *f, json_t *v, const char *member, const ch
         }
 }
 
-/* Every kind of transaction in the block, once more by name. */
+/* One transaction of each type in the block. */
 static void falsify_types(struct falsifier *f)
 {
     json_t *txs = json_object_get(f->block, "transactions");
@@ -276,10 +276,12 @@ static void falsify_types(struct falsifier *f)
 
 static void a_change_of_any_digit_is_refused_unless_listed(void **state)
 {
-    struct falsifier f = {.rng = czi_rng(test_env("CAUSALITY_SEED", 1))};
+    unsigned long seed = test_env("CAUSALITY_SEED", 1);
+    struct falsifier f = {.rng = czi_rng(seed)};
 
     (void)state;
     SHARED_OR_SKIP("ethereum-mainnet/46147.json");
+    print_message("CAUSALITY_SEED=%lu\n", seed);
     for (size_t i = 0; i < CZI_COUNTOF(mainnet_blocks); i++) {
         char name[64];
 
@@ -291,7 +293,7 @@ static void a_change_of_any_digit_is_refused_unless_listed(void **state)
         falsify_types(&f);
         json_decref(f.block);
     }
-    assert_true(f.changes > 1000);
+    assert_true(f.changes > 500);
     /* The list is exact: each name on it was changed unnoticed, somewhere. */
     for (size_t i = 0; i < czi_eth_unproven_count; i++)
         if (!f.unnoticed[i])
