@@ -82,21 +82,7 @@ void czi_read_end(cz_engine *engine);
 
 /* recover.c */
 CZI_MUST_USE int czi_engine_load(cz_engine *engine, cz_error *err);
-/* Executes one frame again on core and compares; CZ_DIFFERS names the first difference. */
-struct czi_replayer {
-    struct czi_core *core;
-    struct czi_finder *finder; /* for predecessors */
-    struct czi_batch *batch;
-    struct czi_pending *pendings; /* CZI_BATCH_ENTRIES_MAX */
-    struct czi_outcome *outcomes; /* as many: what the journal says */
-    struct czi_buf posts;         /* theirs, in order */
-    struct czi_predecessor known[CZI_CITATIONS_MAX];
-};
-CZI_MUST_USE int czi_replayer_init(struct czi_replayer *r, struct czi_core *core,
-                                   struct czi_finder *finder, cz_error *err);
-void czi_replayer_done(struct czi_replayer *r);
-CZI_MUST_USE int czi_replay_frame(struct czi_replayer *r, const struct czi_frame *frame,
-                                  cz_error *err);
+/* rows.c */
 CZI_MUST_USE int czi_engine_checkpoint(cz_engine *engine, bool background, cz_error *err);
 
 /* A fact's id and its domain's name, for a pending that has its bytes. */
