@@ -498,6 +498,60 @@ static void a_cut_of_a_store_that_was_not_closed_recovers_a_prefix(void **state)
     o.fs->ops->free(o.fs);
 }
 
+/* One append of three frames; then nothing may be wrong with what came before it. */
+static struct czi_fs *unclosed_store(struct fixture_chain *chain, uint64_t *ret_last)
+{
+    struct czi_ledger_options o = {.memory_index = true};
+    struct czi_ledger *l;
+    struct czi_fs *after;
+    cz_error err = {0};
+    uint64_t torn;
+
+    assert_ok(czi_fs_simulated(CZI_SIM_DURABLE, &o.fs, &err), err);
+    assert_ok(czi_ledger_create(o.fs, &err), err);
+    assert_ok(fixture_open(&o, &l, chain, &torn, &err), err);
+    assert_ok(fixture_append(l, chain, 2, &err), err);
+    *ret_last = czi_ledger_size(l);
+    assert_ok(fixture_append(l, chain, 3, &err), err);
+    assert_ok(czi_sim_crash(o.fs, 0, &after, &err), err);
+    assert_ok(czi_ledger_close(l, &err), err);
+    o.fs->ops->free(o.fs);
+    return after;
+}
+
+/* Nobody closed this store, so its last append may be torn; earlier ones were acknowledged. */
+static void damage_before_the_last_append_is_never_taken_for_a_torn_tail(void **state)
+{
+    struct fixture_chain chain;
+    uint64_t last, torn;
+    struct czi_fs *fs = unclosed_store(&chain, &last);
+    struct czi_ledger_options o = {.fs = fs, .memory_index = true, .read_only = true};
+    struct czi_file *f;
+    cz_error err = {0};
+
+    (void)state;
+    assert_ok(fs->ops->open(fs, store_files[2], CZI_OPEN_WRITE, &f, &err), err);
+    for (uint64_t at = 0; at < last + 1000; at++) {
+        struct czi_ledger *l;
+        int rc;
+
+        flip(f, at, (unsigned)(at % 8));
+        rc = fixture_open(&o, &l, &chain, &torn, &err);
+        if (at < last) {
+            assert_int_equal(rc, CZ_CORRUPT);
+            check_named_offset(err.detail, store_files[2], at);
+        } else {
+            assert_int_equal(rc, CZ_OK);
+            assert_in_range(chain.frames, 2, 4);
+            assert_true(torn > 0);
+            assert_ok(czi_ledger_close(l, &err), err);
+        }
+        flip(f, at, (unsigned)(at % 8));
+    }
+    fs->ops->close(f);
+    fs->ops->free(fs);
+}
+
 /* ---- Real files -----------------------------------------------------------------------------
  */
 
@@ -771,6 +825,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_cut_of_a_closed_store_anywhere_is_found),
         cmocka_unit_test(a_segment_that_is_gone_is_found),
         cmocka_unit_test(a_cut_of_a_store_that_was_not_closed_recovers_a_prefix),
+        cmocka_unit_test(damage_before_the_last_append_is_never_taken_for_a_torn_tail),
         cmocka_unit_test(a_killed_process_leaves_every_acknowledged_frame),
         cmocka_unit_test(a_second_process_that_writes_is_told_who_holds_the_store),
         cmocka_unit_test(a_reader_beside_a_live_writer_sees_a_whole_prefix),
