@@ -8,7 +8,7 @@
 static _Atomic int64_t fail_after = -1;
 static atomic_bool has_failed;
 
-static bool must_fail(void)
+bool czi_alloc_must_fail(void)
 {
     if (CZI_LIKELY(atomic_load_explicit(&fail_after, memory_order_relaxed) < 0))
         return false;
@@ -31,22 +31,22 @@ bool czi_alloc_failed(void)
 
 void *czi_alloc(size_t size)
 {
-    return must_fail() ? NULL : malloc(size ? size : 1);
+    return czi_alloc_must_fail() ? NULL : malloc(size ? size : 1);
 }
 
 void *czi_alloc_zero(size_t count, size_t size)
 {
-    return must_fail() ? NULL : calloc(count ? count : 1, size ? size : 1);
+    return czi_alloc_must_fail() ? NULL : calloc(count ? count : 1, size ? size : 1);
 }
 
 void *czi_realloc(void *ptr, size_t size)
 {
-    return must_fail() ? NULL : realloc(ptr, size ? size : 1);
+    return czi_alloc_must_fail() ? NULL : realloc(ptr, size ? size : 1);
 }
 
 void *czi_alloc_aligned(size_t size)
 {
-    if (must_fail() || size > SIZE_MAX - 63)
+    if (czi_alloc_must_fail() || size > SIZE_MAX - 63)
         return NULL;
     return aligned_alloc(64, (size + 63) & ~(size_t)63);
 }

@@ -19,6 +19,8 @@ CZI_MUST_USE void *czi_alloc_aligned(size_t size);
 
 /* Makes the allocation after `skip` further ones fail, once. Negative: never. Tests only. */
 void czi_alloc_fail_after(int64_t skip);
+/* For other sources of memory: true when this allocation shall fail. */
+bool czi_alloc_must_fail(void);
 /* True when the armed failure has happened. */
 bool czi_alloc_failed(void);
 

@@ -421,7 +421,7 @@ static int make_memory(cz_engine *g, cz_error *err)
 {
     uint32_t n = g->options.backlog_max;
 
-    g->pendings = czi_alloc_aligned(n * sizeof *g->pendings);
+    g->pendings = czi_pages_take(n * sizeof *g->pendings);
     g->free_list = czi_alloc(n * sizeof *g->free_list);
     g->results_max = CZI_MIN(2 * n, CZI_RESULTS_KEPT);
     g->results = czi_alloc_zero(g->results_max, sizeof *g->results);
@@ -435,9 +435,9 @@ static int make_memory(cz_engine *g, cz_error *err)
     if (!g->pendings || !g->free_list || !g->results || !g->lock || !g->reading || !g->wake ||
         !g->room || !g->acknowledged || !g->to_seal.cond || !g->to_persist.cond)
         return czi_nomem(err, "an engine");
-    for (uint32_t i = 0; i < n; i++) {
-        g->pendings[i].in_use = false;
-        g->free_list[g->free_count++] = n - 1 - i;
+    while (g->free_count < n) {
+        g->free_list[g->free_count] = n - 1 - g->free_count;
+        g->free_count++;
     }
     g->inbox_first = g->inbox_last = CZI_ID_NONE;
     g->next_ticket = g->oldest = 1;
@@ -480,7 +480,7 @@ static int free_engine(cz_engine *g, int rc, cz_error *err)
     if (g->fs)
         g->fs->ops->free(g->fs);
     czi_step_done(&g->step);
-    czi_free(g->pendings);
+    czi_pages_give(g->pendings, g->options.backlog_max * sizeof *g->pendings);
     czi_free(g->free_list);
     czi_free(g->results);
     czi_cond_free(g->wake);

@@ -11,11 +11,12 @@
 #include "base/error.h"
 #include "codec/blake3.h"
 #include "engine/core.h"
+#include "platform/platform.h"
 
 #include <string.h>
 
 /* How many entries plan and execute look ahead: memory takes about 100 ns, an entry 10. */
-#define AHEAD 8
+#define AHEAD 12
 
 /* ---- Plan ---------------------------------------------------------------------------------
  */
@@ -619,7 +620,9 @@ int czi_core_execute(struct czi_core *core, struct czi_batch *b, cz_error *err)
 
 int czi_core_init(struct czi_core *core, cz_error *err)
 {
-    *core = (struct czi_core){0};
+    static const struct czi_page_source pages = {czi_pages_take, czi_pages_give};
+
+    *core = (struct czi_core){.resources.source = &pages};
     core->general = czi_alloc_zero(1, sizeof *core->general);
     return core->general ? CZ_OK : czi_nomem(err, "the engine's scratch memory");
 }

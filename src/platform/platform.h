@@ -69,6 +69,13 @@ struct czi_file {
 /* Files below dir of the real file system. dir need not exist yet. */
 CZI_MUST_USE int czi_fs_posix(const char *dir, struct czi_fs **ret, cz_error *err);
 
+/* ---- Memory (posix.c) -------------------------------------------------------------------- */
+
+/* Zeroed pages, in huge ones where the system has them; NULL when out of memory. For arrays
+ * that are large and visited at random. Counts as an allocation for czi_alloc_fail_after. */
+CZI_MUST_USE void *czi_pages_take(size_t size);
+void czi_pages_give(void *pages, size_t size); /* NULL: no-op */
+
 /* ---- Threads (posix.c) ------------------------------------------------------------------ */
 
 struct czi_thread;

@@ -21,6 +21,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -556,4 +557,38 @@ uint64_t czi_clock_ns(void)
 
     CZI_CHECK(clock_gettime(CLOCK_MONOTONIC, &ts) == 0);
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* ---- Memory ----------------------------------------------------------------------------- */
+
+#define HUGE_PAGE (2u << 20)
+
+void *czi_pages_take(size_t size)
+{
+    size_t room = size + HUGE_PAGE;
+    uint8_t *all, *pages;
+
+    if (czi_alloc_must_fail() || room < size)
+        return NULL;
+    all = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (all == MAP_FAILED)
+        return NULL;
+    /* Cut to where a huge page begins. */
+    pages = all + (HUGE_PAGE - ((uintptr_t)all & (HUGE_PAGE - 1))) % HUGE_PAGE;
+    if (pages > all)
+        (void)munmap(all, (size_t)(pages - all));
+    if (pages + size < all + room) {
+        uint8_t *end = pages + ((size + 4095) & ~(size_t)4095);
+
+        if (end < all + room)
+            (void)munmap(end, (size_t)(all + room - end));
+    }
+    (void)madvise(pages, size, MADV_HUGEPAGE);
+    return pages;
+}
+
+void czi_pages_give(void *pages, size_t size)
+{
+    if (pages)
+        (void)munmap(pages, (size + 4095) & ~(size_t)4095);
 }

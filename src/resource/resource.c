@@ -118,6 +118,14 @@ bool czi_state_move(uint8_t *state, enum czi_move move)
     return true;
 }
 
+static void drop_chunk(const struct czi_resources *r, void *chunk, size_t size)
+{
+    if (chunk && r->source)
+        r->source->give(chunk, size * CZI_RESOURCE_CHUNK);
+    else
+        czi_free(chunk);
+}
+
 void czi_resources_done(struct czi_resources *r)
 {
     for (uint32_t slot = 0; slot < r->ids.count; slot++) {
@@ -125,9 +133,9 @@ void czi_resources_done(struct czi_resources *r)
         czi_free(czi_resource_name(r, slot)->data);
     }
     for (uint32_t i = 0; i < CHUNKS_MAX && r->hot && r->names && r->heads; i++) {
-        czi_free(r->hot[i]);
-        czi_free(r->names[i]);
-        czi_free(r->heads[i]);
+        drop_chunk(r, r->hot[i], sizeof **r->hot);
+        drop_chunk(r, r->names[i], sizeof **r->names);
+        drop_chunk(r, r->heads[i], sizeof **r->heads);
     }
     czi_free(r->hot);
     czi_free(r->names);
@@ -137,13 +145,18 @@ void czi_resources_done(struct czi_resources *r)
     *r = (struct czi_resources){0};
 }
 
-static bool add_chunk(void **chunk, size_t size)
+static bool add_chunk(const struct czi_resources *r, void **chunk, size_t size)
 {
     if (*chunk)
         return true;
-    *chunk = czi_alloc_aligned(CZI_RESOURCE_CHUNK * size);
-    if (*chunk)
-        memset(*chunk, 0, CZI_RESOURCE_CHUNK * size);
+    size *= CZI_RESOURCE_CHUNK;
+    if (r->source) {
+        *chunk = r->source->take(size);
+    } else {
+        *chunk = czi_alloc_aligned(size);
+        if (*chunk)
+            memset(*chunk, 0, size);
+    }
     return *chunk != NULL;
 }
 
@@ -162,7 +175,7 @@ static bool make_directory(struct czi_resources *r)
 
 static bool make_room(struct czi_resources *r, uint32_t slot)
 {
-    uint32_t chunk = slot >> CZI_ID_CHUNK_BITS;
+    uint32_t chunk = slot >> CZI_RESOURCE_CHUNK_BITS;
 
     if (!make_directory(r))
         return false;
@@ -175,9 +188,9 @@ static bool make_room(struct czi_resources *r, uint32_t slot)
         r->dirty = fresh;
         r->dirty_room = room;
     }
-    return add_chunk((void **)&r->hot[chunk], sizeof **r->hot) &&
-           add_chunk((void **)&r->names[chunk], sizeof **r->names) &&
-           add_chunk((void **)&r->heads[chunk], sizeof **r->heads);
+    return add_chunk(r, (void **)&r->hot[chunk], sizeof **r->hot) &&
+           add_chunk(r, (void **)&r->names[chunk], sizeof **r->names) &&
+           add_chunk(r, (void **)&r->heads[chunk], sizeof **r->heads);
 }
 
 uint32_t czi_resources_add(struct czi_resources *r, const cz_id *id)
