@@ -389,20 +389,43 @@ bool czi_ledger_wants_checkpoint(const struct czi_ledger *l)
     return !l->read_only && !l->load_error_told && l->tail->bytes >= l->segment_size_max;
 }
 
+/* The index has it all now. Whoever still searches the old tail frees it. */
+static void retire_tail(struct czi_ledger *l)
+{
+    struct czi_tail *t;
+    unsigned left;
+
+    czi_mutex_lock(l->mutex);
+    t = l->sealed;
+    l->sealed = NULL;
+    left = --t->refs;
+    czi_mutex_unlock(l->mutex);
+    if (left)
+        return;
+    czi_tail_clear(t);
+    l->spare = t;
+}
+
 static void run_load(void *arg)
 {
     struct czi_ledger *l = arg;
-    struct czi_tail *loaded = NULL;
 
     l->load_rc = czi_load_run(&l->load, &l->load_error);
     czi_rows_done(&l->load.rows);
-    if (l->load_rc)
-        return; /* the tail stays, so that its effects are still found */
-    czi_mutex_lock(l->mutex);
-    loaded = l->sealed;
-    l->sealed = NULL;
-    czi_mutex_unlock(l->mutex);
-    put_tail(l, loaded);
+    if (!l->load_rc) /* else the tail stays, so that its effects are still found */
+        retire_tail(l);
+}
+
+/* An empty tail, cleared or new; a spare one is used up. */
+static struct czi_tail *take_tail(struct czi_ledger *l)
+{
+    struct czi_tail *t = l->spare;
+
+    l->spare = NULL;
+    if (!t)
+        return czi_tail_new(l->tip.positions + 1);
+    t->first_position = l->tip.positions + 1;
+    return t;
 }
 
 /* Waits for the background; tells its error. */
@@ -429,7 +452,7 @@ int czi_ledger_checkpoint(struct czi_ledger *l, struct czi_rows *rows, bool back
     CZI_CHECK(!l->read_only);
     *rows = (struct czi_rows){0};
     rc = join_load(l, err);
-    fresh = rc ? NULL : czi_tail_new(l->tip.positions + 1);
+    fresh = rc ? NULL : take_tail(l);
     if (!rc && !fresh)
         rc = czi_nomem(err, "the tail's index");
     if (!rc && (taken.bytes.failed || taken.spans.failed))

@@ -34,6 +34,7 @@ struct czi_ledger {
 
     struct czi_thread *loader;
     struct czi_load load;
+    struct czi_tail *spare; /* cleared, for the next checkpoint; the loader's until joined */
     int load_rc;
     cz_error load_error;
     bool load_error_told;

@@ -254,7 +254,7 @@ static int open_journal(struct czi_ledger *l, cz_error *err)
             *err = l->reason;
         return rc;
     }
-    if (!rc && !l->segments)
+    if (rc == CZ_NOT_FOUND || (!rc && !l->segments))
         rc = czi_fail(err, CZ_CORRUPT, "journal/0000000000000001 is missing");
     if (!rc)
         rc = check_segments(l, err);
@@ -321,6 +321,7 @@ void czi_ledger_release(struct czi_ledger *l)
         l->index->ops->close(l->index);
     czi_tail_free(l->tail);
     czi_tail_free(l->sealed);
+    czi_tail_free(l->spare);
     czi_buf_done(&l->scratch);
     czi_mutex_free(l->mutex);
     l->fs->ops->close(l->file);

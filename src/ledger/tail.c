@@ -34,6 +34,21 @@ void czi_tail_free(struct czi_tail *t)
     czi_free(t);
 }
 
+void czi_tail_clear(struct czi_tail *t)
+{
+    for (uint32_t i = 0; i < t->part_count; i++) {
+        struct czi_tail_part *p = &t->parts[i];
+
+        if (p->count)
+            memset(p->slots, 0, (size_t)p->capacity * 2 * sizeof *p->slots);
+        p->count = 0;
+    }
+    t->refs = 1;
+    t->first_position = t->count = t->bytes = 0;
+    t->frames.len = 0;
+    t->current = 0;
+}
+
 static bool add_part(struct czi_tail *t)
 {
     uint32_t capacity = t->part_count > 5 ? PART_MAX : PART_MIN << t->part_count;

@@ -4,6 +4,9 @@
  * mutex; czi_tail_prefix needs no mutex while the tail is referenced, up to a count taken
  * under it.
  *
+ * A tail that was loaded is cleared on the background thread and used again, so that two tails
+ * alternate and a store that runs touches no fresh pages (measured: half of an insert's cost).
+ *
  * Ids lie in parts of doubling capacity (16 Ki to 512 Ki), each with an open-addressing table
  * of its own at a load of at most one half. A full part is never touched again, so growing
  * copies and rehashes nothing: there is no stall, and an insert touches one line of a table
@@ -43,6 +46,8 @@ struct czi_tail {
 /* NULL when out of memory; one reference. */
 CZI_MUST_USE struct czi_tail *czi_tail_new(uint64_t first_position);
 void czi_tail_free(struct czi_tail *t);
+/* Empties a tail that nobody else refers to; its memory stays. */
+void czi_tail_clear(struct czi_tail *t);
 
 /* Room for so many ids and frames, after which czi_tail_add cannot fail. */
 CZI_MUST_USE bool czi_tail_reserve(struct czi_tail *t, uint64_t ids, uint64_t frames);
