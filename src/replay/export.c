@@ -1,0 +1,452 @@
+/* export.c - everything that a store records, as one CAR file that any IPLD tool reads.
+ *
+ * Layer: replay. Threads: see journal.h. Memory: the state, one frame, the pages of heads.
+ *
+ * The journal is read twice. The first time it is audited (but for proofs), which gives the
+ * heads of all logs; then the file begins with what leads to everything else:
+ *
+ *   root      [7, positions, facts, root of heads: bytes(32), [page: link…],
+ *              [[domain: text, facts, head of its fact log: link]…],
+ *              rejected effects, head of their log: link | null]
+ *   page      [8, [[resource identity: link, head of its log: link]…]]   1,024, ascending by id
+ *
+ * The second time every effect, receipt, log node and fact is written in journal order. A
+ * rejected effect is in no resource's log, so the export makes one for all of them, of the same
+ * nodes. One that was rejected because what it cites is not there would hold links to
+ * nowhere; its item is instead
+ *
+ *   envelope  [9, receipt: bytes, effect: bytes]
+ *
+ * A node that two logs share (two resources that an effect created are alike so far) is one
+ * block, written once.
+ */
+#include "base/error.h"
+#include "codec/blake3.h"
+#include "codec/car.h"
+#include "engine/engine.h"
+#include "ledger/record.h"
+#include "replay/journal.h"
+
+#define TAG_EXPORT 7
+#define TAG_PAGE 8
+#define TAG_ENVELOPE 9
+
+#define PAGE_SIZE 1024u
+
+/* Pieces are gathered up to this size before they go to the caller's sink. */
+#define GATHER_SIZE (256u * 1024u)
+
+struct export
+{
+    struct czi_journal journal;
+    struct czi_auditor *auditor;
+    cz_sink_fn sink;
+    void *arg;
+    struct czi_buf gathered;
+    cz_export_report report;
+    uint8_t rejected[32]; /* head of the log of rejected effects */
+    struct czi_buf block; /* in the making */
+};
+
+/* ---- Blocks -------------------------------------------------------------------------------
+ */
+
+static int flush(struct export *x, cz_error *err)
+{
+    size_t len = x->gathered.len;
+
+    x->gathered.len = 0;
+    x->report.bytes += len;
+    return len ? x->sink(x->arg, x->gathered.data, len, err) : CZ_OK;
+}
+
+static int gather(void *arg, const void *data, size_t len, cz_error *err)
+{
+    struct export *x = arg;
+
+    czi_buf_put(&x->gathered, data, len);
+    if (x->gathered.failed)
+        return czi_nomem(err, "an export");
+    return x->gathered.len < GATHER_SIZE ? CZ_OK : flush(x, err);
+}
+
+static int put_block(struct export *x, const void *id, const void *data, size_t len,
+                     cz_error *err)
+{
+    cz_id copy;
+
+    memcpy(&copy, id, sizeof copy);
+    x->report.blocks++;
+    return czi_car_write_block(gather, x, &copy, data, len, err);
+}
+
+/* Room for a block in the making; NULL when out of memory. */
+static uint8_t *begin_block(struct export *x, size_t size_max)
+{
+    x->block.len = 0;
+    return czi_buf_reserve(&x->block, size_max);
+}
+
+static cz_id end_block(struct export *x, const uint8_t *end)
+{
+    cz_id id;
+
+    x->block.len = (size_t)(end - x->block.data);
+    czi_blake3(x->block.data, x->block.len, id.bytes);
+    return id;
+}
+
+/* ---- Rejected effects
+ * ------------------------------------------------------------------------ */
+
+/* What the log of rejected effects holds for one: its receipt, or both in an envelope, which
+ * is then in x->block. */
+static int rejected_item(struct export *x, const cz_id *effect, struct czi_slice bytes,
+                         const struct czi_outcome *o, cz_id *ret, bool *ret_envelope,
+                         cz_error *err)
+{
+    uint8_t receipt[1024], *p;
+    size_t max = czi_receipt_size_max(o->post_count), len;
+    CZI_AUTOFREE uint8_t *large = max > sizeof receipt ? czi_alloc(max) : NULL;
+    uint8_t *at = max > sizeof receipt ? large : receipt;
+
+    p = begin_block(x, bytes.len + max + 32);
+    if (!at || !p)
+        return czi_nomem(err, "a rejected effect");
+    len = czi_receipt_encode(at, effect, o);
+    *ret_envelope = o->reason == CZ_UNKNOWN_FACT || o->reason == CZ_UNKNOWN_PREDECESSOR;
+    if (!*ret_envelope) {
+        czi_blake3(at, len, ret->bytes);
+        return CZ_OK;
+    }
+    p = czi_cbor_put_array(p, 3);
+    p = czi_cbor_put_uint(p, TAG_ENVELOPE);
+    p = czi_cbor_put_bytes(p, at, len);
+    *ret = end_block(x, czi_cbor_put_bytes(p, bytes.data, bytes.len));
+    return CZ_OK;
+}
+
+/* Moves the log of rejected effects; node receives the new node's bytes. */
+static size_t extend_rejected(struct export *x, const cz_id *item,
+                              uint8_t node[CZI_NODE_SIZE_MAX])
+{
+    size_t len = czi_node_encode(node, x->rejected, item->bytes);
+
+    czi_blake3(node, len, x->rejected);
+    return len;
+}
+
+/* ---- First pass
+ * ------------------------------------------------------------------------------ */
+
+static int first_frame(void *arg, struct czi_journal *j, const struct czi_frame *frame,
+                       struct czi_replayer *r, cz_error *err)
+{
+    struct export *x = arg;
+    const struct czi_batch *b = r->batch;
+    int rc = czi_audit_frame(x->auditor, j, frame, r, err);
+
+    for (uint32_t i = 0; i < b->entry_count && !rc; i++) {
+        const struct czi_entry *e = &b->entries[i];
+        struct czi_slice bytes = {e->pending->bytes, e->pending->len};
+        uint8_t node[CZI_NODE_SIZE_MAX];
+        struct czi_outcome o;
+        bool envelope;
+        cz_id item;
+
+        if (e->number == CZI_ID_NONE || e->reason == CZ_APPLIED)
+            continue;
+        o = czi_entry_outcome(b, e);
+        rc = rejected_item(x, &b->effect_ids[e->number], bytes, &o, &item, &envelope, err);
+        if (!rc)
+            (void)extend_rejected(x, &item, node);
+    }
+    return rc;
+}
+
+/* ---- What leads to everything
+ * ------------------------------------------------------------------
+ */
+
+static uint8_t *put_link(uint8_t *p, const void *digest)
+{
+    cz_id id;
+
+    memcpy(&id, digest, sizeof id);
+    return czi_cbor_put_link(p, &id);
+}
+
+/* The page of so many slots, into x->block. */
+static int make_page(struct export *x, const uint32_t *slots, size_t count, cz_id *ret,
+                     cz_error *err)
+{
+    const struct czi_resources *r = &x->journal.core.resources;
+    uint8_t *p = begin_block(x, 16 + count * (1 + 2 * CZI_CBOR_LINK_SIZE));
+
+    if (!p)
+        return czi_nomem(err, "a page of heads");
+    p = czi_cbor_put_array(p, 2);
+    p = czi_cbor_put_uint(p, TAG_PAGE);
+    p = czi_cbor_put_array(p, count);
+    for (size_t i = 0; i < count; i++) {
+        p = czi_cbor_put_array(p, 2);
+        p = put_link(p, czi_id_table_id(&r->ids, slots[i]));
+        p = put_link(p, czi_resource_head(r, slots[i])->node);
+    }
+    *ret = end_block(x, p);
+    return CZ_OK;
+}
+
+static int make_root(struct export *x, const cz_id *pages, size_t count, cz_id *ret,
+                     cz_error *err)
+{
+    const struct czi_core *core = &x->journal.core;
+    const cz_journal_report *r = &x->journal.report;
+    uint8_t *p = begin_block(x, 256 + count * CZI_CBOR_LINK_SIZE +
+                                    r->domains * (64 + CZI_DOMAIN_SIZE_MAX));
+
+    if (!p)
+        return czi_nomem(err, "the root of an export");
+    p = czi_cbor_put_array(p, 8);
+    p = czi_cbor_put_uint(p, TAG_EXPORT);
+    p = czi_cbor_put_uint(p, r->positions);
+    p = czi_cbor_put_uint(p, r->facts);
+    p = czi_cbor_put_bytes(p, r->root, sizeof r->root);
+    p = czi_cbor_put_array(p, count);
+    for (size_t i = 0; i < count; i++)
+        p = czi_cbor_put_link(p, &pages[i]);
+    p = czi_cbor_put_array(p, r->domains);
+    for (uint32_t i = 0; i < r->domains; i++) {
+        const struct czi_domain *d = &core->domains[i];
+
+        p = czi_cbor_put_array(p, 3);
+        p = czi_cbor_put_text(p, d->name, strlen(d->name));
+        p = czi_cbor_put_uint(p, d->facts);
+        p = put_link(p, d->head);
+    }
+    p = czi_cbor_put_uint(p, r->rejected);
+    p = r->rejected ? put_link(p, x->rejected) : czi_cbor_put_null(p);
+    *ret = end_block(x, p);
+    return CZ_OK;
+}
+
+/* Pages are made twice: for their ids, which the root needs, and to be written behind it. */
+static int each_page(struct export *x, const uint32_t *slots, size_t count, cz_id *pages,
+                     bool write, cz_error *err)
+{
+    int rc = CZ_OK;
+
+    for (size_t at = 0; at < count && !rc; at += PAGE_SIZE) {
+        cz_id *id = &pages[at / PAGE_SIZE];
+
+        rc = make_page(x, slots + at, CZI_MIN(count - at, (size_t)PAGE_SIZE), id, err);
+        if (!rc && write)
+            rc = put_block(x, id, x->block.data, x->block.len, err);
+    }
+    return rc;
+}
+
+static int put_identities(struct export *x, const uint32_t *slots, size_t count, cz_error *err)
+{
+    const struct czi_resources *r = &x->journal.core.resources;
+    int rc = CZ_OK;
+
+    for (size_t i = 0; i < count && !rc; i++) {
+        const struct czi_resource_name *n = czi_resource_name(r, slots[i]);
+        struct czi_slice label = {(const uint8_t *)n->label, strlen(n->label)};
+        uint8_t bytes[CZI_IDENTITY_SIZE_MAX];
+        size_t len = czi_identity_encode(bytes, &n->creator, label);
+
+        rc = put_block(x, czi_id_table_id(&r->ids, slots[i]), bytes, len, err);
+    }
+    return rc;
+}
+
+static int put_head(struct export *x, cz_error *err)
+{
+    size_t count, page_count;
+    CZI_AUTOFREE uint32_t *slots = czi_resources_sorted(&x->journal.core.resources, &count);
+    CZI_AUTOFREE cz_id *pages = NULL;
+    int rc;
+
+    if (!slots)
+        return czi_nomem(err, "the list of resources");
+    page_count = (count + PAGE_SIZE - 1) / PAGE_SIZE;
+    pages = czi_alloc(page_count * sizeof *pages);
+    if (!pages)
+        return czi_nomem(err, "the pages of heads");
+    rc = each_page(x, slots, count, pages, false, err);
+    if (!rc)
+        rc = make_root(x, pages, page_count, &x->report.root, err);
+    if (!rc)
+        rc = czi_car_write_header(gather, x, &x->report.root, 1, err);
+    if (!rc)
+        rc = put_block(x, &x->report.root, x->block.data, x->block.len, err);
+    if (!rc)
+        rc = each_page(x, slots, count, pages, true, err);
+    return rc ? rc : put_identities(x, slots, count, err);
+}
+
+/* ---- Second pass
+ * ------------------------------------------------------------------------------
+ */
+
+/* The logs begin anew: their heads are known to the first blocks now. */
+static void reset_heads(struct export *x)
+{
+    struct czi_core *core = &x->journal.core;
+
+    for (uint32_t i = 0; i < core->resources.ids.count; i++)
+        memset(czi_resource_head(&core->resources, i)->node, 0, 32);
+    for (uint32_t i = 0; i < core->domain_ids.count; i++)
+        memset(core->domains[i].head, 0, 32);
+    memset(x->rejected, 0, sizeof x->rejected);
+}
+
+/* The next node of every log that an applied effect writes. */
+static int put_nodes(struct export *x, const struct czi_record *rec, const cz_id *receipt,
+                     cz_error *err)
+{
+    const struct czi_resources *r = &x->journal.core.resources;
+    uint8_t written[CZI_ACCESSES_MAX][32];
+    int rc = CZ_OK;
+
+    for (unsigned i = 0; i < rec->view.write_count && !rc; i++) {
+        uint32_t slot =
+            czi_id_table_find(&r->ids, czi_effect_access_id(rec->bytes.data, &rec->view, i));
+        uint8_t node[CZI_NODE_SIZE_MAX], *head = czi_resource_head(r, slot)->node;
+        size_t len = czi_node_encode(node, head, receipt->bytes);
+        bool twice = false;
+
+        czi_blake3(node, len, head);
+        memcpy(written[i], head, 32);
+        for (unsigned k = 0; k < i; k++)
+            twice |= memcmp(written[k], head, 32) == 0;
+        if (!twice)
+            rc = put_block(x, head, node, len, err);
+    }
+    return rc;
+}
+
+static int put_plain(struct export *x, const struct czi_record *rec, const cz_id *effect,
+                     cz_id *ret_receipt, cz_error *err)
+{
+    uint8_t *p = begin_block(x, czi_receipt_size_max(rec->outcome.post_count));
+    int rc;
+
+    if (!p)
+        return czi_nomem(err, "a receipt");
+    *ret_receipt = end_block(x, p + czi_receipt_encode(p, effect, &rec->outcome));
+    rc = put_block(x, effect, rec->bytes.data, rec->bytes.len, err);
+    return rc ? rc : put_block(x, ret_receipt, x->block.data, x->block.len, err);
+}
+
+static int put_effect(struct export *x, const struct czi_record *rec, cz_error *err)
+{
+    uint8_t node[CZI_NODE_SIZE_MAX];
+    bool envelope = false;
+    cz_id effect, item;
+    size_t len;
+    int rc = CZ_OK;
+
+    czi_blake3(rec->bytes.data, rec->bytes.len, effect.bytes);
+    if (rec->outcome.reason)
+        rc = rejected_item(x, &effect, rec->bytes, &rec->outcome, &item, &envelope, err);
+    if (!rc)
+        rc = envelope ? put_block(x, &item, x->block.data, x->block.len, err)
+                      : put_plain(x, rec, &effect, &item, err);
+    if (rc || !rec->outcome.reason)
+        return rc ? rc : put_nodes(x, rec, &item, err);
+    len = extend_rejected(x, &item, node);
+    return put_block(x, x->rejected, node, len, err);
+}
+
+static int put_fact(struct export *x, const struct czi_record *rec, cz_error *err)
+{
+    struct czi_pending p = {.bytes = (uint8_t *)(uintptr_t)rec->bytes.data,
+                            .len = (uint32_t)rec->bytes.len};
+    uint8_t node[CZI_NODE_SIZE_MAX], *head;
+    size_t len;
+    int rc = czi_pending_fact(&p, err);
+
+    if (rc)
+        return rc;
+    head = x->journal.core.domains[czi_core_domain(&x->journal.core, p.domain, false)].head;
+    rc = put_block(x, &p.fact_id, rec->bytes.data, rec->bytes.len, err);
+    len = czi_node_encode(node, head, p.fact_id.bytes);
+    czi_blake3(node, len, head);
+    return rc ? rc : put_block(x, head, node, len, err);
+}
+
+static int second_frame(void *arg, const struct czi_frame *frame, cz_error *err)
+{
+    struct export *x = arg;
+    struct czi_record_reader reader;
+    struct czi_record rec;
+    bool more = true;
+    int rc = CZ_OK;
+
+    czi_record_reader(&reader, frame->payload, frame->first_position);
+    while (!rc && more) {
+        rc = czi_record_next(&reader, &more, &rec, err);
+        if (!rc && more)
+            rc =
+                rec.type == CZI_RECORD_FACT ? put_fact(x, &rec, err) : put_effect(x, &rec, err);
+    }
+    return rc;
+}
+
+/* ---- All of it -----------------------------------------------------------------------------
+ */
+
+static int run(struct export *x, struct czi_fs *fs, const cz_check_options *options,
+               cz_error *err)
+{
+    struct czi_journal *j = &x->journal;
+    int rc = czi_journal_open(j, fs, options, err);
+
+    if (!rc)
+        rc = czi_auditor_new(j, false, &x->auditor, err);
+    if (!rc)
+        rc = czi_journal_run(j, first_frame, x, err);
+    if (!rc)
+        rc = czi_audit_end(j, err);
+    if (!rc)
+        rc = put_head(x, err);
+    if (rc)
+        return rc;
+    reset_heads(x);
+    rc = czi_journal_again(j, second_frame, x, err);
+    if (!rc)
+        rc = flush(x, err);
+    x->report.journal = j->report;
+    return rc;
+}
+
+int czi_export_car(struct czi_fs *fs, const cz_check_options *options, cz_sink_fn sink,
+                   void *arg, cz_export_report *ret, cz_error *err)
+{
+    struct export x = {.sink = sink, .arg = arg};
+    int rc = run(&x, fs, options, err);
+
+    if (!rc)
+        *ret = x.report;
+    czi_auditor_free(x.auditor);
+    czi_journal_close(&x.journal);
+    czi_buf_done(&x.gathered);
+    czi_buf_done(&x.block);
+    return rc;
+}
+
+int cz_export_car(const char *dir, const cz_check_options *options, cz_sink_fn sink, void *arg,
+                  cz_export_report *ret, cz_error *err)
+{
+    struct czi_fs *fs;
+    int rc = czi_fs_posix(dir, &fs, err);
+
+    if (rc)
+        return rc;
+    rc = czi_export_car(fs, options, sink, arg, ret, err);
+    fs->ops->free(fs);
+    return rc;
+}
