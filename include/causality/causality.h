@@ -325,6 +325,10 @@ CZ_API cz_engine *cz_ref(cz_engine *engine);
  * checkpoint and frees. The engine is gone also when an error is returned. NULL: no-op. */
 CZ_API int cz_close(cz_engine *engine, cz_error *err);
 
+/* Throws away what is derived from the journal and only makes opening and looking up quick;
+ * the next opening for writing makes it again. CZ_BUSY while a process writes the store. */
+CZ_API CZ_MUST_USE int cz_reindex(const char *dir, cz_error *err);
+
 enum cz_status {
     CZ_STATUS_APPLIED,
     CZ_STATUS_REJECTED,

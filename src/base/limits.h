@@ -105,6 +105,9 @@
 /* A line of JSON Lines input: the largest data write in base64 with room. */
 #define CZI_JSON_LINE_MAX (256u * 1024u)
 
+/* Nesting of JSON effects: ours need 3 (effect, its list, an element). */
+#define CZI_JSON_DEPTH_MAX 8u
+
 /* A block file for import: mainnet's largest are near 2 MiB, in JSON below 16 MiB. */
 #define CZI_BLOCK_FILE_MAX (64u * 1024u * 1024u)
 

@@ -1,0 +1,185 @@
+/* cli.h - the frame of the command: verbs, options, exit codes, output.
+ *
+ * Layer: cli. Thread: main, but for the printer of apply. One file a verb; the table of verbs
+ * (verbs.c) is what help, usage and completions are made of. Data goes to standard output,
+ * messages to standard error with "causality: " before them, colour and progress only to a
+ * terminal. A verb returns its exit code.
+ */
+#ifndef CZI_CLI_H
+#define CZI_CLI_H
+
+#include "base/bytes.h"
+#include "causality/causality.h"
+
+#include <stdio.h>
+
+/* name, value, meaning: the one list of exit codes, also printed by `help` */
+#define CZI_EXITS(X)                                                                           \
+    X(CZI_EXIT_OK, 0, "done")                                                                  \
+    X(CZI_EXIT_NO, 1, "a negative answer (an effect was rejected)")                            \
+    X(CZI_EXIT_USAGE, 2, "wrong usage or malformed input")                                     \
+    X(CZI_EXIT_NOT_FOUND, 3, "not found")                                                      \
+    X(CZI_EXIT_BUSY, 4, "busy or conflict")                                                    \
+    X(CZI_EXIT_IO, 5, "input/output error")                                                    \
+    X(CZI_EXIT_CORRUPT, 6, "corrupt or tampered with")                                         \
+    X(CZI_EXIT_LIMIT, 7, "a limit was reached, or memory ended")                               \
+    X(CZI_EXIT_BUG, 70, "a bug of ours")
+
+enum czi_exit {
+#define CZI_DECLARE(name, value, text) name = value,
+    CZI_EXITS(CZI_DECLARE)
+#undef CZI_DECLARE
+};
+
+/* ---- Verbs ------------------------------------------------------------------------------ */
+
+struct czi_option {
+    const char *name;     /* long, without dashes; NULL ends a list */
+    char letter;          /* short, or 0 */
+    const char *argument; /* what it takes; NULL: nothing */
+    const char *help;
+    const char *values; /* all legal values, separated by '|'; NULL: any */
+};
+
+#define CZI_CLI_OPTIONS_MAX 16
+
+struct czi_cli;
+
+struct czi_verb {
+    const char *name;
+    const char *arguments; /* as in usage */
+    const char *summary;   /* one line */
+    const char *details;   /* lines for its --help, or NULL */
+    uint8_t args_min, args_max;
+    struct czi_option options[CZI_CLI_OPTIONS_MAX]; /* besides the common ones */
+    /* argv holds the argc arguments that are not options. Returns an exit code. */
+    int (*run)(struct czi_cli *cli, int argc, char **argv);
+};
+
+extern const struct czi_verb czi_verbs[]; /* ends with a NULL name */
+extern const struct czi_option czi_common_options[];
+
+struct czi_cli {
+    const struct czi_verb *verb;
+    const char *dir; /* -C; "." */
+    bool json;
+    bool out_terminal, err_terminal;
+    bool colour; /* of standard output */
+    const char *values[CZI_CLI_OPTIONS_MAX];
+    cz_engine *engine; /* from czi_cli_open; closed at the end */
+    cz_error err;
+};
+
+const struct czi_verb *czi_verb_find(const char *name); /* or NULL */
+/* Says so, with the nearest one; returns CZI_EXIT_USAGE. */
+int czi_verb_unknown(const struct czi_cli *cli, const char *typed);
+/* Help of one verb, or in general (NULL). */
+void czi_help_print(const struct czi_cli *cli, const struct czi_verb *verb);
+
+/* The whole command. */
+int czi_cli_main(int argc, char **argv);
+
+/* What an option of this verb was given: its argument, "" for one that takes none, NULL when
+ * it was not given. */
+const char *czi_cli_option(const struct czi_cli *cli, const char *name);
+/* A number from min to max; *value is left alone when the option was not given. False: said
+ * what is wrong; return CZI_EXIT_USAGE. */
+CZI_MUST_USE bool czi_cli_number(const struct czi_cli *cli, const char *name, uint64_t min,
+                                 uint64_t max, uint64_t *value);
+
+/* ---- Ends ------------------------------------------------------------------------------- */
+
+/* "causality: " and one line on standard error. */
+void czi_cli_say(const char *fmt, ...) CZI_PRINTF(1, 2);
+/* Says err's detail; returns the exit code of code. */
+int czi_cli_fail(int code, const cz_error *err);
+/* Wrong usage: says it, and how to get help; returns CZI_EXIT_USAGE. */
+int czi_cli_usage(const struct czi_cli *cli, const char *fmt, ...) CZI_PRINTF(2, 3);
+int czi_exit_of(int code);
+
+/* ---- The store -------------------------------------------------------------------------- */
+
+/* Opens the store at cli->dir into cli->engine; on failure it is said, and *ret_exit holds
+ * the exit code. options NULL: for reading only. */
+CZI_MUST_USE bool czi_cli_open(struct czi_cli *cli, const cz_options *options, int *ret_exit);
+/* Closes it if it is open, and reports an error of that. Returns exit_code, or that error's. */
+int czi_cli_close(struct czi_cli *cli, int exit_code);
+
+/* The id that a label or the text of an id names, where nothing must exist. */
+CZI_MUST_USE int czi_name_id(const char *text, size_t len, cz_id *ret, cz_error *err);
+
+/* What a person's text names: a label; or else an id, or a prefix of one. CZ_NOT_FOUND;
+ * CZ_CONFLICT when the prefix is not unique, with the candidates printed to standard error. */
+enum czi_found { CZI_FOUND_RESOURCE, CZI_FOUND_EFFECT };
+CZI_MUST_USE int czi_cli_find(struct czi_cli *cli, const char *text, bool effects_too,
+                              enum czi_found *ret_what, cz_id *ret);
+/* The label of a resource, or NULL. May be called from callbacks of reading functions; the
+ * store must be open for reading only. */
+const char *czi_cli_label(const struct czi_cli *cli, const cz_id *id);
+
+/* ---- Output ----------------------------------------------------------------------------- */
+
+/* Writes JSON; a key of NULL is for elements of arrays. 64 bits and wider are strings. */
+struct czi_json {
+    FILE *out;
+    bool comma;
+};
+void czi_json_open(struct czi_json *j, const char *key, char bracket);
+/* Closing the outermost bracket does not end the line. */
+void czi_json_close(struct czi_json *j, char bracket);
+void czi_json_string(struct czi_json *j, const char *key, const char *text); /* or null */
+void czi_json_text(struct czi_json *j, const char *key, struct czi_slice text);
+void czi_json_number(struct czi_json *j, const char *key, uint64_t v); /* as a number */
+void czi_json_u64(struct czi_json *j, const char *key, uint64_t v);    /* as a string */
+void czi_json_quantity(struct czi_json *j, const char *key, cz_quantity v);
+void czi_json_id(struct czi_json *j, const char *key, const cz_id *id);
+void czi_json_hex(struct czi_json *j, const char *key, const void *data, size_t len);
+void czi_json_base64(struct czi_json *j, const char *key, const void *data, size_t len);
+void czi_json_bool(struct czi_json *j, const char *key, bool v);
+/* One object of strings and a line end: key, value, …, NULL. */
+void czi_json_line(const char *key, ...) __attribute__((sentinel));
+
+/* Text for a terminal: control characters and what is not UTF-8 as \xNN. Returns columns. */
+size_t czi_print_text(FILE *out, const char *text, size_t len);
+/* Columns that UTF-8 text takes, one a character. */
+size_t czi_text_width(const char *text, size_t len);
+/* Columns of the terminal at standard output; 0 when it is none. */
+unsigned czi_terminal_width(void);
+/* Emphasis, only where colour is. */
+const char *czi_bold(const struct czi_cli *cli);
+const char *czi_plain(const struct czi_cli *cli);
+
+/* One line of progress on standard error if that is a terminal, at most ten times a second.
+ * All zero is valid. */
+struct czi_progress {
+    uint64_t shown_ns, started_ns;
+    bool visible;
+};
+void czi_progress_show(const struct czi_cli *cli, struct czi_progress *p, const char *what,
+                       uint64_t done, uint64_t total);
+void czi_progress_clear(struct czi_progress *p);
+
+/* One resource as a JSON object on a line, as list and show print it. */
+void czi_print_resource_json(const cz_resource *r);
+
+/* The operations of canonical effect bytes. JSON: an array in the form that apply reads; text:
+ * "transfer 5 from a to b", joined by "; ". */
+void czi_print_ops_json(const struct czi_cli *cli, struct czi_json *j, const char *key,
+                        const uint8_t *bytes, size_t len);
+void czi_print_ops_text(const struct czi_cli *cli, FILE *out, const uint8_t *bytes, size_t len);
+/* The label of an id, or the id. */
+void czi_print_name(const struct czi_cli *cli, FILE *out, const cz_id *id);
+
+/* ---- The verbs -------------------------------------------------------------------------- */
+
+int czi_cli_init(struct czi_cli *cli, int argc, char **argv);
+int czi_cli_apply(struct czi_cli *cli, int argc, char **argv);
+int czi_cli_show(struct czi_cli *cli, int argc, char **argv);
+int czi_cli_list(struct czi_cli *cli, int argc, char **argv);
+int czi_cli_log(struct czi_cli *cli, int argc, char **argv);
+int czi_cli_root(struct czi_cli *cli, int argc, char **argv);
+int czi_cli_reindex(struct czi_cli *cli, int argc, char **argv);
+int czi_cli_version(struct czi_cli *cli, int argc, char **argv);
+int czi_cli_help(struct czi_cli *cli, int argc, char **argv);
+
+#endif

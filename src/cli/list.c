@@ -1,0 +1,182 @@
+/* list.c - `causality list`: resources by label, as a table or as JSON.
+ *
+ * Layer: cli. Labels of what matches are copied and sorted; each resource is then read again
+ * by its id, so that what is kept is small.
+ */
+#include "cli/cli.h"
+
+#include "base/error.h"
+
+#include <stdlib.h>
+
+struct entry {
+    cz_id id;
+    size_t label; /* offset in labels */
+};
+
+struct filter {
+    const char *kind, *prefix, *asset, *state;
+    struct czi_buf entries; /* of struct entry */
+    struct czi_buf labels;  /* zero-terminated */
+};
+
+static int keep(void *arg, const cz_resource *r)
+{
+    struct filter *f = arg;
+    struct entry e = {r->id, f->labels.len};
+
+    if ((f->kind && strcmp(f->kind, cz_kind_name(r->kind)) != 0) ||
+        (f->state && strcmp(f->state, cz_state_name(r->state)) != 0) ||
+        (f->asset && (!r->asset || strcmp(f->asset, r->asset) != 0)) ||
+        (f->prefix && strncmp(r->label, f->prefix, strlen(f->prefix)) != 0))
+        return 0;
+    czi_buf_put(&f->entries, &e, sizeof e);
+    czi_buf_put(&f->labels, r->label, strlen(r->label) + 1);
+    return f->entries.failed || f->labels.failed ? CZ_NOMEM : CZ_OK;
+}
+
+static int compare(const void *a, const void *b, void *labels)
+{
+    const struct entry *x = a, *y = b;
+    int order = strcmp((const char *)labels + x->label, (const char *)labels + y->label);
+
+    return order ? order : memcmp(&x->id, &y->id, sizeof x->id);
+}
+
+/* ---- The table -------------------------------------------------------------------------- */
+
+enum { LABEL, KIND, ASSET, QUANTITY, VERSION, STATE, COLUMNS };
+
+static const struct {
+    const char *title;
+    bool right;
+} columns[COLUMNS] = {
+    [LABEL] = {"RESOURCE", false},   [KIND] = {"KIND", false},      [ASSET] = {"ASSET", false},
+    [QUANTITY] = {"QUANTITY", true}, [VERSION] = {"VERSION", true}, [STATE] = {"STATE", false},
+};
+
+struct row {
+    const char *cells[COLUMNS];
+    char quantity[CZ_QUANTITY_TEXT_SIZE], version[CZ_QUANTITY_TEXT_SIZE];
+};
+
+static void fill_row(struct row *row, const cz_resource *r)
+{
+    cz_quantity_print(r->quantity, row->quantity);
+    cz_quantity_print((cz_quantity)r->version, row->version);
+    row->cells[LABEL] = r->label;
+    row->cells[KIND] = cz_kind_name(r->kind);
+    row->cells[ASSET] = r->asset ? r->asset : "-";
+    row->cells[QUANTITY] = r->kind == CZ_DATA ? "-" : row->quantity;
+    row->cells[VERSION] = row->version;
+    row->cells[STATE] = cz_state_name(r->state);
+}
+
+static void print_cell(const char *text, size_t width, bool right, bool last)
+{
+    size_t len = strlen(text), has = czi_text_width(text, len);
+    bool cut = has > width;
+
+    if (cut) {
+        /* Whole characters up to the last column, which says that there is more. */
+        for (len = 0, has = 0; has < width || ((uint8_t)text[len] & 0xc0) == 0x80; len++)
+            has += ((uint8_t)text[len] & 0xc0) != 0x80;
+        while (len && ((uint8_t)text[--len] & 0xc0) == 0x80)
+            continue;
+    }
+    if (right && has < width)
+        printf("%*s", (int)(width - has), "");
+    (void)fwrite(text, 1, len, stdout);
+    if (cut)
+        (void)fputs("…", stdout);
+    if (!last)
+        printf("%*s  ", right || has >= width ? 0 : (int)(width - has), "");
+}
+
+/* Labels and assets give way, longest first, when the terminal is too narrow. */
+static void fit(size_t width[COLUMNS])
+{
+    size_t all = 2 * (COLUMNS - 1), terminal = czi_terminal_width();
+
+    for (int c = 0; c < COLUMNS; c++)
+        all += width[c];
+    while (terminal && all > terminal && CZI_MAX(width[LABEL], width[ASSET]) > 8) {
+        width[width[LABEL] >= width[ASSET] ? LABEL : ASSET]--;
+        all--;
+    }
+}
+
+static int print_table(struct czi_cli *cli, const struct entry *entries, size_t count)
+{
+    size_t width[COLUMNS];
+    struct row row;
+    cz_resource r;
+    int rc = CZ_OK;
+
+    for (int c = 0; c < COLUMNS; c++)
+        width[c] = strlen(columns[c].title);
+    for (size_t i = 0; i < count && !rc; i++) {
+        rc = cz_resource_get(cli->engine, &entries[i].id, &r, &cli->err);
+        if (rc)
+            return rc;
+        fill_row(&row, &r);
+        for (int c = 0; c < COLUMNS; c++)
+            width[c] = CZI_MAX(width[c], czi_text_width(row.cells[c], strlen(row.cells[c])));
+    }
+    fit(width);
+    (void)fputs(czi_bold(cli), stdout);
+    for (int c = 0; c < COLUMNS; c++)
+        print_cell(columns[c].title, width[c], columns[c].right, c == COLUMNS - 1);
+    printf("%s\n", czi_plain(cli));
+    for (size_t i = 0; i < count && !rc; i++) {
+        rc = cz_resource_get(cli->engine, &entries[i].id, &r, &cli->err);
+        if (rc)
+            return rc;
+        fill_row(&row, &r);
+        for (int c = 0; c < COLUMNS; c++)
+            print_cell(row.cells[c], width[c], columns[c].right, c == COLUMNS - 1);
+        printf("\n");
+    }
+    return rc;
+}
+
+static int print_json(struct czi_cli *cli, const struct entry *entries, size_t count)
+{
+    cz_resource r;
+    int rc = CZ_OK;
+
+    for (size_t i = 0; i < count && !rc && !ferror(stdout); i++) {
+        rc = cz_resource_get(cli->engine, &entries[i].id, &r, &cli->err);
+        if (!rc)
+            czi_print_resource_json(&r);
+    }
+    return rc;
+}
+
+int czi_cli_list(struct czi_cli *cli, int argc, char **argv)
+{
+    struct filter f = {.kind = czi_cli_option(cli, "kind"),
+                       .prefix = czi_cli_option(cli, "prefix"),
+                       .asset = czi_cli_option(cli, "asset"),
+                       .state = czi_cli_option(cli, "state")};
+    struct entry *entries;
+    size_t count;
+    int rc;
+
+    (void)argc;
+    (void)argv;
+    if (!czi_cli_open(cli, NULL, &rc))
+        return rc;
+    rc = cz_resource_list(cli->engine, keep, &f, &cli->err);
+    if (rc == CZ_NOMEM)
+        rc = czi_nomem(&cli->err, "the list of resources");
+    entries = (void *)f.entries.data;
+    count = f.entries.len / sizeof *entries;
+    if (!rc && count)
+        qsort_r(entries, count, sizeof *entries, compare, f.labels.data);
+    if (!rc)
+        rc = cli->json ? print_json(cli, entries, count) : print_table(cli, entries, count);
+    czi_buf_done(&f.entries);
+    czi_buf_done(&f.labels);
+    return rc ? czi_cli_fail(rc, &cli->err) : CZI_EXIT_OK;
+}

@@ -1,0 +1,163 @@
+/* names.c - what a person calls things: labels, ids, prefixes of ids.
+ *
+ * Layer: cli. Thread: main, over a store that is open for reading only: nothing changes
+ * between two questions.
+ */
+#include "cli/cli.h"
+
+#include "base/error.h"
+#include "codec/cid.h"
+#include "engine/engine.h"
+
+int czi_name_id(const char *text, size_t len, cz_id *ret, cz_error *err)
+{
+    char copy[CZI_LABEL_SIZE_MAX + 1];
+    const char *problem;
+    cz_id creator = cz_operator();
+
+    if (len < sizeof copy) {
+        memcpy(copy, text, len);
+        copy[len] = 0;
+        if (strlen(copy) == len && cz_id_parse(copy, ret, NULL) == CZ_OK)
+            return CZ_OK;
+    }
+    problem = czi_label_problem((struct czi_slice){(const uint8_t *)text, len});
+    if (problem)
+        return czi_fail(err, CZ_INVALID, "a label %s", problem);
+    *ret = czi_identity_id(&creator, (struct czi_slice){(const uint8_t *)text, len});
+    return CZ_OK;
+}
+
+const char *czi_cli_label(const struct czi_cli *cli, const cz_id *id)
+{
+    const struct czi_resources *r = &cli->engine->step.core.resources;
+    uint32_t slot = czi_id_table_find(&r->ids, id);
+
+    if (slot == CZI_ID_NONE || !czi_resource_at(r, slot)->position)
+        return NULL;
+    return czi_resource_name(r, slot)->label;
+}
+
+void czi_print_name(const struct czi_cli *cli, FILE *out, const cz_id *id)
+{
+    const char *label = czi_cli_label(cli, id);
+    char text[CZ_ID_TEXT_SIZE];
+    cz_id creator = cz_operator();
+
+    if (!label) {
+        cz_id_print(id, text);
+        label = memcmp(id, &creator, sizeof *id) == 0 ? "operator" : text;
+    }
+    (void)czi_print_text(out, label, strlen(label));
+}
+
+/* ---- Finding ---------------------------------------------------------------------------- */
+
+/* An ambiguous prefix lists so many. */
+#define CANDIDATES_MAX 16
+
+struct search {
+    const char *label; /* or, when NULL, the prefix */
+    uint8_t digest[32];
+    unsigned bits;
+    unsigned count;
+    struct {
+        cz_id id;
+        enum czi_found what;
+    } found[CANDIDATES_MAX];
+};
+
+static void add(struct search *s, enum czi_found what, const cz_id *id)
+{
+    if (s->count < CANDIDATES_MAX) {
+        s->found[s->count].id = *id;
+        s->found[s->count].what = what;
+    }
+    s->count++;
+}
+
+static bool starts_with(const cz_id *id, const uint8_t digest[32], unsigned bits)
+{
+    unsigned whole = bits / 8, rest = bits % 8;
+
+    return memcmp(id->bytes, digest, whole) == 0 &&
+           (!rest || (id->bytes[whole] ^ digest[whole]) >> (8 - rest) == 0);
+}
+
+static int match(void *arg, const cz_resource *r)
+{
+    struct search *s = arg;
+
+    if (s->label ? strcmp(r->label, s->label) == 0 : starts_with(&r->id, s->digest, s->bits))
+        add(s, CZI_FOUND_RESOURCE, &r->id);
+    return 0;
+}
+
+static int find_effects(struct czi_cli *cli, struct search *s)
+{
+    cz_engine *g = cli->engine;
+    uint64_t positions[CANDIDATES_MAX];
+    size_t count = 0;
+    int rc = czi_ledger_find_prefix(g->ledger, s->digest, s->bits, positions, CANDIDATES_MAX,
+                                    &count, &cli->err);
+
+    for (size_t i = 0; i < count && !rc; i++) {
+        rc = czi_find_position(&g->reader, positions[i], &cli->err);
+        if (!rc)
+            add(s, CZI_FOUND_EFFECT, &g->reader.effect);
+    }
+    return rc;
+}
+
+static int choose(struct czi_cli *cli, const struct search *s, const char *text,
+                  enum czi_found *ret_what, cz_id *ret)
+{
+    char id[CZ_ID_TEXT_SIZE];
+
+    if (s->count == 1) {
+        *ret_what = s->found[0].what;
+        *ret = s->found[0].id;
+        return CZ_OK;
+    }
+    for (unsigned i = 0; i < CZI_MIN(s->count, (unsigned)CANDIDATES_MAX); i++) {
+        const char *label = czi_cli_label(cli, &s->found[i].id);
+
+        cz_id_print(&s->found[i].id, id);
+        (void)fprintf(stderr, "%s  %s  ", id,
+                      s->found[i].what == CZI_FOUND_EFFECT ? "effect  " : "resource");
+        (void)czi_print_text(stderr, label ? label : "", label ? strlen(label) : 0);
+        (void)fputc('\n', stderr);
+    }
+    return czi_fail(&cli->err, CZ_CONFLICT,
+                    "\"%s\" names %s%u things: type more of the id you mean", text,
+                    s->count >= CANDIDATES_MAX ? "at least " : "", s->count);
+}
+
+int czi_cli_find(struct czi_cli *cli, const char *text, bool effects_too,
+                 enum czi_found *ret_what, cz_id *ret)
+{
+    struct search s = {.label = text};
+    cz_resource r;
+    int rc = CZ_NOT_FOUND;
+
+    if (!czi_name_id(text, strlen(text), ret, &cli->err))
+        rc = cz_resource_get(cli->engine, ret, &r, &cli->err);
+    *ret_what = CZI_FOUND_RESOURCE;
+    if (rc != CZ_NOT_FOUND)
+        return rc;
+    /* A label under another creator, then a prefix. */
+    rc = cz_resource_list(cli->engine, match, &s, &cli->err);
+    if (!rc && !s.count && czi_cid_prefix(text, s.digest, &s.bits) && s.bits) {
+        s.label = NULL;
+        rc = cz_resource_list(cli->engine, match, &s, &cli->err);
+        if (!rc && effects_too)
+            rc = find_effects(cli, &s);
+    }
+    if (rc)
+        return rc;
+    if (!s.count)
+        return czi_fail(&cli->err, CZ_NOT_FOUND,
+                        "there is no resource%s \"%s\"; causality list shows what there is",
+                        effects_too ? " or effect" : "", text);
+    return choose(cli, &s, text, ret_what, ret);
+}

@@ -1,0 +1,211 @@
+/* print.c - resources and operations, as JSON and for people.
+ *
+ * Layer: cli. Thread: main.
+ */
+#include "cli/cli.h"
+
+#include "base/error.h"
+#include "effect/effect.h"
+
+void czi_print_resource_json(const cz_resource *r)
+{
+    struct czi_json j = {.out = stdout};
+
+    czi_json_open(&j, NULL, '{');
+    czi_json_string(&j, "resource", r->label);
+    czi_json_id(&j, "id", &r->id);
+    czi_json_string(&j, "kind", cz_kind_name(r->kind));
+    czi_json_string(&j, "asset", r->asset);
+    if (r->kind == CZ_DATA)
+        czi_json_string(&j, "quantity", NULL);
+    else
+        czi_json_quantity(&j, "quantity", r->quantity);
+    czi_json_u64(&j, "version", r->version);
+    czi_json_string(&j, "state", cz_state_name(r->state));
+    czi_json_id(&j, "head", &r->head);
+    czi_json_id(&j, "controller", &r->controller);
+    czi_json_id(&j, "creator", &r->creator);
+    czi_json_u64(&j, "position", r->position);
+    czi_json_u64(&j, "lamport", r->lamport);
+    if (r->kind == CZ_DATA)
+        czi_json_base64(&j, "data", r->data, r->data_len);
+    czi_json_close(&j, '}');
+    (void)putc_unlocked('\n', stdout);
+}
+
+/* ---- Operations ------------------------------------------------------------------------- */
+
+/* One operation with the bytes that its accesses lie in. */
+struct operation {
+    const uint8_t *bytes;
+    struct czi_effect_view view;
+    struct czi_op op;
+};
+
+static cz_id access_of(const struct operation *o, unsigned i)
+{
+    cz_id id;
+
+    memcpy(&id, czi_effect_access_id(o->bytes, &o->view, i), sizeof id);
+    return id;
+}
+
+static cz_id id_at(const uint8_t *p)
+{
+    cz_id id;
+
+    memcpy(&id, p, sizeof id);
+    return id;
+}
+
+static void json_name(const struct czi_cli *cli, struct czi_json *j, const char *key,
+                      const cz_id *id)
+{
+    const char *label = czi_cli_label(cli, id);
+    cz_id by_label;
+
+    /* A label names a resource of the operator's only: another's is named by its id. */
+    if (label && !czi_name_id(label, strlen(label), &by_label, NULL) &&
+        czi_id_equal(&by_label, id))
+        czi_json_string(j, key, label);
+    else
+        czi_json_id(j, key, id);
+}
+
+static void json_creation(struct czi_json *j, const struct czi_op *op)
+{
+    cz_id creator = id_at(op->creator), controller = id_at(op->controller);
+
+    czi_json_text(j, "resource", op->label);
+    czi_json_string(j, "kind", cz_kind_name(op->kind));
+    if (op->kind != CZ_DATA)
+        czi_json_text(j, "asset", op->asset);
+    if (op->kind == CZ_FUNGIBLE)
+        czi_json_quantity(j, "quantity", op->quantity);
+    if (op->kind == CZ_DATA)
+        czi_json_base64(j, "data_base64", op->data.data, op->data.len);
+    czi_json_id(j, "creator", &creator);
+    czi_json_id(j, "controller", &controller);
+    if (op->if_absent)
+        czi_json_bool(j, "if_absent", true);
+}
+
+static void json_op(const struct czi_cli *cli, struct czi_json *j, const struct operation *o)
+{
+    const struct czi_op *op = &o->op;
+    const cz_requirement *r = &op->requirement;
+    bool pair = op->code == CZI_OP_TRANSFER || op->code == CZI_OP_MOVE;
+    cz_id a = access_of(o, op->a), b = access_of(o, pair ? op->b : op->a);
+
+    czi_json_open(j, NULL, '{');
+    czi_json_string(j, "op", czi_opcode_name(op->code));
+    if (pair) {
+        json_name(cli, j, "from", &a);
+        json_name(cli, j, "to", &b);
+        czi_json_quantity(j, "quantity", op->quantity);
+    } else if (op->code == CZI_OP_CREATE) {
+        json_creation(j, op);
+    } else {
+        json_name(cli, j, "resource", &a);
+    }
+    if (op->code == CZI_OP_WRITE)
+        czi_json_base64(j, "data_base64", op->data.data, op->data.len);
+    if (r->has_state)
+        czi_json_string(j, "state", cz_state_name(r->state));
+    if (r->has_version)
+        czi_json_u64(j, "version", r->version);
+    if (r->has_quantity)
+        czi_json_quantity(j, "quantity", r->quantity);
+    czi_json_close(j, '}');
+}
+
+static void text_quantity(FILE *out, const char *before, cz_quantity q)
+{
+    char text[CZ_QUANTITY_TEXT_SIZE];
+
+    cz_quantity_print(q, text);
+    (void)fprintf(out, "%s%s", before, text);
+}
+
+static void text_creation(FILE *out, const struct czi_op *op)
+{
+    (void)fputs("create ", out);
+    (void)czi_print_text(out, (const char *)op->label.data, op->label.len);
+    if (op->kind == CZ_FUNGIBLE)
+        text_quantity(out, " with ", op->quantity);
+    if (op->kind != CZ_DATA) {
+        (void)fputs(op->kind == CZ_FUNGIBLE ? " " : " for ", out);
+        (void)czi_print_text(out, (const char *)op->asset.data, op->asset.len);
+    } else {
+        (void)fprintf(out, " with %zu bytes", op->data.len);
+    }
+    if (op->if_absent)
+        (void)fputs(" if absent", out);
+}
+
+static void text_requirement(FILE *out, const cz_requirement *r)
+{
+    if (r->has_state)
+        (void)fprintf(out, " state %s", cz_state_name(r->state));
+    if (r->has_version)
+        (void)fprintf(out, " version %llu", (unsigned long long)r->version);
+    if (r->has_quantity)
+        text_quantity(out, " quantity ", r->quantity);
+}
+
+static void text_op(const struct czi_cli *cli, FILE *out, const struct operation *o)
+{
+    const struct czi_op *op = &o->op;
+    bool pair = op->code == CZI_OP_TRANSFER || op->code == CZI_OP_MOVE;
+    cz_id a = access_of(o, op->a), b = access_of(o, pair ? op->b : op->a);
+
+    if (op->code == CZI_OP_CREATE) {
+        text_creation(out, op);
+        return;
+    }
+    (void)fputs(czi_opcode_name(op->code), out);
+    if (pair)
+        text_quantity(out, " ", op->quantity);
+    (void)fputs(pair ? " from " : " ", out);
+    czi_print_name(cli, out, &a);
+    if (pair) {
+        (void)fputs(" to ", out);
+        czi_print_name(cli, out, &b);
+    }
+    if (op->code == CZI_OP_WRITE)
+        (void)fprintf(out, ": %zu bytes", op->data.len);
+    text_requirement(out, &op->requirement);
+}
+
+/* Every operation of effect bytes that came from the journal, and so are valid. */
+static void each_op(const struct czi_cli *cli, struct czi_json *j, FILE *out,
+                    const uint8_t *bytes, size_t len)
+{
+    struct operation o = {.bytes = bytes};
+    struct czi_cbor c;
+
+    CZI_CHECK(czi_effect_view(bytes, len, &o.view, NULL) == CZ_OK);
+    c = czi_cbor(bytes + o.view.ops, o.view.ops_len);
+    for (unsigned i = 0; i < o.view.op_count; i++) {
+        czi_op_next(&c, &o.op);
+        if (j) {
+            json_op(cli, j, &o);
+            continue;
+        }
+        (void)fputs(i ? "; " : "", out);
+        text_op(cli, out, &o);
+    }
+}
+
+void czi_print_ops_json(const struct czi_cli *cli, struct czi_json *j, const char *key,
+                        const uint8_t *bytes, size_t len)
+{
+    czi_json_open(j, key, '[');
+    each_op(cli, j, NULL, bytes, len);
+    czi_json_close(j, ']');
+}
+
+void czi_print_ops_text(const struct czi_cli *cli, FILE *out, const uint8_t *bytes, size_t len)
+{
+    each_op(cli, NULL, out, bytes, len);
+}

@@ -1,0 +1,250 @@
+/* show.c - `causality show`: a resource as it is now, or an effect with its receipt. */
+#include "cli/cli.h"
+
+#include "base/error.h"
+#include "effect/effect.h"
+
+/* ---- A resource ------------------------------------------------------------------------- */
+
+static void line(const char *key)
+{
+    printf("%-11s", key);
+}
+
+static void text_line(const char *key, const char *text)
+{
+    line(key);
+    (void)czi_print_text(stdout, text, strlen(text));
+    printf("\n");
+}
+
+static void id_line(const char *key, const cz_id *id)
+{
+    char text[CZ_ID_TEXT_SIZE];
+
+    cz_id_print(id, text);
+    printf("%-11s%s\n", key, text);
+}
+
+static void name_line(const struct czi_cli *cli, const char *key, const cz_id *id)
+{
+    line(key);
+    czi_print_name(cli, stdout, id);
+    printf("\n");
+}
+
+static void quantity_line(const char *key, cz_quantity q)
+{
+    char text[CZ_QUANTITY_TEXT_SIZE];
+
+    cz_quantity_print(q, text);
+    printf("%-11s%s\n", key, text);
+}
+
+/* As much of the data as a person reads. */
+#define DATA_SHOWN 1024u
+
+static void print_resource(const struct czi_cli *cli, const cz_resource *r)
+{
+    line("resource");
+    (void)fputs(czi_bold(cli), stdout);
+    (void)czi_print_text(stdout, r->label, strlen(r->label));
+    printf("%s\n", czi_plain(cli));
+    id_line("id", &r->id);
+    text_line("kind", cz_kind_name(r->kind));
+    if (r->asset)
+        text_line("asset", r->asset);
+    if (r->kind != CZ_DATA)
+        quantity_line("quantity", r->quantity);
+    text_line("state", cz_state_name(r->state));
+    quantity_line("version", (cz_quantity)r->version);
+    name_line(cli, "controller", &r->controller);
+    name_line(cli, "creator", &r->creator);
+    quantity_line("position", (cz_quantity)r->position);
+    quantity_line("lamport", (cz_quantity)r->lamport);
+    id_line("head", &r->head);
+    if (r->kind != CZ_DATA)
+        return;
+    printf("%-11s%zu bytes: ", "data", r->data_len);
+    (void)czi_print_text(stdout, (const char *)r->data, CZI_MIN(r->data_len, DATA_SHOWN));
+    printf("%s\n", r->data_len > DATA_SHOWN ? "…" : "");
+}
+
+static int show_resource(struct czi_cli *cli, const cz_id *id)
+{
+    cz_resource r;
+    int rc = cz_resource_get(cli->engine, id, &r, &cli->err);
+
+    if (rc)
+        return rc;
+    if (cli->json)
+        czi_print_resource_json(&r);
+    else
+        print_resource(cli, &r);
+    return CZ_OK;
+}
+
+/* ---- An effect -------------------------------------------------------------------------- */
+
+static const char *const priorities[] = {"urgent", "high", "normal", "low"};
+_Static_assert(CZI_COUNTOF(priorities) == CZI_PRIORITIES, "one name each");
+
+struct effect {
+    const struct czi_cli *cli;
+    const cz_receipt *receipt;
+    struct czi_effect_view view;
+    cz_id origin;
+};
+
+static cz_id citation(const struct effect *e, bool after, unsigned i)
+{
+    const uint8_t *bytes = e->receipt->effect_bytes;
+    cz_id id;
+
+    memcpy(&id,
+           after ? czi_effect_after(bytes, &e->view, i) : czi_effect_fact(bytes, &e->view, i),
+           sizeof id);
+    return id;
+}
+
+static const char *status_of(const cz_receipt *r)
+{
+    return cz_status_name(r->reason ? CZ_STATUS_REJECTED : CZ_STATUS_APPLIED);
+}
+
+static void json_citations(struct czi_json *j, const struct effect *e, bool after)
+{
+    unsigned count = after ? e->view.after_count : e->view.fact_count;
+
+    czi_json_open(j, after ? "after" : "facts", '[');
+    for (unsigned i = 0; i < count; i++) {
+        cz_id id = citation(e, after, i);
+
+        czi_json_id(j, NULL, &id);
+    }
+    czi_json_close(j, ']');
+}
+
+static void json_posts(struct czi_json *j, const struct effect *e)
+{
+    czi_json_open(j, "posts", '[');
+    for (size_t i = 0; i < e->receipt->post_count; i++) {
+        const cz_post *p = &e->receipt->posts[i];
+
+        czi_json_open(j, NULL, '{');
+        czi_json_string(j, "resource", czi_cli_label(e->cli, &p->resource));
+        czi_json_id(j, "id", &p->resource);
+        czi_json_string(j, "mode", p->mode == CZ_WRITE ? "write" : "read");
+        czi_json_u64(j, "version", p->version);
+        if (p->mode == CZ_WRITE) {
+            czi_json_string(j, "state", cz_state_name(p->state));
+            if (p->kind == CZ_DATA)
+                czi_json_hex(j, "data_hash", &p->data_hash, sizeof p->data_hash);
+            else
+                czi_json_quantity(j, "quantity", p->quantity);
+        }
+        czi_json_close(j, '}');
+    }
+    czi_json_close(j, ']');
+}
+
+static void json_effect(const struct effect *e)
+{
+    struct czi_json j = {.out = stdout};
+    const cz_receipt *r = e->receipt;
+
+    czi_json_open(&j, NULL, '{');
+    czi_json_id(&j, "effect", &r->effect);
+    czi_json_id(&j, "receipt", &r->id);
+    czi_json_string(&j, "status", status_of(r));
+    czi_json_string(&j, "reason", r->reason ? cz_reason_name(r->reason) : NULL);
+    czi_json_u64(&j, "position", r->position);
+    czi_json_u64(&j, "lamport", r->lamport);
+    czi_json_id(&j, "origin", &e->origin);
+    czi_json_u64(&j, "nonce", e->view.nonce);
+    czi_json_string(&j, "priority", priorities[e->view.priority]);
+    czi_print_ops_json(e->cli, &j, "ops", r->effect_bytes, r->effect_len);
+    json_posts(&j, e);
+    json_citations(&j, e, false);
+    json_citations(&j, e, true);
+    if (e->view.signature_len)
+        czi_json_hex(&j, "signature", r->effect_bytes + r->effect_len - e->view.signature_len,
+                     e->view.signature_len);
+    else
+        czi_json_string(&j, "signature", NULL);
+    czi_json_close(&j, '}');
+    printf("\n");
+}
+
+static void print_posts(const struct effect *e)
+{
+    for (size_t i = 0; i < e->receipt->post_count; i++) {
+        const cz_post *p = &e->receipt->posts[i];
+        char quantity[CZ_QUANTITY_TEXT_SIZE];
+
+        printf("%-11s", p->mode == CZ_WRITE ? "wrote" : "read");
+        czi_print_name(e->cli, stdout, &p->resource);
+        printf(": version %llu", (unsigned long long)p->version);
+        cz_quantity_print(p->quantity, quantity);
+        if (p->mode == CZ_WRITE)
+            printf(", %s", cz_state_name(p->state));
+        if (p->mode == CZ_WRITE && p->kind != CZ_DATA)
+            printf(", quantity %s", quantity);
+        printf("\n");
+    }
+}
+
+static void print_effect(const struct effect *e)
+{
+    const cz_receipt *r = e->receipt;
+
+    id_line("effect", &r->effect);
+    id_line("receipt", &r->id);
+    printf("%-11s%s%s%s%s%s\n", "status", czi_bold(e->cli), status_of(r), czi_plain(e->cli),
+           r->reason ? ": " : "", r->reason ? cz_reason_text(r->reason) : "");
+    quantity_line("position", (cz_quantity)r->position);
+    quantity_line("lamport", (cz_quantity)r->lamport);
+    name_line(e->cli, "origin", &e->origin);
+    quantity_line("nonce", (cz_quantity)e->view.nonce);
+    text_line("priority", priorities[e->view.priority]);
+    line("ops");
+    czi_print_ops_text(e->cli, stdout, r->effect_bytes, r->effect_len);
+    printf("\n");
+    print_posts(e);
+    for (unsigned i = 0; i < (unsigned)e->view.fact_count + e->view.after_count; i++) {
+        bool after = i >= e->view.fact_count;
+        cz_id id = citation(e, after, after ? i - e->view.fact_count : i);
+
+        id_line(after ? "after" : "fact", &id);
+    }
+}
+
+static int on_receipt(void *arg, const cz_receipt *r)
+{
+    struct effect e = {.cli = arg, .receipt = r};
+
+    CZI_CHECK(czi_effect_view(r->effect_bytes, r->effect_len, &e.view, NULL) == CZ_OK);
+    memcpy(&e.origin, czi_effect_origin(r->effect_bytes), sizeof e.origin);
+    if (e.cli->json)
+        json_effect(&e);
+    else
+        print_effect(&e);
+    return CZ_OK;
+}
+
+int czi_cli_show(struct czi_cli *cli, int argc, char **argv)
+{
+    enum czi_found what;
+    cz_id id;
+    int rc;
+
+    (void)argc;
+    if (!czi_cli_open(cli, NULL, &rc))
+        return rc;
+    rc = czi_cli_find(cli, argv[0], true, &what, &id);
+    if (!rc && what == CZI_FOUND_RESOURCE)
+        rc = show_resource(cli, &id);
+    else if (!rc)
+        rc = cz_receipt_get(cli->engine, &id, on_receipt, cli, &cli->err);
+    return rc ? czi_cli_fail(rc, &cli->err) : CZI_EXIT_OK;
+}
