@@ -68,18 +68,10 @@ void czi_buf_printf(struct czi_buf *b, const char *fmt, ...)
     va_end(again);
 }
 
-uint8_t *czi_put_varint(uint8_t *p, uint64_t v)
-{
-    while (v >= 0x80) {
-        *p++ = (uint8_t)(v | 0x80);
-        v >>= 7;
-    }
-    *p++ = (uint8_t)v;
-    return p;
-}
-
 uint8_t *czi_put_varint128(uint8_t *p, unsigned __int128 v)
 {
+    if (CZI_LIKELY(v <= UINT64_MAX))
+        return czi_put_varint(p, (uint64_t)v);
     while (v >= 0x80) {
         *p++ = (uint8_t)((uint8_t)v | 0x80);
         v >>= 7;

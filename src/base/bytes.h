@@ -95,7 +95,15 @@ static inline uint64_t czi_get_u64le(const uint8_t *p)
 }
 
 /* LEB128, shortest form only; at most 10 bytes for 64 bits and 19 for 128. */
-uint8_t *czi_put_varint(uint8_t *p, uint64_t v);
+static inline uint8_t *czi_put_varint(uint8_t *p, uint64_t v)
+{
+    while (v >= 0x80) {
+        *p++ = (uint8_t)(v | 0x80);
+        v >>= 7;
+    }
+    *p++ = (uint8_t)v;
+    return p;
+}
 uint8_t *czi_put_varint128(uint8_t *p, unsigned __int128 v);
 /* A non-shortest or overlong form sets failed. */
 uint64_t czi_cursor_varint(struct czi_cursor *c);

@@ -326,12 +326,56 @@ static void read_ops(struct czi_cbor *c, struct czi_effect_view *v)
     v->ops_len = (uint32_t)(c->at - c->start) - v->ops;
 }
 
+/* The bytes of an effect with one transfer and nothing else, but for its numbers: most of all
+ * effects look like this, and reading one by its fixed places takes a third of the time. True
+ * when they do; anything else is left to the complete way, which also finds what is wrong. */
+static bool view_transfer(const uint8_t *b, size_t len, struct czi_effect_view *v)
+{
+    static const uint8_t head[] = {0x8a, CZI_TAG_EFFECT, 0x58, 0x20};
+    struct czi_cbor c = czi_cbor(b, len);
+    const uint8_t *p;
+
+    if (len < 116 || memcmp(b, head, sizeof head) != 0)
+        return false;
+    c.at += sizeof head + 32;
+    v->nonce = czi_cbor_uint(&c);
+    p = c.at;
+    if (c.what || c.end - p < 2 + 2 * CZI_ID_STRIDE + 10 || p[0] >= CZI_PRIORITIES ||
+        p[1] != 0x82 || p[2] != 0x58 || p[3] != 0x20 || p[36] != 0x58 || p[37] != 0x20 ||
+        p[70] != 0x80 || p[71] != 0x81 || p[72] != 0x84 || p[73] != CZI_OP_TRANSFER ||
+        p[74] + p[75] != 1 || v->nonce == UINT64_MAX || memcmp(p + 4, p + 38, 32) >= 0)
+        return false;
+    c.at = p + 76;
+    v->quantity = czi_cbor_uint(&c);
+    if (c.what || c.end - c.at != 3 || v->quantity == 0 || c.at[0] != 0x80 || c.at[1] != 0x80 ||
+        c.at[2] != 0xf6)
+        return false;
+    v->priority = p[0];
+    v->write_count = 2;
+    v->op_count = 1;
+    v->shape = CZI_SHAPE_TRANSFER;
+    v->from = p[74];
+    v->to = p[75];
+    v->writes = (uint16_t)(p + 4 - b);
+    v->reads = (uint16_t)(p + 73 - b);
+    v->ops = (uint32_t)(p + 72 - b);
+    v->ops_len = (uint32_t)(c.at - b) - v->ops;
+    v->facts = (uint32_t)(c.at - b) + 1 + CZI_CBOR_LINK_SIZE - 32;
+    v->after = v->facts + 1;
+    return true;
+}
+
 int czi_effect_view(const void *bytes, size_t len, struct czi_effect_view *ret, cz_error *err)
 {
     struct czi_cbor c = czi_cbor(bytes, len);
     struct czi_effect_view v = {0};
     int rc;
 
+    if (view_transfer(bytes, len, &v)) {
+        *ret = v;
+        return CZ_OK;
+    }
+    v = (struct czi_effect_view){0};
     if (len > CZI_EFFECT_SIZE_MAX)
         return czi_fail(err, CZ_LIMIT, "effect: %zu bytes, at most %u are allowed", len,
                         CZI_EFFECT_SIZE_MAX);

@@ -49,19 +49,18 @@ void czi_batch_clear(struct czi_batch *b)
     b->frame.len = 0;
 }
 
-bool czi_batch_fits(const struct czi_batch *b, const struct czi_pending *p)
+bool czi_batch_fits(const struct czi_batch *b, const struct czi_arrival *a)
 {
-    return b->entry_count < b->room &&
-           b->access_count + czi_effect_accesses(&p->view) <= b->post_room &&
-           (b->entry_count == 0 || b->bytes + p->len <= CZI_BATCH_BYTES_MAX);
+    return b->entry_count < b->room && b->access_count + a->accesses <= b->post_room &&
+           (b->entry_count == 0 || b->bytes + a->len <= CZI_BATCH_BYTES_MAX);
 }
 
-void czi_batch_add(struct czi_batch *b, struct czi_pending *p)
+void czi_batch_add(struct czi_batch *b, const struct czi_arrival *a, struct czi_pending *p)
 {
     struct czi_entry *e = &b->entries[b->entry_count++];
 
     e->pending = p;
-    e->status = p->is_fact ? CZI_ENTRY_FACT : CZI_ENTRY_EFFECT;
-    b->access_count += czi_effect_accesses(&p->view);
-    b->bytes += p->len;
+    e->status = a->is_fact ? CZI_ENTRY_FACT : CZI_ENTRY_EFFECT;
+    b->access_count += a->accesses;
+    b->bytes += a->len;
 }

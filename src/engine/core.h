@@ -13,6 +13,7 @@
 #define CZI_CORE_H
 
 #include "effect/receipt.h"
+#include "engine/admission.h"
 #include "resource/resource.h"
 
 /* ---- A submission that waits: bytes, and what they say ----------------------------------- */
@@ -24,7 +25,6 @@ struct czi_pending {
     struct czi_effect_view view;
     uint8_t *bytes; /* inline_bytes or the heap */
     uint32_t len;
-    uint32_t next; /* in its priority's queue */
     uint64_t ticket;
     cz_done_fn done;
     void *arg;
@@ -59,7 +59,8 @@ struct czi_entry {
     uint8_t post_count;
     uint8_t reason;
     uint8_t status;
-    uint8_t shape; /* enum czi_shape; not general only when both slots are known */
+    unsigned shape : 4; /* enum czi_shape; not general only when both slots are known */
+    unsigned first : 4; /* of such a shape: `from` is access 0 or 1 */
 };
 _Static_assert(sizeof(struct czi_entry) == 64, "one cache line");
 
@@ -82,8 +83,8 @@ CZI_MUST_USE int czi_batch_new(uint32_t room, struct czi_batch **ret, cz_error *
 void czi_batch_free(struct czi_batch *b); /* NULL: no-op; not the pendings */
 void czi_batch_clear(struct czi_batch *b);
 /* Whether one more submission fits (R18: entries, accesses, bytes). */
-bool czi_batch_fits(const struct czi_batch *b, const struct czi_pending *p);
-void czi_batch_add(struct czi_batch *b, struct czi_pending *p);
+bool czi_batch_fits(const struct czi_batch *b, const struct czi_arrival *a);
+void czi_batch_add(struct czi_batch *b, const struct czi_arrival *a, struct czi_pending *p);
 
 /* ---- State ------------------------------------------------------------------------------- */
 
@@ -149,10 +150,13 @@ uint32_t czi_core_origin(struct czi_core *core, const uint8_t *id, bool add);
 /* ---- Sealing ------------------------------------------------------------------------------
  */
 
-/* Hashes an executed batch: effect ids, receipts, log nodes of resources and domains. */
+/* Writes the frame's payload; from here on the submissions' bytes are read there. */
+CZI_MUST_USE int czi_seal_payload(struct czi_batch *b, cz_error *err);
+/* Hashes an executed batch: effect ids, receipts, log nodes of resources and domains. Without
+ * czi_seal_payload before it, it reads the submissions. */
 void czi_seal(struct czi_core *core, struct czi_batch *b);
-/* Builds the batch's frame behind the frame with hash `previous`. */
-CZI_MUST_USE int czi_seal_frame(struct czi_batch *b, const uint8_t previous[32], cz_error *err);
+/* Completes the frame behind the one with hash `previous`. */
+void czi_seal_frame(struct czi_batch *b, const uint8_t previous[32]);
 
 static inline struct czi_outcome czi_entry_outcome(const struct czi_batch *b,
                                                    const struct czi_entry *e)

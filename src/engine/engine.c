@@ -52,15 +52,23 @@ static int resolve(cz_engine *g, struct czi_entry *e, cz_id *ret_receipt, cz_id 
     return CZ_OK;
 }
 
-/* Builds the frame and makes it durable. A batch of nothing but duplicates has no frame. */
+static int seal(cz_engine *g, struct czi_batch *b, cz_error *err)
+{
+    int rc = czi_seal_payload(b, err);
+
+    if (!rc)
+        czi_seal(&g->step.core, b);
+    return rc;
+}
+
+/* Completes the frame and makes it durable. A batch of nothing but duplicates has no frame. */
 static int persist(cz_engine *g, struct czi_batch *b, cz_error *err)
 {
     int rc = CZ_OK;
 
     if (b->position_count + b->fact_count) {
-        rc = czi_seal_frame(b, g->tip, err);
-        if (!rc)
-            rc = czi_ledger_append(g->ledger, b->frame.data, b->frame.len, b->effect_ids, err);
+        czi_seal_frame(b, g->tip);
+        rc = czi_ledger_append(g->ledger, b->frame.data, b->frame.len, b->effect_ids, err);
         if (rc == CZ_IO && g->options.abort_on_sync_failure)
             czi_check_failed(err->detail, __FILE__, __LINE__);
         if (rc)
@@ -117,42 +125,60 @@ static void release(cz_engine *g, struct czi_pending *p)
     g->free_list[g->free_count++] = (uint32_t)(p - g->pendings);
 }
 
+/* Under lock: results become visible, slots free. */
+static void publish(cz_engine *g, const struct czi_batch *b, const struct czi_entry *e)
+{
+    uint64_t ticket = e->pending->ticket;
+    cz_result *r = &g->results[ticket % g->results_max];
+
+    *r = result_of(b, e);
+    if (CZI_LIKELY(ticket == g->oldest))
+        g->oldest++;
+    else
+        g->out_of_order++;
+}
+
+/* Tickets that were acknowledged before an older one, now that it is too. */
+static void catch_up(cz_engine *g)
+{
+    while (g->out_of_order && g->results[g->oldest % g->results_max].ticket == g->oldest) {
+        g->out_of_order--;
+        g->oldest++;
+    }
+}
+
 static void acknowledge(cz_engine *g, struct czi_batch *b)
 {
     enum { GROUP = 256 };
-    cz_result results[GROUP];
 
     for (uint32_t i = 0; i < b->entry_count; i += GROUP) {
-        uint32_t n = CZI_MIN(b->entry_count - i, (uint32_t)GROUP);
+        uint32_t end = CZI_MIN(b->entry_count, i + GROUP);
 
-        for (uint32_t k = 0; k < n; k++) {
-            const struct czi_pending *p = b->entries[i + k].pending;
+        czi_mutex_lock(g->lock);
+        for (uint32_t k = i; k < end; k++) {
+            if (k + 8 < b->entry_count)
+                __builtin_prefetch(&b->entries[k + 8].pending->ticket);
+            publish(g, b, &b->entries[k]);
+        }
+        catch_up(g);
+        czi_mutex_unlock(g->lock);
+        /* Only this thread writes results, and these stay for a while. */
+        for (uint32_t k = i; k < end; k++) {
+            const struct czi_pending *p = b->entries[k].pending;
 
-            results[k] = result_of(b, &b->entries[i + k]);
             if (p->done)
-                p->done(p->arg, &results[k]);
+                p->done(p->arg, &g->results[p->ticket % g->results_max]);
         }
         czi_mutex_lock(g->lock);
-        for (uint32_t k = 0; k < n; k++) {
-            struct czi_result_slot *slot = &g->results[results[k].ticket % g->results_max];
-
-            slot->result = results[k];
-            slot->done = true;
-            release(g, b->entries[i + k].pending);
-        }
-        czi_cond_broadcast(g->room);
+        for (uint32_t k = i; k < end; k++)
+            release(g, b->entries[k].pending);
+        if (g->room_wanted)
+            czi_cond_broadcast(g->room);
         czi_mutex_unlock(g->lock);
     }
-    for (uint32_t i = 0; i < b->entry_count; i++)
+    for (uint32_t i = 0; i < b->entry_count && b->look_ups + b->fact_count; i++)
         g->step.core.duplicates += b->entries[i].status == CZI_ENTRY_DUPLICATE;
     czi_mutex_lock(g->lock);
-    while (g->oldest < g->next_ticket) {
-        const struct czi_result_slot *slot = &g->results[g->oldest % g->results_max];
-
-        if (!slot->done || slot->result.ticket != g->oldest)
-            break;
-        g->oldest++;
-    }
     czi_cond_broadcast(g->acknowledged);
     czi_mutex_unlock(g->lock);
 }
@@ -199,9 +225,13 @@ static void sealer(void *arg)
 {
     cz_engine *g = arg;
     struct czi_batch *b;
+    cz_error err = {0};
 
     while ((b = channel_take(g, &g->to_seal)) != NULL) {
-        czi_seal(&g->step.core, b);
+        if (seal(g, b, &err)) {
+            stop(g, CZ_NOMEM, &err);
+            continue;
+        }
         note(g, CZI_EVENT_SEALED, b);
     }
 }
@@ -299,9 +329,9 @@ static int perform(cz_engine *g, const struct czi_update *u, struct local_events
             channel_put(g, &g->to_seal, u->batch);
             return CZ_OK;
         }
-        czi_seal(&g->step.core, u->batch);
+        rc = seal(g, u->batch, err);
         push(l, (struct czi_event){.type = CZI_EVENT_SEALED, .batch = u->batch});
-        return CZ_OK;
+        return rc;
     case CZI_UPDATE_PERSIST:
         if (!stays_here(g, u->batch)) {
             channel_put(g, &g->to_persist, u->batch);
@@ -351,8 +381,12 @@ static bool gather(cz_engine *g, struct local_events *l)
     for (uint32_t i = 0; i < g->note_count; i++)
         push(l, g->notes[i]);
     g->note_count = 0;
-    push(l, (struct czi_event){.type = CZI_EVENT_ADMIT, .first = g->inbox_first});
-    g->inbox_first = g->inbox_last = CZI_ID_NONE;
+    push(l, (struct czi_event){.type = CZI_EVENT_ADMIT,
+                               .arrivals = g->inbox,
+                               .count = g->inbox_count});
+    struct czi_arrival *other = g->inbox;
+    g->inbox = g->inbox_other;
+    g->inbox_other = other;
     g->inbox_count = 0;
     czi_mutex_unlock(g->lock);
     return !end;
@@ -425,6 +459,8 @@ static int make_memory(cz_engine *g, cz_error *err)
     g->free_list = czi_alloc(n * sizeof *g->free_list);
     g->results_max = CZI_MIN(2 * n, CZI_RESULTS_KEPT);
     g->results = czi_alloc_zero(g->results_max, sizeof *g->results);
+    g->inbox = czi_alloc(n * sizeof *g->inbox);
+    g->inbox_other = czi_alloc(n * sizeof *g->inbox);
     g->lock = czi_mutex_new();
     g->reading = czi_mutex_new();
     g->wake = czi_cond_new();
@@ -432,14 +468,14 @@ static int make_memory(cz_engine *g, cz_error *err)
     g->acknowledged = czi_cond_new();
     g->to_seal.cond = czi_cond_new();
     g->to_persist.cond = czi_cond_new();
-    if (!g->pendings || !g->free_list || !g->results || !g->lock || !g->reading || !g->wake ||
-        !g->room || !g->acknowledged || !g->to_seal.cond || !g->to_persist.cond)
+    if (!g->pendings || !g->free_list || !g->results || !g->inbox || !g->inbox_other ||
+        !g->lock || !g->reading || !g->wake || !g->room || !g->acknowledged ||
+        !g->to_seal.cond || !g->to_persist.cond)
         return czi_nomem(err, "an engine");
     while (g->free_count < n) {
         g->free_list[g->free_count] = n - 1 - g->free_count;
         g->free_count++;
     }
-    g->inbox_first = g->inbox_last = CZI_ID_NONE;
     g->next_ticket = g->oldest = 1;
     return CZ_OK;
 }
@@ -483,6 +519,8 @@ static int free_engine(cz_engine *g, int rc, cz_error *err)
     czi_pages_give(g->pendings, g->options.backlog_max * sizeof *g->pendings);
     czi_free(g->free_list);
     czi_free(g->results);
+    czi_free(g->inbox);
+    czi_free(g->inbox_other);
     czi_cond_free(g->wake);
     czi_cond_free(g->room);
     czi_cond_free(g->acknowledged);
@@ -540,9 +578,10 @@ int czi_open_store(const struct czi_ledger_options *store, const cz_options *opt
     else
         g->options.backlog_max = 0;
     if (!rc)
-        rc =
-            czi_step_init(&g->step, g->pendings, g->options.batch_max, g->options.ordered, err);
+        rc = czi_step_init(&g->step, g->pendings, g->options.backlog_max, g->options.batch_max,
+                           g->options.ordered, err);
     ledger.read_only = g->options.read_only;
+    g->in_memory = ledger.memory_index;
     if (!rc)
         rc = czi_ledger_open(&ledger, &g->ledger, err);
     if (rc)

@@ -25,16 +25,12 @@ struct czi_channel {
     struct czi_cond *cond;
 };
 
-struct czi_result_slot {
-    cz_result result;
-    bool done;
-};
-
 struct cz_engine {
     _Atomic uint32_t refs;
     cz_options options;
     struct czi_fs *fs; /* owned; NULL when the opener's */
     struct czi_ledger *ledger;
+    bool in_memory;       /* gone when closed */
     struct czi_step step; /* the engine's thread; readers while it is paused and idle */
     struct czi_pending *pendings;
     struct czi_finder finder;  /* the persist stage's */
@@ -50,14 +46,17 @@ struct cz_engine {
     uint32_t *free_list;
     uint32_t free_count;
     uint64_t heap_bytes; /* of waiting submissions that are larger than inline */
-    uint32_t inbox_first, inbox_last, inbox_count;
+    struct czi_arrival *inbox, *inbox_other; /* the other one is read by the engine's thread */
+    uint32_t inbox_count;
     uint32_t wanted; /* the engine's thread wakes for so many in the inbox */
     struct czi_channel to_seal, to_persist;
     struct czi_event notes[2 * CZI_BATCHES_IN_FLIGHT]; /* of the workers */
     uint32_t note_count;
-    struct czi_result_slot *results;
+    cz_result *results; /* by ticket; ticket 0: none */
     uint32_t results_max;
-    uint64_t next_ticket, oldest; /* tickets below oldest are acknowledged */
+    uint64_t next_ticket, oldest; /* tickets below oldest are acknowledged, */
+    uint64_t out_of_order;        /* and so many above it */
+    uint32_t room_wanted;         /* submitters that wait for room */
     uint32_t pauses;
     bool resting; /* the engine's thread waits and nothing is in flight */
     bool closing, workers_stop;

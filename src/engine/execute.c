@@ -21,6 +21,12 @@
 /* ---- Plan ---------------------------------------------------------------------------------
  */
 
+static void prefetch_pending(const struct czi_pending *p)
+{
+    for (size_t line = 0; line < sizeof *p; line += 64)
+        __builtin_prefetch((const uint8_t *)p + line);
+}
+
 static void prefetch_names(const struct czi_core *core, const struct czi_pending *p)
 {
     czi_id_table_prefetch(&core->origin_ids, czi_effect_origin(p->bytes));
@@ -40,7 +46,7 @@ static void plan_shape(const struct czi_core *core, struct czi_entry *e)
     const struct czi_pending *p = e->pending;
     const struct czi_effect_view *v = &p->view;
 
-    e->shape = v->shape;
+    e->shape = v->shape & 15u;
     if (e->shape == CZI_SHAPE_GENERAL)
         return;
     e->quantity = v->quantity;
@@ -58,7 +64,7 @@ int czi_core_plan(struct czi_core *core, struct czi_batch *b, cz_error *err)
         const struct czi_pending *p = e->pending;
 
         if (i + 2 * AHEAD < b->entry_count)
-            __builtin_prefetch(b->entries[i + 2 * AHEAD].pending);
+            prefetch_pending(b->entries[i + 2 * AHEAD].pending);
         if (i + AHEAD < b->entry_count && !b->entries[i + AHEAD].pending->is_fact)
             prefetch_names(core, b->entries[i + AHEAD].pending);
         e->shape = CZI_SHAPE_GENERAL;
@@ -154,12 +160,12 @@ static inline void run_transfer(struct czi_core *core, struct czi_batch *b, stru
     e->post_count = 2;
     b->post_count += 2;
     if (CZI_UNLIKELY(e->reason)) {
-        put_seen(&posts[e->pending->view.from], e->from, from);
-        put_seen(&posts[e->pending->view.to], e->to, to);
+        put_seen(&posts[e->first], e->from, from);
+        put_seen(&posts[!e->first], e->to, to);
         return;
     }
-    put_write(&posts[e->pending->view.from], e->from, from, from_before);
-    put_write(&posts[e->pending->view.to], e->to, to, to_before);
+    put_write(&posts[e->first], e->from, from, from_before);
+    put_write(&posts[!e->first], e->to, to, to_before);
 }
 
 static inline void run_check(struct czi_core *core, struct czi_batch *b, struct czi_entry *e)
@@ -180,8 +186,8 @@ static inline void run_check(struct czi_core *core, struct czi_batch *b, struct 
         return;
     e->post_count = 2;
     b->post_count += 2;
-    put_seen(&posts[e->pending->view.from], e->from, from);
-    put_seen(&posts[e->pending->view.to], e->to, to);
+    put_seen(&posts[e->first], e->from, from);
+    put_seen(&posts[!e->first], e->to, to);
 }
 
 /* ---- The general way -----------------------------------------------------------------------

@@ -31,27 +31,31 @@ static int take_record(struct czi_replayer *r, const struct czi_record *rec, cz_
 {
     uint32_t n = r->batch->entry_count;
     struct czi_pending *p = &r->pendings[n];
+    struct czi_arrival a = {.number = n,
+                            .len = (uint32_t)rec->bytes.len,
+                            .is_fact = rec->type == CZI_RECORD_FACT};
 
     if (n == CZI_BATCH_ENTRIES_MAX)
         return czi_fail(err, CZ_CORRUPT, "a frame has more than %u entries",
                         CZI_BATCH_ENTRIES_MAX);
     *p = (struct czi_pending){.view = rec->view,
                               .bytes = (uint8_t *)(uintptr_t)rec->bytes.data,
-                              .len = (uint32_t)rec->bytes.len,
-                              .is_fact = rec->type == CZI_RECORD_FACT};
+                              .len = a.len,
+                              .is_fact = a.is_fact};
     if (p->is_fact) {
         int rc = czi_pending_fact(p, err);
 
         if (rc)
             return rc;
     }
-    if (!czi_batch_fits(r->batch, p))
+    a.accesses = (uint8_t)czi_effect_accesses(&rec->view);
+    if (!czi_batch_fits(r->batch, &a))
         return czi_fail(err, CZ_CORRUPT, "a frame is larger than a batch");
     r->outcomes[n] = rec->outcome;
     r->outcomes[n].posts = NULL;
     czi_buf_put(&r->posts, rec->outcome.posts,
                 rec->outcome.post_count * sizeof(struct czi_post));
-    czi_batch_add(r->batch, p);
+    czi_batch_add(r->batch, &a, p);
     return r->posts.failed ? czi_nomem(err, "a frame's outcomes") : CZ_OK;
 }
 

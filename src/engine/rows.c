@@ -167,7 +167,8 @@ int czi_engine_checkpoint(cz_engine *g, bool background, cz_error *err)
     CZI_AUTOBUF value = {0};
     int rc;
 
-    if (!background && core->positions - g->saved_positions < CHECKPOINT_POSITIONS_MIN)
+    if (!background &&
+        (g->in_memory || core->positions - g->saved_positions < CHECKPOINT_POSITIONS_MIN))
         return CZ_OK;
     add_resources(core, &rows, &value);
     add_names(core, &rows, &value);

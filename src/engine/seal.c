@@ -30,6 +30,8 @@ struct czi_seal_scratch {
     uint8_t hashes[GROUP][32];
     uint8_t nodes[GROUP][128];
     uint8_t *receipts;
+    const uint8_t **effects; /* per number: canonical bytes */
+    uint32_t *effect_lens;
     struct write *writes;  /* of the batch, by wave */
     uint32_t *waves;       /* per post: its wave */
     uint32_t *wave_starts; /* per wave, one more than there can be */
@@ -42,10 +44,13 @@ struct czi_seal_scratch *czi_seal_scratch_new(uint32_t entries, uint32_t posts)
     if (!s)
         return NULL;
     s->receipts = czi_alloc_aligned(GROUP * czi_receipt_size_max(CZI_ACCESSES_MAX));
+    s->effects = czi_alloc_aligned(entries * sizeof *s->effects);
+    s->effect_lens = czi_alloc_aligned(entries * sizeof *s->effect_lens);
     s->writes = czi_alloc_aligned(posts * sizeof *s->writes);
     s->waves = czi_alloc_aligned(posts * sizeof *s->waves);
     s->wave_starts = czi_alloc_aligned((entries + 2) * sizeof *s->wave_starts);
-    if (!s->receipts || !s->writes || !s->waves || !s->wave_starts) {
+    if (!s->receipts || !s->effects || !s->effect_lens || !s->writes || !s->waves ||
+        !s->wave_starts) {
         czi_seal_scratch_free(s);
         return NULL;
     }
@@ -57,37 +62,33 @@ void czi_seal_scratch_free(struct czi_seal_scratch *s)
     if (!s)
         return;
     czi_free(s->receipts);
+    czi_free(s->effects);
+    czi_free(s->effect_lens);
     czi_free(s->writes);
     czi_free(s->waves);
     czi_free(s->wave_starts);
     czi_free(s);
 }
 
+/* The place of each effect's bytes: the payload when it is written, else the submission. */
 static void seal_effects(struct czi_batch *b)
 {
     struct czi_seal_scratch *s = b->scratch;
-    uint32_t n = 0, done = 0;
+    uint32_t n = 0;
 
-    for (uint32_t i = 0; i < b->entry_count; i++) {
+    for (uint32_t i = 0; i < b->entry_count && b->frame.len == 0; i++) {
         const struct czi_entry *e = &b->entries[i];
 
-        if (i + 16 < b->entry_count) {
-            const uint8_t *ahead = b->entries[i + 16].pending->inline_bytes;
-
-            __builtin_prefetch(ahead);
-            __builtin_prefetch(ahead + 64);
-        }
         if (e->number == CZI_ID_NONE)
             continue;
-        s->at[n] = e->pending->bytes;
-        s->len[n] = e->pending->len;
-        if (++n == GROUP) {
-            czi_blake3_many(s->at, s->len, n, (uint8_t(*)[32])(b->effect_ids + done));
-            done += n;
-            n = 0;
-        }
+        s->effects[e->number] = e->pending->bytes;
+        s->effect_lens[e->number] = e->pending->len;
     }
-    czi_blake3_many(s->at, s->len, n, (uint8_t(*)[32])(b->effect_ids + done));
+    for (uint32_t done = 0; done < b->position_count; done += n) {
+        n = CZI_MIN(b->position_count - done, GROUP);
+        czi_blake3_many(s->effects + done, s->effect_lens + done, n,
+                        (uint8_t(*)[32])(b->effect_ids + done));
+    }
 }
 
 static void seal_receipts(struct czi_batch *b)
@@ -232,12 +233,16 @@ static size_t frame_size_max(const struct czi_batch *b)
            b->post_count * (10 + 10 + 1 + 32);
 }
 
-int czi_seal_frame(struct czi_batch *b, const uint8_t previous[32], cz_error *err)
+static void prefetch_bytes(const struct czi_pending *p)
 {
-    struct czi_frame f = {.first_position = b->first_position,
-                          .position_count = b->position_count,
-                          .fact_count = b->fact_count,
-                          .facts_before = b->facts_before};
+    __builtin_prefetch(p->inline_bytes);
+    __builtin_prefetch(p->inline_bytes + 64);
+    __builtin_prefetch(p->inline_bytes + 128);
+}
+
+int czi_seal_payload(struct czi_batch *b, cz_error *err)
+{
+    struct czi_seal_scratch *s = b->scratch;
     uint8_t *start, *p;
 
     b->frame.len = 0;
@@ -248,20 +253,34 @@ int czi_seal_frame(struct czi_batch *b, const uint8_t previous[32], cz_error *er
     p = start + CZI_FRAME_HEADER_SIZE;
     for (uint32_t i = 0; i < b->entry_count; i++) {
         const struct czi_entry *e = &b->entries[i];
-        struct czi_slice bytes = {e->pending->bytes, e->pending->len};
+        struct czi_slice bytes;
 
+        if (i + 8 < b->entry_count)
+            prefetch_bytes(b->entries[i + 8].pending);
+        bytes = (struct czi_slice){e->pending->bytes, e->pending->len};
         if (e->status == CZI_ENTRY_FACT) {
             p = czi_record_put_fact(p, bytes);
         } else if (e->number != CZI_ID_NONE) {
             struct czi_outcome o = czi_entry_outcome(b, e);
 
+            s->effects[e->number] = czi_record_effect_at(p, bytes.len);
+            s->effect_lens[e->number] = (uint32_t)bytes.len;
             p = czi_record_put_effect(p, bytes, &o);
         }
     }
     b->frame.len = (size_t)(p - start);
+    return CZ_OK;
+}
+
+void czi_seal_frame(struct czi_batch *b, const uint8_t previous[32])
+{
+    struct czi_frame f = {.first_position = b->first_position,
+                          .position_count = b->position_count,
+                          .fact_count = b->fact_count,
+                          .facts_before = b->facts_before};
+
     memcpy(f.previous, previous, 32);
     czi_blake3(b->receipt_ids, (size_t)b->position_count * sizeof *b->receipt_ids, f.receipts);
-    czi_frame_seal(start, b->frame.len - CZI_FRAME_HEADER_SIZE, &f);
+    czi_frame_seal(b->frame.data, b->frame.len - CZI_FRAME_HEADER_SIZE, &f);
     memcpy(b->frame_hash, f.hash, 32);
-    return CZ_OK;
 }

@@ -11,8 +11,8 @@ static const struct czi_predecessor *known_predecessors(void *arg, const struct 
     return s->known;
 }
 
-int czi_step_init(struct czi_step *s, struct czi_pending *pendings, uint32_t batch_max,
-                  bool ordered, cz_error *err)
+int czi_step_init(struct czi_step *s, struct czi_pending *pendings, uint32_t capacity,
+                  uint32_t batch_max, bool ordered, cz_error *err)
 {
     int rc;
 
@@ -20,7 +20,9 @@ int czi_step_init(struct czi_step *s, struct czi_pending *pendings, uint32_t bat
     rc = czi_core_init(&s->core, err);
     s->core.predecessors = known_predecessors;
     s->core.predecessors_arg = s;
-    czi_admission_init(&s->admission, pendings, ordered);
+    s->pendings = pendings;
+    if (!rc)
+        rc = czi_admission_init(&s->admission, capacity, ordered, err);
     for (unsigned i = 0; i < CZI_BATCHES_IN_FLIGHT && !rc; i++) {
         rc = czi_batch_new(batch_max, &s->all[i], err);
         if (!rc)
@@ -35,6 +37,7 @@ void czi_step_done(struct czi_step *s)
 {
     for (unsigned i = 0; i < CZI_BATCHES_IN_FLIGHT; i++)
         czi_batch_free(s->all[i]);
+    czi_admission_done(&s->admission);
     czi_core_done(&s->core);
     *s = (struct czi_step){0};
 }
@@ -63,11 +66,13 @@ uint32_t czi_step_wanted(const struct czi_step *s)
 static struct czi_batch *fill(struct czi_step *s)
 {
     struct czi_batch *b = s->free[s->free_count - 1];
-    struct czi_pending *p;
+    const struct czi_arrival *a;
 
     czi_batch_clear(b);
-    while ((p = czi_admission_peek(&s->admission)) != NULL && czi_batch_fits(b, p)) {
-        if (p->view.after_count && p != s->known_of) {
+    while ((a = czi_admission_peek(&s->admission)) != NULL && czi_batch_fits(b, a)) {
+        struct czi_pending *p = &s->pendings[a->number];
+
+        if (a->after_count && p != s->known_of) {
             s->blocked = b->entry_count == 0 && s->unsealed > 0;
             if (b->entry_count == 0 && !s->blocked) {
                 s->looking_up = p;
@@ -75,10 +80,10 @@ static struct czi_batch *fill(struct czi_step *s)
             }
             break;
         }
-        if (p->view.after_count && b->entry_count)
+        if (a->after_count && b->entry_count)
             break;
+        czi_batch_add(b, a, p);
         czi_admission_pop(&s->admission);
-        czi_batch_add(b, p);
     }
     return b->entry_count ? b : NULL;
 }
@@ -110,22 +115,13 @@ static int start_batches(struct czi_step *s, cz_error *err)
     return CZ_OK;
 }
 
-static void admit(struct czi_step *s, uint32_t first)
-{
-    while (first != CZI_ID_NONE) {
-        uint32_t next = s->admission.pendings[first].next;
-
-        czi_admission_push(&s->admission, first);
-        first = next;
-    }
-}
-
 int czi_step(struct czi_step *s, const struct czi_event *event, cz_error *err)
 {
     s->update_count = 0;
     switch (event->type) {
     case CZI_EVENT_ADMIT:
-        admit(s, event->first);
+        for (uint32_t i = 0; i < event->count; i++)
+            czi_admission_push(&s->admission, &event->arrivals[i]);
         break;
     case CZI_EVENT_SEALED:
         s->unsealed--;

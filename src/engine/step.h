@@ -15,10 +15,10 @@
 #ifndef CZI_STEP_H
 #define CZI_STEP_H
 
-#include "engine/admission.h"
+#include "engine/core.h"
 
 enum czi_event_type {
-    CZI_EVENT_ADMIT,        /* pendings linked by next, from `first` on */
+    CZI_EVENT_ADMIT,        /* `count` arrivals */
     CZI_EVENT_SEALED,       /* batch */
     CZI_EVENT_PERSISTED,    /* batch */
     CZI_EVENT_ACKNOWLEDGED, /* batch: it is free again, its pendings are gone */
@@ -29,7 +29,8 @@ enum czi_event_type {
 struct czi_event {
     enum czi_event_type type;
     struct czi_batch *batch;
-    uint32_t first;
+    const struct czi_arrival *arrivals;
+    uint32_t count;
     const struct czi_predecessor *predecessors;
 };
 
@@ -52,6 +53,7 @@ struct czi_update {
 struct czi_step {
     struct czi_core core;
     struct czi_admission admission;
+    struct czi_pending *pendings; /* not owned */
     struct czi_batch *all[CZI_BATCHES_IN_FLIGHT];
     struct czi_batch *free[CZI_BATCHES_IN_FLIGHT];
     uint32_t free_count;
@@ -67,8 +69,10 @@ struct czi_step {
     uint32_t update_count;
 };
 
+/* capacity: how many pendings there are. */
 CZI_MUST_USE int czi_step_init(struct czi_step *s, struct czi_pending *pendings,
-                               uint32_t batch_max, bool ordered, cz_error *err);
+                               uint32_t capacity, uint32_t batch_max, bool ordered,
+                               cz_error *err);
 void czi_step_done(struct czi_step *s);
 
 /* Leaves updates[0 .. update_count). An error means that the engine must stop. */

@@ -26,6 +26,14 @@ static bool is_closed(const cz_engine *g)
     return g->stop_code || g->closing || g->options.read_only;
 }
 
+/* Under lock. */
+static void wait_for_room(cz_engine *g)
+{
+    g->room_wanted++;
+    czi_cond_wait(g->room, g->lock);
+    g->room_wanted--;
+}
+
 /* Takes 1 to max slots; waits for the first one if asked to. */
 static int reserve(cz_engine *g, uint32_t max, bool wait, uint32_t *slots, uint32_t *ret_count,
                    cz_error *err)
@@ -35,7 +43,7 @@ static int reserve(cz_engine *g, uint32_t max, bool wait, uint32_t *slots, uint3
 
     czi_mutex_lock(g->lock);
     while (wait && !is_closed(g) && !g->free_count)
-        czi_cond_wait(g->room, g->lock);
+        wait_for_room(g);
     if (is_closed(g))
         rc = stopped(g, err);
     else if (!g->free_count)
@@ -69,7 +77,7 @@ static int take_heap(cz_engine *g, struct czi_pending *p, size_t len, bool wait,
     czi_mutex_lock(g->lock);
     while (wait && !is_closed(g) && g->heap_bytes &&
            g->heap_bytes + len > CZI_BACKLOG_BYTES_MAX)
-        czi_cond_wait(g->room, g->lock);
+        wait_for_room(g);
     if (is_closed(g))
         rc = stopped(g, err);
     else if (g->heap_bytes + len > CZI_BACKLOG_BYTES_MAX)
@@ -125,15 +133,14 @@ static uint64_t link_in(cz_engine *g, const uint32_t *slots, uint32_t count)
 
         p->ticket = g->next_ticket++;
         p->in_use = true;
-        p->next = CZI_ID_NONE;
-        g->results[p->ticket % g->results_max].done = false;
-        if (g->inbox_last == CZI_ID_NONE)
-            g->inbox_first = slots[i];
-        else
-            g->pendings[g->inbox_last].next = slots[i];
-        g->inbox_last = slots[i];
+        g->inbox[g->inbox_count++] =
+            (struct czi_arrival){.number = slots[i],
+                                 .len = p->len,
+                                 .accesses = (uint8_t)czi_effect_accesses(&p->view),
+                                 .priority = p->view.priority,
+                                 .after_count = p->view.after_count,
+                                 .is_fact = p->is_fact};
     }
-    g->inbox_count += count;
     if (g->inbox_count >= g->wanted)
         czi_cond_signal(g->wake);
     czi_mutex_unlock(g->lock);
@@ -251,14 +258,14 @@ int czi_submit_fact(cz_engine *g, const void *bytes, size_t len, uint64_t *ret_t
 /* Under lock. CZ_BUSY: not yet. */
 static int peek(const cz_engine *g, uint64_t ticket, cz_result *ret, cz_error *err)
 {
-    const struct czi_result_slot *slot = &g->results[ticket % g->results_max];
+    const cz_result *r = &g->results[ticket % g->results_max];
 
     if (ticket == 0 || ticket >= g->next_ticket || ticket + g->results_max < g->next_ticket)
         return czi_fail(err, CZ_NOT_FOUND,
                         "ticket %llu: never given, or its result is no longer kept",
                         (unsigned long long)ticket);
-    if (slot->done && slot->result.ticket == ticket) {
-        *ret = slot->result;
+    if (r->ticket == ticket) {
+        *ret = *r;
         return CZ_OK;
     }
     if (g->stop_code)

@@ -29,6 +29,12 @@ static inline size_t czi_record_size_max(size_t bytes, unsigned posts)
 {
     return 1 + 5 + bytes + 10 + 1 + (size_t)posts * (10 + 10 + 1 + 32);
 }
+/* Where in a record that begins at p the effect's bytes will be. */
+static inline const uint8_t *czi_record_effect_at(const uint8_t *p, size_t len)
+{
+    return p + 2 + (len >= 1u << 7) + (len >= 1u << 14);
+}
+_Static_assert(CZI_EFFECT_SIZE_MAX < 1u << 21, "its length takes at most three bytes");
 /* Returns the byte after; room for czi_record_size_max. */
 uint8_t *czi_record_put_effect(uint8_t *p, struct czi_slice effect,
                                const struct czi_outcome *o);
