@@ -1,0 +1,630 @@
+/* generate.c - see generate.h. */
+#include "generate.h"
+
+#include "codec/blake3.h"
+#include "effect/receipt.h"
+#include "fact/fact.h"
+
+/* Resources that the effects of one stream in eight name, and of the others. */
+#define POOL_MANY GEN_RESOURCES_MAX
+#define POOL_FEW 24
+#define BIG ((cz_quantity)1 << 126)
+#define MAX_QUANTITY ((cz_quantity)(((unsigned __int128)1 << 127) - 1))
+
+static const char *const assets[] = {"USD", "gold", "ETH"};
+static const char *const domains[] = {"testnet-a", "testnet-b"};
+
+/* A resource that effects may name: its label, and what it mostly is. */
+struct named {
+    cz_id id, creator;
+    const char *label; /* in the stream */
+    enum cz_kind kind;
+    const char *asset;
+};
+
+struct gen {
+    struct czi_rng rng;
+    const struct gen_options *o;
+    struct gen_stream *s;
+    struct named pool[POOL_MANY];
+    unsigned pool_count;
+    uint64_t nonces[8];
+    cz_id facts[GEN_ITEMS_MAX];
+    size_t fact_count;
+};
+
+static uint64_t below(struct gen *g, uint64_t n)
+{
+    return czi_rng_below(&g->rng, n);
+}
+
+static bool percent(struct gen *g, unsigned p)
+{
+    return below(g, 100) < p;
+}
+
+static cz_id some_id(const char *prefix, uint64_t n)
+{
+    char text[64];
+    cz_id id;
+
+    czi_blake3(text, (size_t)snprintf(text, sizeof text, "%s %llu", prefix, (long long)n),
+               id.bytes);
+    return id;
+}
+
+/* Five fungibles in eight, two positions, one data; one of each five fungibles of gold. */
+static void name_pool(struct gen *g)
+{
+    cz_error err = {0};
+
+    for (unsigned i = 0; i < g->pool_count; i++) {
+        struct named *n = &g->pool[i];
+
+        n->creator = some_id("creator", i % 2);
+        n->kind = i % 8 < 5 ? CZ_FUNGIBLE : i % 8 < 7 ? CZ_POSITION : CZ_DATA;
+        n->asset = i % 8 == 4 ? assets[1] : assets[n->kind == CZ_POSITION ? 2 : 0];
+        n->label = g->s->labels[i];
+        (void)snprintf(g->s->labels[i], sizeof g->s->labels[i], "resource-%u", i);
+        assert_ok(cz_resource_id(&n->creator, n->label, &n->id, &err), err);
+    }
+}
+
+/* Low numbers are hot. Mostly of the kind that is wanted. */
+static const struct named *choose(struct gen *g, enum cz_kind kind)
+{
+    for (;;) {
+        uint64_t a = below(g, g->pool_count), b = below(g, g->pool_count);
+        const struct named *n = &g->pool[percent(g, 50) ? CZI_MIN(a, b) : a];
+
+        if (n->kind == kind || percent(g, 2))
+            return n;
+    }
+}
+
+static cz_quantity quantity(struct gen *g)
+{
+    if (percent(g, 3))
+        return MAX_QUANTITY - (cz_quantity)below(g, 3);
+    if (percent(g, 3))
+        return BIG + (cz_quantity)below(g, 1000);
+    return percent(g, 30) ? 5 : 1 + (cz_quantity)below(g, 200);
+}
+
+static void make_data(struct gen *g, struct ref_op *op)
+{
+    op->data_len = percent(g, 10) ? below(g, REF_DATA_MAX + 1) : below(g, 60);
+    for (size_t i = 0; i < op->data_len; i++)
+        op->data[i] = (uint8_t)czi_rng_next(&g->rng);
+}
+
+static void make_creation(struct gen *g, struct ref_op *op, const struct named *n)
+{
+    cz_creation *c = &op->creation;
+
+    *c = (cz_creation){.creator = n->creator,
+                       .controller = some_id("controller", below(g, 3)),
+                       .label = n->label,
+                       .kind = percent(g, 90) ? n->kind : (enum cz_kind)below(g, 3),
+                       .if_absent = percent(g, 40)};
+    op->a = n->id;
+    if (c->kind == CZ_DATA) {
+        make_data(g, op);
+        c->data = op->data;
+        c->data_len = op->data_len;
+    } else {
+        c->asset = percent(g, 90) ? n->asset : assets[below(g, 3)];
+    }
+    if (c->kind == CZ_FUNGIBLE)
+        c->quantity = percent(g, 4) ? BIG + (cz_quantity)below(g, 9)
+                                    : (cz_quantity)below(g, percent(g, 20) ? 1 : 1000);
+}
+
+static void make_requirement(struct gen *g, struct ref_op *op)
+{
+    static const cz_quantity wanted[] = {0, 1, 5, 100, 1000, -1, -BIG};
+    cz_requirement *r = &op->requirement;
+
+    *r = (cz_requirement){.has_state = percent(g, 50),
+                          .state = percent(g, 80) ? CZ_ACTIVE : (enum cz_state)below(g, 5),
+                          .has_version = percent(g, 20),
+                          .version = below(g, 6),
+                          .quantity = wanted[below(g, CZI_COUNTOF(wanted))]};
+    r->has_quantity = percent(g, 50) || (!r->has_state && !r->has_version);
+    op->a = choose(g, (enum cz_kind)below(g, 3))->id;
+}
+
+static void make_op(struct gen *g, struct ref_op *op, enum ref_code code)
+{
+    enum cz_kind kind = code == REF_WRITE  ? CZ_DATA
+                        : code == REF_MOVE ? CZ_POSITION
+                        : percent(g, 70)   ? CZ_FUNGIBLE
+                                           : (enum cz_kind)below(g, 3);
+
+    *op = (struct ref_op){.code = code};
+    switch (code) {
+    case REF_CREATE:
+        make_creation(g, op, &g->pool[below(g, g->pool_count)]);
+        break;
+    case REF_TRANSFER:
+    case REF_MOVE:
+        kind = code == REF_MOVE ? CZ_POSITION : CZ_FUNGIBLE;
+        op->a = choose(g, kind)->id;
+        op->b = choose(g, kind)->id;
+        op->quantity = quantity(g);
+        break;
+    case REF_WRITE:
+        op->a = choose(g, kind)->id;
+        make_data(g, op);
+        break;
+    case REF_REQUIRE:
+        make_requirement(g, op);
+        break;
+    default:
+        op->a = choose(g, kind)->id;
+    }
+}
+
+/* Lifecycle moves back to active are more likely, or everything would soon be locked. */
+static enum ref_code lifecycle_code(struct gen *g)
+{
+    static const enum ref_code codes[] = {REF_LOCK,    REF_UNLOCK,   REF_UNLOCK,   REF_UNLOCK,
+                                          REF_FREEZE,  REF_UNFREEZE, REF_UNFREEZE, REF_UNFREEZE,
+                                          REF_CONSUME, REF_ARCHIVE};
+    enum ref_code code = codes[below(g, CZI_COUNTOF(codes))];
+
+    return (code == REF_CONSUME || code == REF_ARCHIVE) && percent(g, 70) ? REF_UNLOCK : code;
+}
+
+static enum ref_code some_code(struct gen *g)
+{
+    static const struct {
+        unsigned upto;
+        enum ref_code code;
+    } table[] = {{55, REF_TRANSFER}, {67, REF_MOVE},    {76, REF_WRITE},
+                 {84, REF_CREATE},   {92, REF_REQUIRE}, {100, REF_LOCK}};
+    unsigned at = (unsigned)below(g, 100), i = 0;
+
+    while (at >= table[i].upto)
+        i++;
+    return table[i].code == REF_LOCK ? lifecycle_code(g) : table[i].code;
+}
+
+static unsigned some_op_count(struct gen *g)
+{
+    if (percent(g, 70))
+        return 1;
+    return percent(g, 20) ? 1 + (unsigned)below(g, REF_OPS_MAX) : 2 + (unsigned)below(g, 3);
+}
+
+/* An effect, applied, rejected or yet to come; or no effect at all. */
+static cz_id some_effect(struct gen *g)
+{
+    struct gen_stream *s = g->s;
+
+    for (unsigned i = 0; i < 4 && s->count && !percent(g, 5); i++) {
+        size_t back = percent(g, 60) ? below(g, CZI_MIN(s->count, 4)) : below(g, s->count);
+        const struct gen_item *item = &s->items[s->count - 1 - back];
+        cz_id id;
+
+        if (!item->effect)
+            continue;
+        czi_blake3(item->bytes, item->len, id.bytes);
+        return id;
+    }
+    return some_id("effect", below(g, 3));
+}
+
+static void add_link(cz_id *list, unsigned *count, const cz_id *id)
+{
+    for (unsigned i = 0; i < *count; i++)
+        if (memcmp(&list[i], id, sizeof *id) == 0)
+            return;
+    list[(*count)++] = *id;
+}
+
+static void add_citations(struct gen *g, struct ref_effect *e)
+{
+    for (unsigned n = (unsigned)below(g, 3); n && percent(g, 12); n--) {
+        cz_id id = g->fact_count && percent(g, 85) ? g->facts[below(g, g->fact_count)]
+                                                   : some_id("fact", below(g, 3));
+
+        add_link(e->facts, &e->fact_count, &id);
+    }
+    for (unsigned n = (unsigned)below(g, REF_CITATIONS_MAX); n && percent(g, 15); n--) {
+        cz_id id = some_effect(g);
+
+        add_link(e->after, &e->after_count, &id);
+    }
+}
+
+static void add_declared(struct gen *g, struct ref_effect *e)
+{
+    /* Operations imply at most 2 * REF_OPS_MAX accesses. */
+    unsigned n = percent(g, 3)    ? (unsigned)below(g, REF_ACCESSES_MAX - 2 * REF_OPS_MAX + 1)
+                 : percent(g, 10) ? 1 + (unsigned)below(g, 3)
+                                  : 0;
+
+    while (n--)
+        e->declared[e->declared_count++] =
+            (struct ref_access){percent(g, 99) ? g->pool[below(g, g->pool_count)].id
+                                               : some_id("nothing", below(g, 3)),
+                                percent(g, 40)};
+}
+
+static struct ref_effect *new_effect(struct gen *g)
+{
+    struct ref_effect *e = calloc(1, sizeof *e);
+    unsigned origin = (unsigned)below(g, g->o->origins);
+    uint64_t *nonce = &g->nonces[origin];
+
+    assert_non_null(e);
+    e->origin = some_id("origin", g->o->origin + origin);
+    e->priority = g->o->one_priority ? (g->o->origin + origin) % 4 : (unsigned)below(g, 4);
+    /* Rising, sometimes with gaps; seldom one that was used. */
+    e->nonce = percent(g, 3) ? *nonce - below(g, CZI_MIN(*nonce, 5) + 1) : *nonce;
+    *nonce = CZI_MAX(*nonce, e->nonce + 1 + (percent(g, 3) ? below(g, 100000) : 0));
+    return e;
+}
+
+/* The same through the public builder: its bytes must be the ones that the model writes. */
+static void build(cz_effect *b, const struct ref_op *op, cz_error *err)
+{
+    typedef int (*move_fn)(cz_effect *, const cz_id *, cz_error *);
+    static const move_fn moves[] = {
+        [REF_LOCK] = cz_effect_lock,       [REF_UNLOCK] = cz_effect_unlock,
+        [REF_FREEZE] = cz_effect_freeze,   [REF_UNFREEZE] = cz_effect_unfreeze,
+        [REF_CONSUME] = cz_effect_consume, [REF_ARCHIVE] = cz_effect_archive};
+
+    switch (op->code) {
+    case REF_CREATE:
+        assert_ok(cz_effect_create(b, &op->creation, err), *err);
+        break;
+    case REF_TRANSFER:
+        assert_ok(cz_effect_transfer(b, &op->a, &op->b, op->quantity, err), *err);
+        break;
+    case REF_MOVE:
+        assert_ok(cz_effect_move(b, &op->a, &op->b, op->quantity, err), *err);
+        break;
+    case REF_WRITE:
+        assert_ok(cz_effect_write(b, &op->a, op->data, op->data_len, err), *err);
+        break;
+    case REF_REQUIRE:
+        assert_ok(cz_effect_require(b, &op->a, &op->requirement, err), *err);
+        break;
+    default:
+        assert_ok(moves[op->code](b, &op->a, err), *err);
+    }
+}
+
+static void check_builder(const struct ref_effect *e, const struct gen_item *item)
+{
+    cz_effect *b = cz_effect_new();
+    const uint8_t *bytes;
+    size_t len;
+    cz_error err = {0};
+
+    assert_non_null(b);
+    cz_effect_set_origin(b, &e->origin);
+    cz_effect_set_nonce(b, e->nonce);
+    cz_effect_set_priority(b, (enum cz_priority)e->priority);
+    for (unsigned i = 0; i < e->op_count; i++)
+        build(b, &e->ops[i], &err);
+    for (unsigned i = 0; i < e->declared_count; i++)
+        assert_ok(cz_effect_access(b, &e->declared[i].id,
+                                   e->declared[i].written ? CZ_WRITE : CZ_READ, &err),
+                  err);
+    for (unsigned i = 0; i < e->fact_count; i++)
+        assert_ok(cz_effect_cite(b, &e->facts[i], &err), err);
+    for (unsigned i = 0; i < e->after_count; i++)
+        assert_ok(cz_effect_follow(b, &e->after[i], &err), err);
+    assert_ok(cz_effect_set_signature(b, e->signature, e->signature_len, &err), err);
+    assert_ok(cz_effect_encode(b, &bytes, &len, &err), err);
+    assert_int_equal(len, item->len);
+    assert_memory_equal(bytes, item->bytes, len);
+    cz_effect_free(b);
+}
+
+static struct gen_item *next_item(struct gen *g)
+{
+    assert_true(g->s->count < GEN_ITEMS_MAX);
+    return &g->s->items[g->s->count++];
+}
+
+static void put_effect(struct gen *g, struct ref_effect *e)
+{
+    uint8_t bytes[REF_EFFECT_SIZE_MAX];
+    size_t len = ref_encode(e, bytes);
+    struct gen_item *item = next_item(g);
+
+    *item = (struct gen_item){.effect = e, .bytes = malloc(len), .len = len};
+    assert_non_null(item->bytes);
+    memcpy(item->bytes, bytes, len);
+    check_builder(e, item);
+}
+
+static void put_copy(struct gen *g, const struct gen_item *old)
+{
+    struct gen_item *item = next_item(g);
+
+    *item = *old;
+    item->bytes = malloc(old->len);
+    assert_non_null(item->bytes);
+    memcpy(item->bytes, old->bytes, old->len);
+    if (!old->effect)
+        return;
+    item->effect = malloc(sizeof *item->effect);
+    assert_non_null(item->effect);
+    *item->effect = *old->effect;
+}
+
+static void put_fact(struct gen *g)
+{
+    const char *domain = domains[below(g, CZI_COUNTOF(domains))];
+    struct czi_fact f = {.domain = {(const uint8_t *)domain, strlen(domain)},
+                         .kind = CZI_FACT_BLOCK,
+                         .height = g->o->origin * 1000 + g->s->count,
+                         .time = czi_rng_next(&g->rng) >> 32,
+                         .event_key = {(const uint8_t *)"key", 3}};
+    struct gen_item *item = next_item(g);
+    struct czi_buf b = {0};
+    cz_error err = {0};
+
+    assert_ok(czi_fact_encode(&f, &b, &err), err);
+    *item = (struct gen_item){.bytes = malloc(b.len), .len = b.len, .domain = domain};
+    assert_non_null(item->bytes);
+    memcpy(item->bytes, b.data, b.len);
+    g->facts[g->fact_count++] = czi_fact_id(b.data, b.len);
+    czi_buf_done(&b);
+}
+
+static void put_some(struct gen *g)
+{
+    struct ref_effect *e;
+
+    if (g->s->count && percent(g, 6)) {
+        put_copy(g, &g->s->items[below(g, g->s->count)]);
+        return;
+    }
+    if (percent(g, 3)) {
+        put_fact(g);
+        return;
+    }
+    e = new_effect(g);
+    e->op_count = some_op_count(g);
+    for (unsigned i = 0; i < e->op_count; i++)
+        make_op(g, &e->ops[i], some_code(g));
+    add_citations(g, e);
+    add_declared(g, e);
+    e->signature_len = percent(g, 8) ? below(g, sizeof e->signature + 1) : 0;
+    memset(e->signature, 0xab, e->signature_len);
+    put_effect(g, e);
+}
+
+static void create_most(struct gen *g)
+{
+    put_fact(g);
+    for (unsigned i = 0; i < g->pool_count; i++) {
+        struct ref_effect *e;
+
+        if (percent(g, 15))
+            continue;
+        e = new_effect(g);
+        e->op_count = 1;
+        e->ops[0] = (struct ref_op){.code = REF_CREATE};
+        make_creation(g, &e->ops[0], &g->pool[i]);
+        put_effect(g, e);
+    }
+}
+
+struct gen_stream *gen_stream(const struct gen_options *o)
+{
+    struct gen *g = calloc(1, sizeof *g);
+    struct gen_stream *s = calloc(1, sizeof *s);
+
+    assert_true(g && s && o->origins <= CZI_COUNTOF(g->nonces));
+    *g = (struct gen){.rng = czi_rng(o->seed), .o = o, .s = s};
+    g->pool_count = o->seed % 8 ? POOL_FEW : POOL_MANY;
+    name_pool(g);
+    if (o->create)
+        create_most(g);
+    while (s->count < o->count)
+        put_some(g);
+    free(g);
+    return s;
+}
+
+void gen_expect(struct gen_stream *s, enum ref_fault fault)
+{
+    ref_free(&s->model);
+    s->model.fault = fault;
+    for (size_t i = 0; i < s->count; i++) {
+        struct gen_item *item = &s->items[i];
+
+        item->expected = item->effect
+                             ? ref_apply(&s->model, item->effect)
+                             : ref_record(&s->model, item->bytes, item->len, item->domain);
+    }
+}
+
+void gen_free(struct gen_stream *s)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        free(s->items[i].effect);
+        free(s->items[i].bytes);
+    }
+    ref_free(&s->model);
+    free(s);
+}
+
+/* ---- Comparing ------------------------------------------------------------------------------
+ */
+
+const char *gen_compare(const cz_result *expected, const cz_result *got)
+{
+    static _Thread_local char text[256];
+
+    if (expected->status != got->status || expected->reason != got->reason) {
+        (void)snprintf(text, sizeof text, "%s (%s) where the model says %s (%s)",
+                       cz_status_name(got->status), cz_reason_name(got->reason),
+                       cz_status_name(expected->status), cz_reason_name(expected->reason));
+        return text;
+    }
+    if (memcmp(&expected->effect, &got->effect, sizeof(cz_id)) != 0)
+        return "another effect id";
+    if (expected->has_receipt != got->has_receipt)
+        return "a receipt too many or too few";
+    if (expected->position != got->position)
+        return "another position";
+    if (expected->has_receipt && memcmp(&expected->receipt, &got->receipt, sizeof(cz_id)) != 0)
+        return "another receipt";
+    return NULL;
+}
+
+static bool same_resource(const struct ref_resource *m, const cz_resource *r)
+{
+    bool data = m->kind == CZ_DATA;
+
+    return memcmp(&m->creator, &r->creator, sizeof(cz_id)) == 0 &&
+           memcmp(&m->controller, &r->controller, sizeof(cz_id)) == 0 &&
+           memcmp(&m->head, &r->head, sizeof(cz_id)) == 0 && strcmp(m->label, r->label) == 0 &&
+           m->kind == r->kind && m->state == r->state && m->quantity == r->quantity &&
+           m->version == r->version && m->position == r->position && m->lamport == r->lamport &&
+           !r->asset == data && (data || strcmp(m->asset, r->asset) == 0) &&
+           !r->data == !data &&
+           (!data ||
+            (m->data_len == r->data_len && memcmp(m->data, r->data, m->data_len) == 0));
+}
+
+struct listing {
+    const struct ref_model *m;
+    cz_id before;
+    size_t count;
+    const char *differs;
+};
+
+static int compare_one(void *arg, const cz_resource *r)
+{
+    struct listing *l = arg;
+    const struct ref_resource *m = NULL;
+
+    for (size_t i = 0; i < l->m->resource_count; i++)
+        if (memcmp(&l->m->resources[i].id, &r->id, sizeof r->id) == 0)
+            m = &l->m->resources[i];
+    if (!m)
+        l->differs = "a resource that the model does not have";
+    else if (!same_resource(m, r))
+        l->differs = "a resource";
+    else if (l->count++ && memcmp(&l->before, &r->id, sizeof r->id) >= 0)
+        l->differs = "the order of the list";
+    l->before = r->id;
+    return l->differs ? -1 : 0;
+}
+
+static const char *compare_resources(const struct ref_model *m, cz_engine *g)
+{
+    struct listing l = {.m = m};
+    cz_error err = {0};
+
+    (void)!cz_resource_list(g, compare_one, &l, &err);
+    if (!l.differs && l.count != m->resource_count)
+        l.differs = "the number of resources";
+    return l.differs;
+}
+
+/* What the public interface does not show: supplies, and the logs of facts. */
+static const char *compare_inside(const struct ref_model *m, const struct czi_core *core)
+{
+    for (uint32_t i = 0; i < core->asset_ids.count; i++) {
+        cz_quantity supply = 0;
+
+        for (size_t k = 0; k < m->resource_count; k++)
+            if (m->resources[k].kind == CZ_FUNGIBLE &&
+                strcmp(m->resources[k].asset, core->assets[i].name) == 0)
+                supply += m->resources[k].quantity;
+        if (supply != core->assets[i].supply)
+            return "an asset's supply";
+    }
+    if (core->fact_ids.count != m->fact_count || core->domain_ids.count != m->domain_count)
+        return "the number of facts or domains";
+    for (size_t i = 0; i < m->domain_count; i++) {
+        struct czi_slice name = {(const uint8_t *)m->domains[i].name,
+                                 strlen(m->domains[i].name)};
+        uint32_t n = czi_core_domain((struct czi_core *)(uintptr_t)core, name, false);
+
+        if (n == CZI_ID_NONE || core->domains[n].facts != m->domains[i].facts ||
+            memcmp(core->domains[n].head, m->domains[i].head, 32) != 0)
+            return "a fact log";
+    }
+    return NULL;
+}
+
+struct walk {
+    uint8_t head[32];
+    uint64_t position;
+    const char *differs;
+};
+
+static int walk_one(void *arg, const cz_receipt *r)
+{
+    struct walk *w = arg;
+    uint8_t node[CZI_NODE_SIZE_MAX];
+
+    if (r->position <= w->position || r->reason)
+        w->differs = "a log's order";
+    w->position = r->position;
+    czi_blake3(node, czi_node_encode(node, w->head, r->id.bytes), w->head);
+    return 0;
+}
+
+static const char *compare_log(const struct ref_resource *m, cz_engine *g)
+{
+    struct walk w = {.differs = NULL};
+    cz_error err = {0};
+
+    if (cz_log(g, &m->id, walk_one, &w, &err))
+        return "a log that cannot be read";
+    if (!w.differs && memcmp(w.head, &m->head, 32) != 0)
+        w.differs = "a log's nodes";
+    return w.differs;
+}
+
+static int compare_receipt(void *arg, const cz_receipt *r)
+{
+    const struct ref_done *d = arg;
+
+    return memcmp(&d->effect, &r->effect, sizeof(cz_id)) != 0 ||
+           memcmp(&d->receipt, &r->id, sizeof(cz_id)) != 0 || d->position != r->position ||
+           d->lamport != r->lamport || d->reason != r->reason;
+}
+
+const char *gen_compare_state(const struct ref_model *m, cz_engine *g, struct czi_rng *rng)
+{
+    uint8_t expected[32], got[32];
+    cz_stats stats;
+    cz_error err = {0};
+    const char *differs = compare_resources(m, g);
+
+    if (differs)
+        return differs;
+    ref_root(m, expected);
+    if (cz_root(g, got, &err) || memcmp(expected, got, 32) != 0)
+        return "the root";
+    if (cz_stats_get(g, &stats, &err) || stats.applied != m->applied ||
+        stats.rejected != m->rejected || stats.positions != m->done_count ||
+        stats.facts != m->fact_count || stats.resources != m->resource_count)
+        return "the counts";
+    if (czi_read_begin(g, &err))
+        return "a read that failed";
+    differs = compare_inside(m, &g->step.core);
+    czi_read_end(g);
+    for (unsigned i = 0; i < 3 && m->resource_count && !differs; i++)
+        differs = compare_log(&m->resources[czi_rng_below(rng, m->resource_count)], g);
+    for (unsigned i = 0; i < 3 && m->done_count && !differs; i++) {
+        struct ref_done d = m->done[czi_rng_below(rng, m->done_count)];
+
+        if (cz_receipt_get(g, &d.effect, compare_receipt, &d, &err))
+            differs = "a receipt read back";
+    }
+    return differs;
+}
