@@ -169,7 +169,7 @@ int czi_fact_decode(const void *bytes, size_t len, struct czi_fact *ret, cz_erro
     kind = czi_cbor_uint_max(&c, CZI_FACT_TRANSACTION);
     if (kind < CZI_FACT_BLOCK)
         czi_cbor_fail(&c, "a fact of an unknown kind");
-    ret->kind = (enum czi_fact_kind)kind;
+    ret->kind = kind == CZI_FACT_TRANSACTION ? CZI_FACT_TRANSACTION : CZI_FACT_BLOCK;
     read_anchor(&c, ret);
     ret->finality = (enum czi_finality)czi_cbor_uint_max(&c, CZI_FINALITY_FINAL);
     ret->event_key = czi_cbor_bytes(&c);

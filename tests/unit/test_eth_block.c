@@ -434,6 +434,162 @@ static void withdrawals_are_under_their_root(void **state)
     json_decref(block);
 }
 
+/* The header commits to the uncles, so that there are some, or none, shows. */
+static void uncles_that_appear_or_vanish_are_noticed(void **state)
+{
+    static const char hash[] =
+        "0x4e3a3754410177e6937ef1f84bba68ea139e8d1a2258c5f85db9f1cd715a1bdd";
+    json_t *block = sample_json(), *list = json_object_get(block, "uncles");
+    cz_error err = {0};
+
+    (void)state;
+    (void)json_array_append_new(list, json_string(hash));
+    assert_int_equal(verify_json(block, &err), CZ_PROOF);
+    assert_string_equal(err.detail,
+                        "block 46147: uncles: there are 1, but sha3Uncles says none");
+    (void)json_object_set_new(block, "uncles", json_string("0x"));
+    assert_int_equal(verify_json(block, &err), CZ_INVALID);
+    assert_string_equal(err.detail, "block 46147: uncles is not an array");
+    json_decref(block);
+    SHARED_OR_SKIP("ethereum-mainnet/8889776.json");
+    block = json_shared("ethereum-mainnet/8889776.json");
+    list = json_object_get(block, "uncles");
+    (void)json_array_append_new(list, json_string("0x00"));
+    assert_int_equal(verify_json(block, &err), CZ_INVALID);
+    assert_string_equal(err.detail, "block 8889776: uncles: element 1 is not a hash");
+    (void)json_array_append_new(list, json_string(hash));
+    assert_int_equal(verify_json(block, &err), CZ_INVALID);
+    assert_string_equal(err.detail, "block 8889776: uncles: 3; a block has at most 2");
+    (void)json_array_clear(list);
+    assert_int_equal(verify_json(block, &err), CZ_PROOF);
+    assert_string_equal(err.detail,
+                        "block 8889776: uncles: there are 0, but sha3Uncles says some");
+    json_decref(block);
+}
+
+/* Also what nothing can verify has a form. */
+static void members_of_the_wrong_form_are_refused(void **state)
+{
+    static const struct {
+        const char *name;
+        bool text;
+        const char *why;
+    } cases[] = {
+        {"totalDifficulty", true, "totalDifficulty is not a quantity"},
+        {"size", false, "size is not text"},
+        {"hash", false, "hash is not text"},
+        {"transactions", true, "transactions is not an array"},
+        {"withdrawals", true, "withdrawals, but the header has no root of them"},
+        {"baseFeePerGas", true, "baseFeePerGas is \"0x00\""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CZI_COUNTOF(cases); i++) {
+        json_t *block = sample_json();
+        cz_error err = {0};
+
+        (void)json_object_set_new(block, cases[i].name,
+                                  cases[i].text ? json_string("0x00") : json_integer(1));
+        assert_int_not_equal(verify_json(block, &err), CZ_OK);
+        if (!strstr(err.detail, cases[i].why))
+            fail_msg("\"%s\" does not say \"%s\"", err.detail, cases[i].why);
+        json_decref(block);
+    }
+}
+
+/* ---- Blocks made here: consistent in all that is not to be refused ---------------------- */
+
+#define VECTORS CAUSALITY_SOURCE_ROOT "/tests/golden/ethereum-transactions.json"
+
+static void set_hex(json_t *object, const char *name, const uint8_t *data, size_t n)
+{
+    char hex[67] = "0x";
+
+    czi_hex(hex + 2, data, n);
+    (void)json_object_set_new(object, name, json_string(hex));
+}
+
+/* The sample's header over one to two vectors, with its own hash and transactions root. */
+static json_t *make_block(json_t *vectors, const size_t *which, size_t count)
+{
+    json_t *block = sample_json(), *list = json_array();
+    CZI_AUTOBUF header = {0};
+    struct czi_buf bytes[2] = {{0}};
+    uint8_t keys[2][CZI_RLP_HEAD_SIZE_MAX], hash[32];
+    struct czi_trie_entry entries[2];
+    struct czi_trie *t = NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        json_t *v = json_array_get(json_object_get(vectors, "vectors"), which[i]);
+
+        from_hex(&bytes[i], json_string_value(json_object_get(v, "raw")));
+        entries[i].key = (struct czi_slice){keys[i], czi_rlp_write_u64(keys[i], i)};
+        entries[i].value = czi_buf_slice(&bytes[i]);
+    }
+    assert_int_equal(czi_trie_build(entries, count, &t, NULL), CZ_OK);
+    czi_trie_root(t, hash);
+    czi_trie_free(t);
+    set_hex(block, "transactionsRoot", hash, 32);
+    (void)json_object_del(block, "size");
+    assert_int_equal(czi_eth_header_encode(block, &header, NULL), CZ_OK);
+    czi_eth_header_hash(header.data, header.len, hash);
+    set_hex(block, "hash", hash, 32);
+    for (size_t i = 0; i < count; i++) {
+        json_t *v = json_array_get(json_object_get(vectors, "vectors"), which[i]);
+        json_t *tx = json_deep_copy(json_object_get(v, "fields"));
+        char index[8];
+
+        (void)snprintf(index, sizeof index, "0x%zx", i);
+        set_hex(tx, "blockHash", hash, 32);
+        (void)json_object_set_new(tx, "blockNumber", json_string("0xb443"));
+        (void)json_object_set_new(tx, "transactionIndex", json_string(index));
+        (void)json_object_set(tx, "hash", json_object_get(v, "hash"));
+        (void)json_object_set(tx, "from", json_object_get(v, "sender"));
+        /* Without a base fee, the price is the priority fee: the vectors' is 3. */
+        if (!json_object_get(tx, "gasPrice"))
+            (void)json_object_set_new(tx, "gasPrice", json_string("0x3"));
+        (void)json_array_append_new(list, tx);
+        czi_buf_done(&bytes[i]);
+    }
+    (void)json_object_set_new(block, "transactions", list);
+    return block;
+}
+
+static void any_change_in_a_transaction_of_any_type_is_refused(void **state)
+{
+    json_t *vectors = json_file(VECTORS);
+    struct falsifier f = {.rng = czi_rng(1), .number = 46147};
+    size_t count = json_array_size(json_object_get(vectors, "vectors"));
+    cz_error err = {0};
+
+    (void)state;
+    for (size_t i = 0; i < count; i++) {
+        f.block = make_block(vectors, &i, 1);
+        assert_ok(verify_json(f.block, &err), err);
+        for (int times = 0; times < 4; times++)
+            falsify(&f, json_array_get(json_object_get(f.block, "transactions"), 0),
+                    "transactions", "transactions/0");
+        json_decref(f.block);
+    }
+    assert_true(f.changes > 300);
+    json_decref(vectors);
+}
+
+static void transactions_of_two_chains_do_not_make_a_block(void **state)
+{
+    /* eip155 is of chain 1, creation of 31337. */
+    static const size_t which[] = {1, 2};
+    json_t *vectors = json_file(VECTORS), *block = make_block(vectors, which, 2);
+    cz_error err = {0};
+
+    (void)state;
+    assert_int_equal(verify_json(block, &err), CZ_PROOF);
+    assert_non_null(strstr(err.detail, "block 46147: transaction 1 (0xdc027a79"));
+    assert_non_null(strstr(err.detail, "chain id 0x7a69, but transactions before it have 0x1"));
+    json_decref(block);
+    json_decref(vectors);
+}
+
 /* ---- Documents -------------------------------------------------------------------------- */
 
 static void an_answer_of_json_rpc_is_unwrapped(void **state)
@@ -538,6 +694,10 @@ int main(void)
         cmocka_unit_test(additional_members_are_checked),
         cmocka_unit_test(transactions_that_move_or_vanish_are_noticed),
         cmocka_unit_test(withdrawals_are_under_their_root),
+        cmocka_unit_test(uncles_that_appear_or_vanish_are_noticed),
+        cmocka_unit_test(members_of_the_wrong_form_are_refused),
+        cmocka_unit_test(any_change_in_a_transaction_of_any_type_is_refused),
+        cmocka_unit_test(transactions_of_two_chains_do_not_make_a_block),
         cmocka_unit_test(an_answer_of_json_rpc_is_unwrapped),
         cmocka_unit_test(documents_that_are_no_block_are_refused),
         cmocka_unit_test(transactions_by_hash_only_are_explained),

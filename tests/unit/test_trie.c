@@ -1,4 +1,8 @@
-/* test_trie.c - the trie against the vectors of ethereum/tests and proofs of a real node. */
+/* test_trie.c - the trie against the vectors of ethereum/tests and proofs of a real node.
+ *
+ * trietestnextprev.json is not used: it is about walking from key to key, which nothing here
+ * offers or needs.
+ */
 #include "domain/ethereum/keccak.h"
 #include "domain/ethereum/rlp.h"
 #include "domain/ethereum/trie.h"

@@ -31,7 +31,7 @@ const char *czi_eth_shown(const char *text, char out[CZI_ETH_SHOWN_SIZE])
 {
     size_t n = 0;
 
-    for (; text[n] && n < CZI_ETH_SHOWN_SIZE - 4; n++)
+    for (; n < CZI_ETH_SHOWN_SIZE - 4 && text[n]; n++)
         out[n] = text[n] >= 0x20 && text[n] < 0x7f ? text[n] : '?';
     memcpy(out + n, text[n] ? "..." : "", text[n] ? 4 : 1);
     return out;

@@ -35,7 +35,7 @@ static inline struct czi_rlp czi_rlp(const void *data, size_t len)
 {
     const uint8_t *p = data;
 
-    return (struct czi_rlp){p, p, p + len, NULL, 0};
+    return (struct czi_rlp){p, p, len ? p + len : p, NULL, 0};
 }
 
 /* True while there is another item to read. */
