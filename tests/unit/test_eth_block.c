@@ -537,7 +537,7 @@ static json_t *make_block(json_t *vectors, const size_t *which, size_t count)
     for (size_t i = 0; i < count; i++) {
         json_t *v = json_array_get(json_object_get(vectors, "vectors"), which[i]);
         json_t *tx = json_deep_copy(json_object_get(v, "fields"));
-        char index[8];
+        char index[24];
 
         (void)snprintf(index, sizeof index, "0x%zx", i);
         set_hex(tx, "blockHash", hash, 32);
