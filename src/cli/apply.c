@@ -330,7 +330,11 @@ static void print_summary(const struct apply *a, uint64_t started_ns)
             printf("%s %llu", i ? "," : "", (unsigned long long)a->places[r][i]);
         printf("%s\n", n > PLACES_MAX ? ", …" : "");
     }
-    printf("duplicate  %llu\n", (unsigned long long)a->duplicates);
+    printf("duplicate  %llu", (unsigned long long)a->duplicates);
+    if (a->negative > a->rejected)
+        printf(", of which %llu were rejected the first time",
+               (unsigned long long)(a->negative - a->rejected));
+    printf("\n");
     if (a->cli->out_terminal)
         printf("took       %.3f s\n", seconds);
 }

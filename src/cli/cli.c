@@ -22,14 +22,24 @@ const struct czi_option czi_common_options[] = {
 };
 #define COMMON_OPTIONS (CZI_COUNTOF(czi_common_options) - 1)
 
+/* What is quoted in a message may come from anywhere: control characters do not reach the
+ * terminal. */
+static void say_quoted(const char *before, const char *fmt, va_list ap)
+{
+    char text[2 * CZ_DETAIL_SIZE];
+
+    (void)vsnprintf(text, sizeof text, fmt, ap);
+    (void)fprintf(stderr, "causality: %s", before);
+    (void)czi_print_text(stderr, text, strlen(text));
+    (void)fputc('\n', stderr);
+}
+
 void czi_cli_say(const char *fmt, ...)
 {
     va_list ap;
 
     va_start(ap, fmt);
-    (void)fputs("causality: ", stderr);
-    (void)vfprintf(stderr, fmt, ap);
-    (void)fputc('\n', stderr);
+    say_quoted("", fmt, ap);
     va_end(ap);
 }
 
@@ -63,16 +73,15 @@ int czi_cli_fail(int code, const cz_error *err)
 
 int czi_cli_usage(const struct czi_cli *cli, const char *fmt, ...)
 {
+    const char *verb = cli->verb ? cli->verb->name : "", *gap = cli->verb ? " " : "";
+    char before[32];
     va_list ap;
 
+    (void)snprintf(before, sizeof before, "%s%s", verb, cli->verb ? ": " : "");
     va_start(ap, fmt);
-    (void)fputs("causality: ", stderr);
-    if (cli->verb)
-        (void)fprintf(stderr, "%s: ", cli->verb->name);
-    (void)vfprintf(stderr, fmt, ap);
+    say_quoted(before, fmt, ap);
     va_end(ap);
-    (void)fprintf(stderr, "\ntry: causality %s%s--help\n", cli->verb ? cli->verb->name : "",
-                  cli->verb ? " " : "");
+    (void)fprintf(stderr, "try: causality %s%s--help\n", verb, gap);
     return CZI_EXIT_USAGE;
 }
 

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #define KINDS "fungible|position|data"
+#define THREADS {"threads", 't', "N", "threads to use, 1 to 64; all cores if not given", NULL}
 #define STATES "active|locked|frozen|consumed|archived"
 
 const struct czi_verb czi_verbs[] = {
@@ -48,6 +49,25 @@ const struct czi_verb czi_verbs[] = {
      .arguments = "",
      .summary = "print one hash over all resources and their logs",
      .run = czi_cli_root},
+    {.name = "audit",
+     .arguments = "",
+     .summary = "check every hash, link, version, proof and conservation on disk",
+     .details = "Executes nothing and changes nothing; may run beside a writer.\n",
+     .options = {THREADS},
+     .run = czi_cli_audit},
+    {.name = "replay",
+     .arguments = "",
+     .summary = "execute everything again from the journal, and compare",
+     .details = "Changes nothing; may run beside a writer.\n",
+     .options = {THREADS},
+     .run = czi_cli_replay},
+    {.name = "export",
+     .arguments = "",
+     .summary = "write everything recorded as a CAR file, which any IPLD tool reads",
+     .options = {{"format", 'f', "FORMAT", "what to write; car if not given", "car"},
+                 {"output", 'o', "FILE", "where to; standard output if not given", NULL},
+                 THREADS},
+     .run = czi_cli_export},
     {.name = "reindex",
      .arguments = "",
      .summary = "make the index again from the journal",
