@@ -11,7 +11,7 @@
 #include "ledger/index.h"
 
 #include <rocksdb/c.h>
-#include <stdlib.h>
+#include <stdio.h>
 
 /* Data blocks that stay in memory; the page cache holds more. */
 #define CACHE_SIZE (32u * 1024u * 1024u)
@@ -43,9 +43,12 @@ static int rocks_fail(const char *what, char *message, cz_error *err)
     return rc;
 }
 
+/* A process that was killed while a file moved in leaves its old name behind: a hard link to a
+ * file of the database, which writing to would destroy. So the name goes first. */
 static void write_file(rocksdb_sstfilewriter_t *w, const char *path, const struct czi_row *rows,
                        size_t count, char **message)
 {
+    (void)remove(path);
     rocksdb_sstfilewriter_open(w, path, message);
     for (size_t i = 0; !*message && i < count; i++)
         rocksdb_sstfilewriter_put(w, (const char *)rows[i].key.data, rows[i].key.len,

@@ -555,6 +555,12 @@ static void damage_before_the_last_append_is_never_taken_for_a_torn_tail(void **
 /* ---- Real files -----------------------------------------------------------------------------
  */
 
+static int child_fails(const cz_error *err)
+{
+    fprintf(stderr, "child: %s\n", err->detail);
+    return 1;
+}
+
 /* The child: appends, sometimes in several frames, sometimes with a checkpoint, and tells each
  * acknowledged count. Runs until it is killed. */
 static int child_main(const char *dir, int out, uint64_t seed)
@@ -563,18 +569,19 @@ static int child_main(const char *dir, int out, uint64_t seed)
     struct czi_rng rng = czi_rng(seed);
     struct fixture_chain chain;
     struct czi_ledger *l;
+    cz_error err = {0};
     uint64_t torn;
 
-    if (czi_fs_posix(dir, &o.fs, NULL) || fixture_open(&o, &l, &chain, &torn, NULL))
-        return 1;
-    while (!fixture_append(l, &chain, 1 + (unsigned)czi_rng_below(&rng, 4), NULL)) {
+    if (czi_fs_posix(dir, &o.fs, &err) || fixture_open(&o, &l, &chain, &torn, &err))
+        return child_fails(&err);
+    while (!fixture_append(l, &chain, 1 + (unsigned)czi_rng_below(&rng, 4), &err)) {
         if (write(out, &chain.frames, sizeof chain.frames) != sizeof chain.frames)
             return 2;
         if ((czi_ledger_wants_checkpoint(l) || czi_rng_below(&rng, 40) == 0) &&
-            fixture_checkpoint(l, &chain, true, NULL))
-            return 3;
+            fixture_checkpoint(l, &chain, true, &err))
+            return child_fails(&err);
     }
-    return 4;
+    return child_fails(&err);
 }
 
 static pid_t start_child(const char *dir, int out, uint64_t seed)

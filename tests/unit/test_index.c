@@ -194,6 +194,31 @@ static void the_rocksdb_index_agrees_with_the_model_and_keeps_it(void **state)
     fixture_remove_tree(dir);
 }
 
+/* What a kill leaves between linking a file into the database and removing its old name. */
+static void a_load_that_was_killed_half_way_does_not_harm_the_next(void **state)
+{
+    struct czi_rng rng = czi_rng(3);
+    struct model m = {0};
+    struct czi_index *x;
+    cz_error err = {0};
+    char dir[4096], command[8400];
+
+    (void)state;
+    fixture_temp_dir(dir);
+    snprintf(command, sizeof command, "ln $(ls %s/*.sst | head -n 1) %s/load.sst", dir, dir);
+    assert_ok(czi_index_rocksdb(dir, false, &x, &err), err);
+    load_some(x, &m, 1, &rng);
+    x->ops->close(x);
+    assert_int_equal(system(command), 0);
+    assert_ok(czi_index_rocksdb(dir, false, &x, &err), err);
+    load_some(x, &m, 2, &rng);
+    x->ops->close(x);
+    assert_ok(czi_index_rocksdb(dir, false, &x, &err), err);
+    check_all(x, &m);
+    x->ops->close(x);
+    fixture_remove_tree(dir);
+}
+
 static int end_with_7(void *arg, const struct czi_row *row)
 {
     (void)arg;
@@ -241,6 +266,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_memory_index_agrees_with_the_model),
         cmocka_unit_test(the_rocksdb_index_agrees_with_the_model_and_keeps_it),
+        cmocka_unit_test(a_load_that_was_killed_half_way_does_not_harm_the_next),
         cmocka_unit_test(a_scan_ends_with_what_the_callback_says),
         cmocka_unit_test(a_damaged_rocksdb_index_says_how_to_rebuild_it),
     };
