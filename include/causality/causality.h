@@ -242,7 +242,8 @@ CZ_API CZ_MUST_USE int cz_effect_create(cz_effect *e, const cz_creation *creatio
 /* Between fungibles of one asset; quantity > 0. */
 CZ_API CZ_MUST_USE int cz_effect_transfer(cz_effect *e, const cz_id *from, const cz_id *to,
                                           cz_quantity quantity, cz_error *err);
-/* Between positions of one asset; quantity > 0; `from` may go negative. */
+/* Between positions of one asset; `from` may go negative. A quantity of zero is a move too, as
+ * EIP-20 has it for transfers. */
 CZ_API CZ_MUST_USE int cz_effect_move(cz_effect *e, const cz_id *from, const cz_id *to,
                                       cz_quantity quantity, cz_error *err);
 /* Replaces the bytes of a data resource. */
@@ -441,6 +442,44 @@ typedef struct cz_stats {
     uint64_t journal_bytes;
 } cz_stats;
 CZ_API CZ_MUST_USE int cz_stats_get(cz_engine *engine, cz_stats *ret, cz_error *err);
+
+/* ---- Domains ------------------------------------------------------------------------ */
+
+/* Text of one file: a block as eth_getBlockByNumber(n, true) gives it, the JSON-RPC answer
+ * that holds one, or several of either behind each other (JSON Lines). */
+typedef struct cz_import_source {
+    const char *name; /* for messages */
+    const char *json;
+    size_t len;
+} cz_import_source;
+
+typedef struct cz_import_options {
+    /* 32 bytes: the hash of the newest block. It vouches for that block and, by their parent
+     * hashes, for the others, which must be its ancestors. NULL: facts say that the operator
+     * trusts their headers. */
+    const uint8_t *trust;
+    unsigned threads; /* for the recovery of senders; 0: all */
+    /* Bytes verified so far, and in all. */
+    void (*progress)(void *arg, uint64_t done, uint64_t total);
+    void *progress_arg;
+} cz_import_options;
+
+typedef struct cz_import_report {
+    uint64_t blocks, transactions;
+    uint64_t facts;         /* blocks and transfers, whether new or recorded before */
+    uint64_t native, erc20; /* transfers */
+    uint64_t too_large;     /* recorded as facts, but no position holds so much */
+    uint64_t applied, duplicates, rejected; /* effects */
+} cz_import_report;
+
+/* Verifies the blocks completely (hashes, roots, senders, every member) and then records a fact
+ * for each header and for each transfer of value, and applies each transfer as an effect that
+ * moves between the positions ethereum:<address>:ETH or ethereum:<address>:<token>. What does
+ * not verify is CZ_PROOF or CZ_INVALID, names block, transaction and member, and nothing was
+ * submitted. Importing again is harmless. */
+CZ_API CZ_MUST_USE int cz_import_ethereum(cz_engine *engine, const cz_import_source *sources,
+                                          size_t count, const cz_import_options *options,
+                                          cz_import_report *ret, cz_error *err);
 
 /* ---- Audit, replay, export ---------------------------------------------------------- */
 

@@ -193,9 +193,9 @@ static int add_pair(cz_effect *e, unsigned code, const cz_id *from, const cz_id 
     struct pending_op p = {.op = {.code = (uint8_t)code, .quantity = quantity}};
     int rc;
 
-    if (quantity <= 0)
-        return czi_fail(err, CZ_INVALID, "%s: the quantity must be above zero",
-                        czi_opcode_name(code));
+    if (quantity < (code == CZI_OP_TRANSFER))
+        return czi_fail(err, CZ_INVALID, "%s: the quantity must %s", czi_opcode_name(code),
+                        code == CZI_OP_TRANSFER ? "be above zero" : "not be negative");
     rc = use(e, from, true, &p.op.a, err);
     if (!rc)
         rc = use(e, to, true, &p.op.b, err);

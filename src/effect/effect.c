@@ -93,11 +93,12 @@ static void read_requirement(struct czi_cbor *c, cz_requirement *r)
         czi_cbor_fail(c, "a requirement requires nothing");
 }
 
-static void read_quantity(struct czi_cbor *c, cz_quantity *ret)
+/* Outside, nothing may move and be a transfer all the same (EIP-20), so a move may be zero. */
+static void read_quantity(struct czi_cbor *c, struct czi_op *op)
 {
-    *ret = czi_cbor_quantity(c);
-    if (!c->what && *ret <= 0)
-        czi_cbor_fail(c, "a quantity to transfer or move must be above zero");
+    op->quantity = czi_cbor_quantity(c);
+    if (!c->what && op->quantity < (op->code == CZI_OP_TRANSFER))
+        czi_cbor_fail(c, "a quantity to transfer must be above zero, one to move not below");
 }
 
 void czi_op_next(struct czi_cbor *c, struct czi_op *op)
@@ -117,7 +118,7 @@ void czi_op_next(struct czi_cbor *c, struct czi_op *op)
             access = &op->b;
             break;
         case 'q':
-            read_quantity(c, &op->quantity);
+            read_quantity(c, op);
             break;
         case 'd':
             read_data(c, &op->data);

@@ -17,7 +17,7 @@
 #include "resource/resource.h"
 
 /* code, value, name, arguments after the opcode: one letter each
- *   w access to be written   r any access   q quantity > 0   d data
+ *   w access to be written   r any access   q quantity (transfer: > 0, move: >= 0)   d data
  *   C creation: creator, label, kind, asset|null, quantity|data|null, controller, if_absent
  *   R requirement: state|null, version|null, quantity|null */
 #define CZI_OPERATIONS(X)                                                                      \

@@ -28,7 +28,8 @@ def transfer(tx):
     if to is None:
         return None
     if data == "0x":
-        return "ETH", tx["from"], to, int(tx["value"], 16)
+        value = int(tx["value"], 16)
+        return ("ETH", tx["from"], to, value) if value else None
     selector, rest = data[:10], data[10:]
     words = [rest[i:i + WORD] for i in range(0, len(rest), WORD)]
     if selector == TRANSFER and len(rest) == 2 * WORD:
@@ -51,7 +52,7 @@ def positions(blocks):
             if found is None:
                 continue
             asset, source, target, amount = found
-            if not 0 < amount <= POSITION_MAX:
+            if amount > POSITION_MAX:
                 continue
             sums[f"ethereum:{source}:{asset}"] -= amount
             sums[f"ethereum:{target}:{asset}"] += amount

@@ -88,7 +88,7 @@ bool czi_eth_transfer_of(const struct czi_eth_tx *tx, uint32_t tx_index,
         memcpy(t.token, tx->to.address, 20);
         read_call(tx->input, &t);
     }
-    if (is_zero(t.amount, WORD))
+    if (t.standard == CZI_ETH_NATIVE && is_zero(t.amount, WORD))
         return false;
     set_quantity(&t);
     *ret = t;

@@ -4,12 +4,13 @@
  *
  * - native: a recipient, value above zero, empty input;
  * - ERC-20 transfer(address,uint256): selector a9059cbb, exactly 68 bytes of input, the
- *   address word with twelve leading zero bytes, amount above zero, to the token contract;
+ *   address word with twelve leading zero bytes, to the token contract;
  * - ERC-20 transferFrom(address,address,uint256): 23b872dd, exactly 100 bytes, likewise.
  *
- * A call that also carries ether is a token transfer nevertheless: the ether is not counted.
- * A creation is never a transfer. What a transaction asks for need not have happened (only a
- * receipt proves success), so ERC-20 transfers are named "as submitted".
+ * An ERC-20 amount of zero is a transfer like any other (EIP-20). A call that also carries
+ * ether is a token transfer nevertheless: the ether is not counted. A creation is never a
+ * transfer. What a transaction asks for need not have happened (only a receipt proves success),
+ * so ERC-20 transfers are named "as submitted".
  */
 #ifndef CZI_ETH_TRANSFER_H
 #define CZI_ETH_TRANSFER_H
