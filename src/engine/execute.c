@@ -47,6 +47,7 @@ static void plan_shape(const struct czi_core *core, struct czi_entry *e)
     const struct czi_effect_view *v = &p->view;
 
     e->shape = v->shape & 15u;
+    e->first = v->from & 15u;
     if (e->shape == CZI_SHAPE_GENERAL)
         return;
     e->quantity = v->quantity;
