@@ -379,7 +379,7 @@ CZ_API CZ_MUST_USE int cz_submit_batch(cz_engine *engine, const cz_submission *s
                                        cz_error *err);
 
 /* CZ_BUSY while the result is not yet there; CZ_NOT_FOUND when the ticket was never given or
- * is older than the last 131,072. */
+ * is older than the last backlog_max * 2 (131,072). */
 CZ_API CZ_MUST_USE int cz_poll(cz_engine *engine, uint64_t ticket, cz_result *ret,
                                cz_error *err);
 /* As cz_poll, but waits; CZ_TIMEOUT after timeout_ms. */

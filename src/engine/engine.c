@@ -82,6 +82,7 @@ static int persist(cz_engine *g, struct czi_batch *b, cz_error *err)
             rc = resolve(g, &b->entries[i], &b->receipt_ids[row], &b->effect_ids[row], err);
             row++;
         }
+    atomic_store(&g->wants_checkpoint, czi_ledger_wants_checkpoint(g->ledger));
     return rc;
 }
 
@@ -125,13 +126,9 @@ static void release(cz_engine *g, struct czi_pending *p)
     g->free_list[g->free_count++] = (uint32_t)(p - g->pendings);
 }
 
-/* Under lock: results become visible, slots free. */
-static void publish(cz_engine *g, const struct czi_batch *b, const struct czi_entry *e)
+/* Under lock: a ticket is acknowledged, its callback is over. */
+static void count_off(cz_engine *g, uint64_t ticket)
 {
-    uint64_t ticket = e->pending->ticket;
-    cz_result *r = &g->results[ticket % g->results_max];
-
-    *r = result_of(b, e);
     if (CZI_LIKELY(ticket == g->oldest))
         g->oldest++;
     else
@@ -158,9 +155,9 @@ static void acknowledge(cz_engine *g, struct czi_batch *b)
         for (uint32_t k = i; k < end; k++) {
             if (k + 8 < b->entry_count)
                 __builtin_prefetch(&b->entries[k + 8].pending->ticket);
-            publish(g, b, &b->entries[k]);
+            g->results[b->entries[k].pending->ticket % g->results_max] =
+                result_of(b, &b->entries[k]);
         }
-        catch_up(g);
         czi_mutex_unlock(g->lock);
         /* Only this thread writes results, and these stay for a while. */
         for (uint32_t k = i; k < end; k++) {
@@ -170,8 +167,11 @@ static void acknowledge(cz_engine *g, struct czi_batch *b)
                 p->done(p->arg, &g->results[p->ticket % g->results_max]);
         }
         czi_mutex_lock(g->lock);
-        for (uint32_t k = i; k < end; k++)
+        for (uint32_t k = i; k < end; k++) {
+            count_off(g, b->entries[k].pending->ticket);
             release(g, b->entries[k].pending);
+        }
+        catch_up(g);
         if (g->room_wanted)
             czi_cond_broadcast(g->room);
         czi_mutex_unlock(g->lock);
@@ -343,7 +343,7 @@ static int perform(cz_engine *g, const struct czi_update *u, struct local_events
     case CZI_UPDATE_ACKNOWLEDGE:
         acknowledge(g, u->batch);
         push(l, (struct czi_event){.type = CZI_EVENT_ACKNOWLEDGED, .batch = u->batch});
-        if (czi_ledger_wants_checkpoint(g->ledger))
+        if (atomic_load(&g->wants_checkpoint))
             g->step.wants_checkpoint = true;
         return CZ_OK;
     case CZI_UPDATE_LOOK_UP:

@@ -33,12 +33,13 @@ struct cz_engine {
     bool in_memory;       /* gone when closed */
     struct czi_step step; /* the engine's thread; readers while it is paused and idle */
     struct czi_pending *pendings;
-    struct czi_finder finder;  /* the persist stage's */
-    struct czi_finder look_up; /* the engine's thread's */
-    struct czi_finder reader;  /* under `reading` */
-    struct czi_mutex *reading; /* one reader at a time */
-    uint8_t tip[32];           /* hash of the newest frame; the persist stage's */
-    uint64_t saved_positions;  /* at the last checkpoint */
+    struct czi_finder finder;     /* the persist stage's */
+    struct czi_finder look_up;    /* the engine's thread's */
+    struct czi_finder reader;     /* under `reading` */
+    struct czi_mutex *reading;    /* one reader at a time */
+    uint8_t tip[32];              /* hash of the newest frame; the persist stage's */
+    atomic_bool wants_checkpoint; /* the persist stage's word, heard at acknowledging */
+    uint64_t saved_positions;     /* at the last checkpoint */
 
     struct czi_mutex *lock;
     /* All below: under lock. */

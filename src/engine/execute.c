@@ -214,6 +214,7 @@ struct general {
         cz_quantity change;
     } supply[CZI_OPERATIONS_MAX];
     unsigned supply_count, count;
+    bool no_memory; /* not full: nothing may depend on it, so the engine must stop */
 };
 
 static uint8_t change_supply(struct general *g, uint32_t asset, cz_quantity change)
@@ -238,8 +239,10 @@ static uint8_t op_create(struct general *g, struct work *w, const struct czi_op 
 
     if (op->kind != CZ_DATA) {
         asset = czi_core_asset(g->core, op->asset, true);
-        if (asset == CZI_ID_NONE)
+        if (asset == CZI_ID_NONE) {
+            g->no_memory = g->core->asset_ids.count < CZI_ASSETS_MAX;
             return CZ_FULL;
+        }
     }
     if (w->exists) {
         bool same = op->if_absent && w->now.kind == op->kind &&
@@ -452,8 +455,10 @@ static uint8_t reserve_slots(struct general *g)
             continue;
         memcpy(&id, czi_effect_access_id(g->pending->bytes, &g->pending->view, i), sizeof id);
         w->slot = czi_resources_add(&g->core->resources, &id);
-        if (w->slot == CZI_ID_NONE)
+        if (w->slot == CZI_ID_NONE) {
+            g->no_memory = g->core->resources.ids.count < CZI_RESOURCES_MAX;
             return CZ_FULL;
+        }
     }
     return CZ_APPLIED;
 }
@@ -521,11 +526,14 @@ static bool run_general(struct czi_core *core, struct czi_batch *b, struct czi_e
     g->core = core;
     g->pending = e->pending;
     g->supply_count = 0;
+    g->no_memory = false;
     e->lamport = 0;
     load_works(g);
     e->reason = run_ops(g, &e->lamport);
     if (!e->reason)
         e->reason = reserve_slots(g);
+    if (CZI_UNLIKELY(g->no_memory))
+        return false;
     e->post_count = (uint8_t)g->count;
     b->post_count += g->count;
     if (!e->reason)

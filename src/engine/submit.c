@@ -34,6 +34,17 @@ static void wait_for_room(cz_engine *g)
     g->room_wanted--;
 }
 
+/* Under lock. How many slots can be taken: one that is free, and whose result will have a
+ * place. With priorities an old ticket may wait while newer ones pass; none may come so far
+ * ahead of it that its result would lie where the old one's belongs. */
+static uint32_t room_left(const cz_engine *g)
+{
+    uint64_t ahead = g->next_ticket - g->oldest + (g->options.backlog_max - g->free_count);
+
+    return ahead < g->results_max ? (uint32_t)CZI_MIN(g->results_max - ahead, g->free_count)
+                                  : 0;
+}
+
 /* Takes 1 to max slots; waits for the first one if asked to. */
 static int reserve(cz_engine *g, uint32_t max, bool wait, uint32_t *slots, uint32_t *ret_count,
                    cz_error *err)
@@ -42,16 +53,16 @@ static int reserve(cz_engine *g, uint32_t max, bool wait, uint32_t *slots, uint3
     uint32_t n = 0;
 
     czi_mutex_lock(g->lock);
-    while (wait && !is_closed(g) && !g->free_count)
+    while (wait && !is_closed(g) && !room_left(g))
         wait_for_room(g);
     if (is_closed(g))
         rc = stopped(g, err);
-    else if (!g->free_count)
+    else if (!room_left(g))
         rc = czi_fail(err, CZ_BUSY,
                       "the backlog is full (%u submissions wait): try again when results come",
                       g->options.backlog_max);
     else
-        for (max = CZI_MIN(max, CZI_MIN(RESERVE_MAX, g->free_count)); n < max; n++)
+        for (max = CZI_MIN(max, CZI_MIN(RESERVE_MAX, room_left(g))); n < max; n++)
             slots[n] = g->free_list[--g->free_count];
     czi_mutex_unlock(g->lock);
     *ret_count = n;
@@ -91,6 +102,7 @@ static int take_heap(cz_engine *g, struct czi_pending *p, size_t len, bool wait,
     p->bytes = czi_alloc(len);
     if (p->bytes)
         return CZ_OK;
+    p->bytes = p->inline_bytes;
     czi_mutex_lock(g->lock);
     g->heap_bytes -= len;
     czi_mutex_unlock(g->lock);
@@ -121,13 +133,37 @@ static int fill(cz_engine *g, uint32_t slot, const cz_submission *s, bool is_fac
     return CZ_OK;
 }
 
-/* The arrival of filled slots; returns the ticket of the first. */
-static uint64_t link_in(cz_engine *g, const uint32_t *slots, uint32_t count)
+/* Gives back slots that were filled. */
+static void discard(cz_engine *g, const uint32_t *slots, uint32_t count)
 {
-    uint64_t first;
+    for (uint32_t i = 0; i < count; i++) {
+        struct czi_pending *p = &g->pendings[slots[i]];
+
+        if (p->bytes == p->inline_bytes)
+            continue;
+        czi_free(p->bytes);
+        p->bytes = p->inline_bytes;
+        czi_mutex_lock(g->lock);
+        g->heap_bytes -= p->len;
+        czi_mutex_unlock(g->lock);
+    }
+    give_back(g, slots, count);
+}
+
+/* The arrival of filled slots, unless the engine stopped meanwhile: then nobody would answer
+ * them. *ret_first is the ticket of the first. */
+static int link_in(cz_engine *g, const uint32_t *slots, uint32_t count, uint64_t *ret_first,
+                   cz_error *err)
+{
+    int rc = CZ_OK;
 
     czi_mutex_lock(g->lock);
-    first = g->next_ticket;
+    if (is_closed(g)) {
+        rc = stopped(g, err);
+        count = 0;
+    } else {
+        *ret_first = g->next_ticket;
+    }
     for (uint32_t i = 0; i < count; i++) {
         struct czi_pending *p = &g->pendings[slots[i]];
 
@@ -144,7 +180,7 @@ static uint64_t link_in(cz_engine *g, const uint32_t *slots, uint32_t count)
     if (g->inbox_count >= g->wanted)
         czi_cond_signal(g->wake);
     czi_mutex_unlock(g->lock);
-    return first;
+    return rc;
 }
 
 int cz_submit(cz_engine *g, const void *bytes, size_t len, cz_done_fn done, void *arg,
@@ -162,7 +198,11 @@ int cz_submit(cz_engine *g, const void *bytes, size_t len, cz_done_fn done, void
         give_back(g, &slot, 1);
         return rc;
     }
-    ticket = link_in(g, &slot, 1);
+    rc = link_in(g, &slot, 1, &ticket, err);
+    if (rc) {
+        discard(g, &slot, 1);
+        return rc;
+    }
     if (ret_ticket)
         *ret_ticket = ticket;
     return CZ_OK;
@@ -189,7 +229,8 @@ int cz_submit_batch(cz_engine *g, const cz_submission *submissions, size_t count
 
     while (accepted < count && !rc) {
         uint32_t n = 0, filled = 0;
-        uint64_t first;
+        uint64_t first = 0;
+        int linked;
 
         rc = reserve(g, (uint32_t)CZI_MIN(count - accepted, RESERVE_MAX), true, slots, &n, err);
         while (filled < n && !rc) {
@@ -203,7 +244,12 @@ int cz_submit_batch(cz_engine *g, const cz_submission *submissions, size_t count
         give_back(g, slots + filled, n - filled);
         if (!filled)
             break;
-        first = link_in(g, slots, filled);
+        linked = link_in(g, slots, filled, &first, rc ? NULL : err);
+        if (linked) {
+            discard(g, slots, filled);
+            rc = rc ? rc : linked;
+            break;
+        }
         if (!accepted)
             ticket = first;
         accepted += filled;
@@ -239,20 +285,11 @@ int czi_submit_fact(cz_engine *g, const void *bytes, size_t len, uint64_t *ret_t
     rc = fill(g, slot, &s, true, true, NULL, NULL, err);
     if (!rc)
         rc = czi_pending_fact(&g->pendings[slot], err);
-    if (rc) {
-        struct czi_pending *p = &g->pendings[slot];
-
-        if (p->bytes != p->inline_bytes) {
-            czi_mutex_lock(g->lock);
-            g->heap_bytes -= p->len;
-            czi_mutex_unlock(g->lock);
-            czi_free(p->bytes);
-        }
-        give_back(g, &slot, 1);
-        return rc;
-    }
-    *ret_ticket = link_in(g, &slot, 1);
-    return CZ_OK;
+    if (!rc)
+        rc = link_in(g, &slot, 1, ret_ticket, err);
+    if (rc)
+        discard(g, &slot, 1);
+    return rc;
 }
 
 /* Under lock. CZ_BUSY: not yet. */
