@@ -5,7 +5,6 @@
 #include "codec/blake3.h"
 #include "codec/dag_cbor.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- Arrays that grow, searched from one end to the other ---------------------------------
@@ -372,12 +371,7 @@ static void check_conservation(const struct ref_model *m)
         const struct ref_resource *r = &m->resources[i];
         unsigned __int128 sum = 0;
 
-        if (!(r->kind == CZ_POSITION || r->quantity >= 0)) {
-            fprintf(stderr, "%s kind %d state %d q %llx %llx pos %d v %d n %zu\n", r->label,
-                    r->kind, r->state, (long long)(r->quantity >> 64), (long long)r->quantity,
-                    (int)r->position, (int)r->version, m->done_count);
-            abort();
-        }
+        CZI_CHECK(r->kind == CZ_POSITION || r->quantity >= 0);
         for (size_t k = 0; k < m->resource_count && r->kind == CZ_POSITION; k++)
             if (m->resources[k].kind == CZ_POSITION &&
                 strcmp(m->resources[k].asset, r->asset) == 0)

@@ -208,7 +208,7 @@ static void one_seed(uint64_t seed, bool all)
             if (all || t == seed / 3 % 3)
                 check(s, &c, seed);
             c.where = ON_DISK;
-            if (all && t == b)
+            if (all && t == b && t == seed / 64 % 3)
                 check(s, &c, seed);
         }
     gen_free(s);
@@ -253,7 +253,7 @@ static void the_streams_see_every_outcome(void **state)
         if (reason != CZ_NOT_CONSERVED && reason != CZ_FULL && seen[reason] < 5)
             fail_msg("%s was seen %u times", cz_reason_name(reason), seen[reason]);
     assert_true(statuses[CZ_STATUS_APPLIED] > 1000 && statuses[CZ_STATUS_DUPLICATE] > 100);
-    assert_true(accesses >= 40);
+    assert_true(accesses >= 32);
 }
 
 /* A model with a planted fault must be told from the engine, or the tests above say nothing. */
