@@ -351,7 +351,10 @@ static void remove_store(const char *dir)
 
 static int bench_engine(const struct czi_bench *b, struct czi_bench_result *ret, cz_error *err)
 {
-    cz_options o = {.threads = b->threads, .batch_max = b->batch, .ordered = true, .backlog_max = getenv("BL") ? (unsigned)atoi(getenv("BL")) : 0};
+    cz_options o = {.threads = b->threads,
+                    .batch_max = b->batch,
+                    .ordered = true,
+                    .backlog_max = getenv("BL") ? (unsigned)atoi(getenv("BL")) : 0};
     char dir[4096];
     const char *store = NULL;
     cz_engine *g = NULL;
