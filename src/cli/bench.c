@@ -1,7 +1,9 @@
 /* bench.c - `causality bench transfers`: how fast effects go on this machine. */
+#include "base/limits.h"
 #include "cli/bench_run.h"
 #include "cli/bench_stream.h"
 #include "cli/cli.h"
+#include "platform/platform.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +26,8 @@ static bool read_zipf(const struct czi_cli *cli, double *zipf)
 
 static bool read_options(const struct czi_cli *cli, struct czi_bench *b)
 {
-    uint64_t accounts = 10000, threads = 0, batch = 0, reads = 0;
+    uint64_t accounts = 10000, threads = czi_cpu_count(), batch = CZI_BATCH_ENTRIES_MAX,
+             reads = 0;
     const char *mode = czi_cli_option(cli, "mode");
 
     *b = (struct czi_bench){.mode = CZI_BENCH_LOG, .effects = 1000000};

@@ -308,12 +308,14 @@ static int run_engine(cz_engine *g, const struct czi_bench *b, struct czi_bench_
     return rc;
 }
 
+struct place {
+    struct czi_fs *fs;
+    const char *dir;
+};
+
 static int remove_name(void *arg, const char *name)
 {
-    struct {
-        struct czi_fs *fs;
-        const char *dir;
-    } *at = arg;
+    const struct place *at = arg;
     CZI_AUTOBUF path = {0};
 
     czi_buf_printf(&path, "%s/%s", at->dir, name);
@@ -321,6 +323,15 @@ static int remove_name(void *arg, const char *name)
     if (!path.failed)
         (void)at->fs->ops->remove(at->fs, (const char *)path.data, NULL);
     return CZ_OK;
+}
+
+static void remove_dir(const char *dir, const char *name)
+{
+    CZI_AUTOBUF path = {0};
+
+    czi_buf_printf(&path, "%s/%s%c", dir, name, 0);
+    if (!path.failed)
+        (void)rmdir((const char *)path.data);
 }
 
 /* The temporary store: two levels of plain files. */
@@ -332,18 +343,11 @@ static void remove_store(const char *dir)
     if (czi_fs_posix(dir, &fs, NULL))
         return;
     for (size_t i = 0; i < CZI_COUNTOF(below); i++) {
-        struct {
-            struct czi_fs *fs;
-            const char *dir;
-        } at = {fs, below[i]};
+        struct place at = {fs, below[i]};
 
         (void)fs->ops->list(fs, below[i], remove_name, &at, NULL);
-        if (below[i][0] != '.') {
-            char path[4096];
-
-            (void)snprintf(path, sizeof path, "%s/%s", dir, below[i]);
-            (void)rmdir(path);
-        }
+        if (below[i][0] != '.')
+            remove_dir(dir, below[i]);
     }
     fs->ops->free(fs);
     (void)rmdir(dir);
@@ -355,15 +359,17 @@ static int bench_engine(const struct czi_bench *b, struct czi_bench_result *ret,
                     .batch_max = b->batch,
                     .ordered = true,
                     .backlog_max = getenv("BL") ? (unsigned)atoi(getenv("BL")) : 0};
-    char dir[4096];
+    CZI_AUTOBUF dir = {0};
     const char *store = NULL;
     cz_engine *g = NULL;
     int rc = CZ_OK;
 
     if (b->mode == CZI_BENCH_DURABLE) {
-        (void)snprintf(dir, sizeof dir, "%s/causality-bench-%ld", b->dir ? b->dir : ".",
-                       (long)getpid());
-        store = dir;
+        czi_buf_printf(&dir, "%s/causality-bench-%ld%c", b->dir ? b->dir : ".", (long)getpid(),
+                       0);
+        if (dir.failed)
+            return czi_nomem(err, "a path");
+        store = (const char *)dir.data;
         rc = cz_init(store, err);
     }
     if (!rc)

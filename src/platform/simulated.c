@@ -29,10 +29,15 @@
 
 #include <stdlib.h>
 
-#define CHUNK_SIZE 65536u
 #define SECTOR_SIZE 512u
 
 /* ---- Content: bytes in chunks ------------------------------------------------------------ */
+
+/* The first chunks are small, since most files are; the others are huge pages, since a journal
+ * in memory is written at a gigabyte a second and small pages would cost a third of it. */
+#define SMALL_SIZE 65536u
+#define SMALL_COUNT 32u
+#define LARGE_SIZE (SMALL_SIZE * SMALL_COUNT)
 
 struct content {
     struct czi_buf chunks; /* of uint8_t * */
@@ -47,15 +52,45 @@ static uint8_t *chunk_at(const struct content *c, uint64_t index)
     return p;
 }
 
+static uint64_t chunk_size(uint64_t index)
+{
+    return index < SMALL_COUNT ? SMALL_SIZE : LARGE_SIZE;
+}
+
+/* The chunk that holds an offset; *ret_in is the place in it. */
+static uint64_t chunk_of(uint64_t offset, uint64_t *ret_in)
+{
+    uint64_t size = offset < LARGE_SIZE ? SMALL_SIZE : LARGE_SIZE;
+
+    *ret_in = offset % size;
+    return offset < LARGE_SIZE ? offset / size : SMALL_COUNT - 1 + offset / size;
+}
+
+/* How many chunks so many bytes take. */
+static uint64_t chunks_for(uint64_t size)
+{
+    uint64_t in;
+
+    return size ? chunk_of(size - 1, &in) + 1 : 0;
+}
+
 static uint64_t chunk_count(const struct content *c)
 {
     return c->chunks.len / sizeof(uint8_t *);
 }
 
+static void drop_chunk(const struct content *c, uint64_t index)
+{
+    if (index < SMALL_COUNT)
+        czi_free(chunk_at(c, index));
+    else
+        czi_pages_give(chunk_at(c, index), LARGE_SIZE);
+}
+
 static void content_drop_chunks(struct content *c, uint64_t keep)
 {
     while (chunk_count(c) > keep) {
-        czi_free(chunk_at(c, chunk_count(c) - 1));
+        drop_chunk(c, chunk_count(c) - 1);
         c->chunks.len -= sizeof(uint8_t *);
     }
 }
@@ -69,12 +104,16 @@ static void content_done(struct content *c)
 
 static bool content_reserve(struct content *c, uint64_t size)
 {
-    while (chunk_count(c) < (size + CHUNK_SIZE - 1) / CHUNK_SIZE) {
-        uint8_t *p = czi_alloc(CHUNK_SIZE);
+    while (chunk_count(c) < chunks_for(size)) {
+        bool small = chunk_count(c) < SMALL_COUNT;
+        uint8_t *p = small ? czi_alloc(SMALL_SIZE) : czi_pages_take(LARGE_SIZE);
 
         if (!p || !czi_buf_reserve(&c->chunks, sizeof p)) {
             c->chunks.failed = false;
-            czi_free(p);
+            if (small)
+                czi_free(p);
+            else
+                czi_pages_give(p, LARGE_SIZE);
             return false;
         }
         czi_buf_put(&c->chunks, &p, sizeof p);
@@ -85,10 +124,10 @@ static bool content_reserve(struct content *c, uint64_t size)
 /* Where offset lies and how much of len fits its chunk. */
 static uint8_t *piece(const struct content *c, uint64_t offset, size_t len, size_t *ret_len)
 {
-    size_t in = (size_t)(offset % CHUNK_SIZE);
+    uint64_t in, index = chunk_of(offset, &in);
 
-    *ret_len = CZI_MIN(len, CHUNK_SIZE - in);
-    return chunk_at(c, offset / CHUNK_SIZE) + in;
+    *ret_len = (size_t)CZI_MIN((uint64_t)len, chunk_size(index) - in);
+    return chunk_at(c, index) + in;
 }
 
 static bool content_resize(struct content *c, uint64_t size)
@@ -96,12 +135,12 @@ static bool content_resize(struct content *c, uint64_t size)
     if (!content_reserve(c, size))
         return false;
     for (size_t n; c->size < size; c->size += n) {
-        uint8_t *to = piece(c, c->size, (size_t)CZI_MIN(size - c->size, CHUNK_SIZE), &n);
+        uint8_t *to = piece(c, c->size, (size_t)CZI_MIN(size - c->size, LARGE_SIZE), &n);
 
         memset(to, 0, n);
     }
     c->size = size;
-    content_drop_chunks(c, (size + CHUNK_SIZE - 1) / CHUNK_SIZE);
+    content_drop_chunks(c, chunks_for(size));
     return true;
 }
 
@@ -133,10 +172,14 @@ static size_t content_read(const struct content *c, uint64_t offset, uint8_t *da
 
 static bool content_copy(struct content *to, const struct content *from)
 {
-    for (uint64_t at = 0; at < from->size; at += CHUNK_SIZE)
-        if (!content_write(to, at, chunk_at(from, at / CHUNK_SIZE),
-                           (size_t)CZI_MIN(from->size - at, CHUNK_SIZE)))
+    size_t n;
+
+    for (uint64_t at = 0; at < from->size; at += n) {
+        const uint8_t *p = piece(from, at, (size_t)CZI_MIN(from->size - at, LARGE_SIZE), &n);
+
+        if (!content_write(to, at, p, n))
             return false;
+    }
     return true;
 }
 
