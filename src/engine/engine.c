@@ -31,7 +31,8 @@ static void stop(cz_engine *g, int code, const cz_error *err)
 /* ---- Stages --------------------------------------------------------------------------------
  */
 
-/* Answers an entry whose nonce was used: the same effect, or a conflict. */
+/* Answers an entry whose nonce was used: the same effect, or a conflict. Meanwhile look_up may
+ * go over the batch, and must only see that this is no effect of it. */
 static int resolve(cz_engine *g, struct czi_entry *e, cz_id *ret_receipt, cz_id *ret_id,
                    cz_error *err)
 {
@@ -40,12 +41,12 @@ static int resolve(cz_engine *g, struct czi_entry *e, cz_id *ret_receipt, cz_id 
     czi_blake3(e->pending->bytes, e->pending->len, ret_id->bytes);
     rc = czi_find_effect(&g->finder, ret_id, err);
     if (rc == CZ_NOT_FOUND) {
-        e->status = CZI_ENTRY_CONFLICT;
+        __atomic_store_n(&e->status, CZI_ENTRY_CONFLICT, __ATOMIC_RELAXED);
         return CZ_OK;
     }
     if (rc)
         return rc;
-    e->status = CZI_ENTRY_DUPLICATE;
+    __atomic_store_n(&e->status, CZI_ENTRY_DUPLICATE, __ATOMIC_RELAXED);
     e->first_position = g->finder.record.outcome.position;
     e->reason = g->finder.record.outcome.reason;
     *ret_receipt = g->finder.receipt;
@@ -268,8 +269,8 @@ static int look_up(cz_engine *g, const cz_id *id, struct czi_predecessor *ret, c
         for (uint32_t k = 0; k < b->entry_count; k++) {
             const struct czi_entry *e = &b->entries[k];
 
-            if (e->status == CZI_ENTRY_EFFECT && e->number < b->position_count &&
-                czi_id_equal(&b->effect_ids[e->number], id)) {
+            if (__atomic_load_n(&e->status, __ATOMIC_RELAXED) == CZI_ENTRY_EFFECT &&
+                e->number < b->position_count && czi_id_equal(&b->effect_ids[e->number], id)) {
                 *ret = (struct czi_predecessor){e->reason == CZ_APPLIED, e->lamport};
                 return CZ_OK;
             }
