@@ -1,0 +1,320 @@
+/* test_export.c - export: one CAR file in which everything recorded is found from the root. */
+#include "codec/car.h"
+#include "replay_fixture.h"
+
+static const cz_check_options two = {.threads = 2};
+
+static int keep(void *arg, const void *data, size_t len, cz_error *err)
+{
+    (void)err;
+    czi_buf_put(arg, data, len);
+    return CZ_OK;
+}
+
+struct state {
+    struct sample sample;
+    struct czi_fs *fs;
+    struct czi_buf file;
+    cz_export_report report;
+    struct czi_id_table ids; /* of all blocks */
+    struct czi_slice blocks[256];
+};
+
+static int set_up(void **state)
+{
+    struct state *s = calloc(1, sizeof *s);
+    struct czi_car car;
+    struct czi_slice block;
+    bool more = true;
+    cz_id id;
+    cz_error err = {0};
+
+    s->fs = sample_fs(&s->sample);
+    assert_ok(czi_export_car(s->fs, &two, keep, &s->file, &s->report, &err), err);
+    assert_ok(czi_car_open(&car, s->file.data, s->file.len, &err), err);
+    assert_int_equal(car.root_count, 1);
+    assert_ok(czi_car_root(&car, 0, &id, &err), err);
+    assert_memory_equal(&id, &s->report.root, sizeof id);
+    for (;;) {
+        assert_ok(czi_car_next(&car, &more, &id, &block, &err), err);
+        if (!more)
+            break;
+        /* Each block once. */
+        assert_int_equal(czi_id_table_find(&s->ids, &id), CZI_ID_NONE);
+        assert_true(s->ids.count < CZI_COUNTOF(s->blocks));
+        s->blocks[s->ids.count] = block;
+        assert_int_not_equal(czi_id_table_insert(&s->ids, &id), CZI_ID_NONE);
+    }
+    *state = s;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct state *s = *state;
+
+    s->fs->ops->free(s->fs);
+    czi_buf_done(&s->file);
+    czi_id_table_done(&s->ids);
+    free(s);
+    return 0;
+}
+
+static struct czi_slice block_of(struct state *s, const void *id)
+{
+    uint32_t n = czi_id_table_find(&s->ids, id);
+
+    if (n == CZI_ID_NONE)
+        fail_msg("a link leads nowhere");
+    return s->blocks[n];
+}
+
+struct reach {
+    struct state *s;
+    bool seen[256];
+    unsigned count;
+};
+
+static void visit(void *arg, const cz_id *link)
+{
+    struct reach *r = arg;
+    struct czi_slice block = block_of(r->s, link);
+    uint32_t n = czi_id_table_find(&r->s->ids, link);
+
+    if (r->seen[n])
+        return;
+    r->seen[n] = true;
+    r->count++;
+    czi_cbor_links(block.data, block.len, visit, r);
+}
+
+static void every_block_is_canonical_and_is_reached_from_the_root(void **state)
+{
+    struct reach r = {.s = *state};
+    cz_error err = {0};
+
+    for (uint32_t i = 0; i < r.s->ids.count; i++)
+        assert_ok(czi_cbor_validate(r.s->blocks[i].data, r.s->blocks[i].len, &err), err);
+    visit(&r, &r.s->report.root);
+    assert_int_equal(r.count, r.s->ids.count);
+}
+
+static void every_kind_of_block_is_there_as_often_as_recorded(void **state)
+{
+    struct state *s = *state;
+    unsigned tags[16] = {0}, nodes = 0;
+
+    for (uint32_t i = 0; i < s->ids.count; i++) {
+        struct czi_cbor c = czi_cbor(s->blocks[i].data, s->blocks[i].len);
+
+        (void)czi_cbor_array(&c);
+        if (czi_cbor_peek(&c) == CZI_CBOR_UINT)
+            tags[czi_cbor_uint_max(&c, 15)]++;
+        else
+            nodes++;
+    }
+    assert_int_equal(tags[1], POSITIONS - 2); /* effects: two rejected ones lie in envelopes */
+    assert_int_equal(tags[2], POSITIONS - 2); /* receipts */
+    assert_int_equal(tags[4], 6);             /* resources a b c d p q */
+    assert_int_equal(tags[5], 2);             /* facts */
+    assert_int_equal(tags[7], 1);             /* root */
+    assert_int_equal(tags[8], 1);             /* page */
+    assert_int_equal(tags[9], 2);             /* envelopes: CITE_NONE and FOLLOW_NONE */
+    /* a: 4 writes besides its creation with b, b: 2 more, d 3, c 2; p and q are created and
+     * written together all along, and a and b but for lock and unlock: nodes that are alike are
+     * one. a+b created 1; PAY 1; then b's log parts: LOCK 1, UNLOCK 1; READ 2, FOLLOW 2; p+q:
+     * MAKE_PQ 1, MOVE 1, CITE 1; d 3; c 2; facts 2; rejected 4. */
+    assert_int_equal(nodes, 1 + 1 + 1 + 1 + 2 + 2 + 3 + 3 + 2 + 2 + 4);
+    assert_int_equal(s->report.blocks, s->ids.count);
+    assert_int_equal(s->report.bytes, s->file.len);
+}
+
+/* Goes along a log from its head to its beginning; returns its length. */
+static unsigned log_length(struct state *s, cz_id head)
+{
+    for (unsigned n = 1;; n++) {
+        struct czi_slice block = block_of(s, head.bytes);
+        struct czi_cbor c = czi_cbor(block.data, block.len);
+
+        czi_cbor_array_of(&c, 2);
+        if (czi_cbor_null(&c))
+            return n;
+        head = czi_cbor_link(&c);
+        assert_null(c.what);
+    }
+}
+
+static void the_root_leads_to_heads_that_hash_to_the_stores_root(void **state)
+{
+    struct state *s = *state;
+    struct czi_slice block = block_of(s, s->report.root.bytes), page, domain;
+    struct czi_cbor c = czi_cbor(block.data, block.len), p;
+    struct czi_blake3 h;
+    uint8_t root[32];
+    cz_id claimed, link, head;
+
+    czi_cbor_array_of(&c, 8);
+    assert_int_equal(czi_cbor_uint(&c), 7);
+    assert_int_equal(czi_cbor_uint(&c), POSITIONS);
+    assert_int_equal(czi_cbor_uint(&c), 2);
+    claimed = czi_cbor_bytes32(&c);
+    assert_memory_equal(&claimed, s->sample.root, 32);
+    assert_int_equal(czi_cbor_array(&c), 1);
+    link = czi_cbor_link(&c);
+    page = block_of(s, link.bytes);
+    p = czi_cbor(page.data, page.len);
+    czi_cbor_array_of(&p, 2);
+    assert_int_equal(czi_cbor_uint(&p), 8);
+    assert_int_equal(czi_cbor_array(&p), 6);
+    czi_blake3_init(&h);
+    for (unsigned i = 0; i < 6; i++) {
+        czi_cbor_array_of(&p, 2);
+        link = czi_cbor_link(&p);
+        head = czi_cbor_link(&p);
+        czi_blake3_update(&h, &link, 32);
+        czi_blake3_update(&h, &head, 32);
+        (void)log_length(s, head);
+    }
+    czi_blake3_final(&h, root);
+    assert_memory_equal(root, s->sample.root, 32);
+    assert_int_equal(czi_cbor_array(&c), 1);
+    czi_cbor_array_of(&c, 3);
+    domain = czi_cbor_text(&c);
+    assert_memory_equal(domain.data, "ethereum", domain.len);
+    assert_int_equal(czi_cbor_uint(&c), 2);
+    assert_int_equal(log_length(s, czi_cbor_link(&c)), 2);
+    assert_int_equal(czi_cbor_uint(&c), 4);
+    assert_int_equal(log_length(s, czi_cbor_link(&c)), 4);
+    assert_int_equal(czi_cbor_end(&c, NULL), CZ_OK);
+}
+
+static void an_empty_store_is_a_root_alone(void **state)
+{
+    struct czi_buf file = {0};
+    struct czi_fs *fs;
+    cz_export_report r;
+    cz_error err = {0};
+
+    (void)state;
+    assert_ok(czi_fs_simulated(CZI_SIM_VOLATILE, &fs, &err), err);
+    assert_ok(czi_ledger_create(fs, &err), err);
+    assert_ok(czi_export_car(fs, NULL, keep, &file, &r, &err), err);
+    assert_int_equal(r.blocks, 1);
+    czi_buf_done(&file);
+    fs->ops->free(fs);
+}
+
+static void the_same_store_gives_the_same_bytes(void **state)
+{
+    struct state *s = *state;
+    const cz_check_options one = {.threads = 1};
+    struct czi_buf again = {0};
+    cz_export_report r;
+    cz_error err = {0};
+
+    assert_ok(czi_export_car(s->fs, &one, keep, &again, &r, &err), err);
+    assert_int_equal(again.len, s->file.len);
+    assert_memory_equal(again.data, s->file.data, again.len);
+    czi_buf_done(&again);
+}
+
+static int refuse(void *arg, const void *data, size_t len, cz_error *err)
+{
+    (void)arg;
+    (void)data;
+    (void)len;
+    return czi_fail(err, CZ_IO, "no room");
+}
+
+static void an_error_of_the_sink_ends_it(void **state)
+{
+    struct state *s = *state;
+    cz_export_report r;
+    cz_error err = {0};
+
+    assert_int_equal(czi_export_car(s->fs, &two, refuse, NULL, &r, &err), CZ_IO);
+    assert_string_equal(err.detail, "no room");
+}
+
+static int count_call(void *arg, const void *data, size_t len, cz_error *err)
+{
+    (void)data;
+    (void)len;
+    (void)err;
+    ++*(unsigned *)arg;
+    return CZ_OK;
+}
+
+static void nothing_is_written_of_a_damaged_store(void **state)
+{
+    struct state *s = *state;
+    struct forger *f = calloc(1, sizeof *f);
+    struct czi_fs *fs;
+    cz_export_report r;
+    unsigned calls = 0;
+    cz_error err = {0};
+
+    forge_open(f, s->fs);
+    forged_post(f, PAY, "a")->version++;
+    fs = forge_write(f);
+    assert_int_equal(czi_export_car(fs, &two, count_call, &calls, &r, &err), CZ_CORRUPT);
+    assert_int_equal(calls, 0);
+    fs->ops->free(fs);
+    forge_done(f);
+    free(f);
+}
+
+static void running_out_of_memory_anywhere_is_an_error_and_leaks_nothing(void **state)
+{
+    struct state *s = *state;
+    bool failed = true;
+
+    for (int64_t n = 0; failed; n++) {
+        cz_export_report r;
+        unsigned calls = 0;
+        cz_error err = {0};
+        int rc;
+
+        czi_alloc_fail_after(n);
+        rc = czi_export_car(s->fs, &two, count_call, &calls, &r, &err);
+        failed = czi_alloc_failed();
+        czi_alloc_fail_after(-1);
+        assert_int_equal(rc, failed ? CZ_NOMEM : CZ_OK);
+    }
+}
+
+/* For tests/e2e/car/read-car: writes the sample's export to the file that is named. */
+static int write_file(const char *path)
+{
+    void *state;
+    struct state *s;
+    FILE *f = fopen(path, "wb");
+    bool ok;
+
+    (void)set_up(&state);
+    s = state;
+    ok = f && fwrite(s->file.data, 1, s->file.len, f) == s->file.len;
+    ok = f && fclose(f) == 0 && ok;
+    (void)tear_down(&state);
+    return ok ? 0 : 1;
+}
+
+#define EXPORTED(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        EXPORTED(every_block_is_canonical_and_is_reached_from_the_root),
+        EXPORTED(every_kind_of_block_is_there_as_often_as_recorded),
+        EXPORTED(the_root_leads_to_heads_that_hash_to_the_stores_root),
+        cmocka_unit_test(an_empty_store_is_a_root_alone),
+        EXPORTED(the_same_store_gives_the_same_bytes),
+        EXPORTED(an_error_of_the_sink_ends_it),
+        EXPORTED(nothing_is_written_of_a_damaged_store),
+        EXPORTED(running_out_of_memory_anywhere_is_an_error_and_leaks_nothing),
+    };
+
+    if (argc == 3 && !strcmp(argv[1], "--write"))
+        return write_file(argv[2]);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
