@@ -89,12 +89,12 @@ static void print_result(const struct printed *p)
     czi_json_open(&j, NULL, '{');
     czi_json_number(&j, "line", p->line);
     czi_json_id(&j, "effect", &r->effect);
-    czi_json_string(&j, "status", cz_status_name(r->status));
+    czi_json_string(&j, "status", cz_status_name((int)r->status));
     if (r->has_receipt)
         czi_json_id(&j, "receipt", &r->receipt);
     else
         czi_json_string(&j, "receipt", NULL);
-    czi_json_string(&j, "reason", r->reason ? cz_reason_name(r->reason) : NULL);
+    czi_json_string(&j, "reason", r->reason ? cz_reason_name((int)r->reason) : NULL);
     if (r->position)
         czi_json_u64(&j, "position", r->position);
     else

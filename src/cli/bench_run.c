@@ -396,7 +396,16 @@ int czi_bench_run(const struct czi_bench *options, struct czi_bench_result *ret,
     *ret = (struct czi_bench_result){0};
     if (!b.batch)
         b.batch = CZI_BATCH_ENTRIES_MAX;
-    rc = b.mode == CZI_BENCH_PLAN ? bench_plan(&b, ret, err) : bench_engine(&b, ret, err);
+    if (b.mode == CZI_BENCH_PLAN)
+        rc = bench_plan(&b, ret, err);
+    else
+        rc = bench_engine(&b, ret, err);
+    /* The first run in memory also measures how the machine hands out fresh pages (in a virtual
+     * machine that can take longer than all else); the second one finds them made. */
+    if (!rc && b.mode == CZI_BENCH_LOG) {
+        *ret = (struct czi_bench_result){0};
+        rc = bench_engine(&b, ret, err);
+    }
     if (!rc && ret->seconds > 0)
         ret->per_second = (double)b.effects / ret->seconds;
     return rc;

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 const struct czi_option czi_common_options[] = {
-    {"dir", 'C', "DIR", "the store's directory; the current one if not given", NULL},
+    {"directory", 'C', "DIR", "the store's directory; the current one if not given", NULL},
     {"json", 0, NULL, "print JSON, one object a line; wide numbers are strings", NULL},
     {"help", 'h', NULL, "print this", NULL},
     {0},

@@ -173,6 +173,7 @@ void czi_print_name(const struct czi_cli *cli, FILE *out, const cz_id *id);
 /* ---- The verbs -------------------------------------------------------------------------- */
 
 int czi_cli_init(struct czi_cli *cli, int argc, char **argv);
+int czi_cli_import(struct czi_cli *cli, int argc, char **argv);
 int czi_cli_apply(struct czi_cli *cli, int argc, char **argv);
 int czi_cli_show(struct czi_cli *cli, int argc, char **argv);
 int czi_cli_list(struct czi_cli *cli, int argc, char **argv);

@@ -584,6 +584,8 @@ static int read_common(struct reader *r, const struct object *o)
                    "an effect needs a \"nonce\": a number that rises with each effect of one "
                    "origin, and makes it harmless to send the same effect again");
     rc = read_u64(r, o, FIELD_NONCE, &nonce);
+    if (!rc && nonce == UINT64_MAX)
+        rc = bad(r, o->values[FIELD_NONCE], "\"nonce\" must lie from 0 to 2^64-2");
     cz_effect_set_nonce(r->effect, nonce);
     if (!rc && o->has & SET(PRIORITY))
         rc = read_choice(r, o, FIELD_PRIORITY, priorities, &priority);

@@ -25,8 +25,8 @@ static int keep(void *arg, const cz_resource *r)
     struct filter *f = arg;
     struct entry e = {r->id, f->labels.len};
 
-    if ((f->kind && strcmp(f->kind, cz_kind_name(r->kind)) != 0) ||
-        (f->state && strcmp(f->state, cz_state_name(r->state)) != 0) ||
+    if ((f->kind && strcmp(f->kind, cz_kind_name((int)r->kind)) != 0) ||
+        (f->state && strcmp(f->state, cz_state_name((int)r->state)) != 0) ||
         (f->asset && (!r->asset || strcmp(f->asset, r->asset) != 0)) ||
         (f->prefix && strncmp(r->label, f->prefix, strlen(f->prefix)) != 0))
         return 0;
@@ -65,11 +65,11 @@ static void fill_row(struct row *row, const cz_resource *r)
     cz_quantity_print(r->quantity, row->quantity);
     cz_quantity_print((cz_quantity)r->version, row->version);
     row->cells[LABEL] = r->label;
-    row->cells[KIND] = cz_kind_name(r->kind);
+    row->cells[KIND] = cz_kind_name((int)r->kind);
     row->cells[ASSET] = r->asset ? r->asset : "-";
     row->cells[QUANTITY] = r->kind == CZ_DATA ? "-" : row->quantity;
     row->cells[VERSION] = row->version;
-    row->cells[STATE] = cz_state_name(r->state);
+    row->cells[STATE] = cz_state_name((int)r->state);
 }
 
 static void print_cell(const char *text, size_t width, bool right, bool last)

@@ -23,7 +23,7 @@ static void json_entry(const struct log *l, const cz_receipt *r, const cz_post *
     czi_json_id(&j, "effect", &r->effect);
     czi_json_id(&j, "receipt", &r->id);
     czi_json_u64(&j, "version", p->version);
-    czi_json_string(&j, "state", cz_state_name(p->state));
+    czi_json_string(&j, "state", cz_state_name((int)p->state));
     if (p->kind == CZ_DATA)
         czi_json_string(&j, "quantity", NULL);
     else
@@ -44,7 +44,7 @@ static void text_entry(const struct log *l, const cz_receipt *r, const cz_post *
     cz_quantity_print(p->quantity, quantity);
     cz_id_print(&r->effect, effect);
     printf("%10llu  %7llu  %-8s  %20s  %.*s  ", (unsigned long long)r->position,
-           (unsigned long long)p->version, cz_state_name(p->state),
+           (unsigned long long)p->version, cz_state_name((int)p->state),
            p->kind == CZ_DATA ? "-" : quantity, ID_SHOWN, effect);
     czi_print_ops_text(l->cli, stdout, r->effect_bytes, r->effect_len);
     printf("\n");

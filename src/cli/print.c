@@ -14,14 +14,14 @@ void czi_print_resource_json(const cz_resource *r)
     czi_json_open(&j, NULL, '{');
     czi_json_string(&j, "resource", r->label);
     czi_json_id(&j, "id", &r->id);
-    czi_json_string(&j, "kind", cz_kind_name(r->kind));
+    czi_json_string(&j, "kind", cz_kind_name((int)r->kind));
     czi_json_string(&j, "asset", r->asset);
     if (r->kind == CZ_DATA)
         czi_json_string(&j, "quantity", NULL);
     else
         czi_json_quantity(&j, "quantity", r->quantity);
     czi_json_u64(&j, "version", r->version);
-    czi_json_string(&j, "state", cz_state_name(r->state));
+    czi_json_string(&j, "state", cz_state_name((int)r->state));
     czi_json_id(&j, "head", &r->head);
     czi_json_id(&j, "controller", &r->controller);
     czi_json_id(&j, "creator", &r->creator);
@@ -111,7 +111,7 @@ static void json_op(const struct czi_cli *cli, struct czi_json *j, const struct 
     if (op->code == CZI_OP_WRITE)
         czi_json_base64(j, "data_base64", op->data.data, op->data.len);
     if (r->has_state)
-        czi_json_string(j, "state", cz_state_name(r->state));
+        czi_json_string(j, "state", cz_state_name((int)r->state));
     if (r->has_version)
         czi_json_u64(j, "version", r->version);
     if (r->has_quantity)
@@ -146,7 +146,7 @@ static void text_creation(FILE *out, const struct czi_op *op)
 static void text_requirement(FILE *out, const cz_requirement *r)
 {
     if (r->has_state)
-        (void)fprintf(out, " state %s", cz_state_name(r->state));
+        (void)fprintf(out, " state %s", cz_state_name((int)r->state));
     if (r->has_version)
         (void)fprintf(out, " version %llu", (unsigned long long)r->version);
     if (r->has_quantity)

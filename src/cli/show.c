@@ -51,12 +51,12 @@ static void print_resource(const struct czi_cli *cli, const cz_resource *r)
     (void)czi_print_text(stdout, r->label, strlen(r->label));
     printf("%s\n", czi_plain(cli));
     id_line("id", &r->id);
-    text_line("kind", cz_kind_name(r->kind));
+    text_line("kind", cz_kind_name((int)r->kind));
     if (r->asset)
         text_line("asset", r->asset);
     if (r->kind != CZ_DATA)
         quantity_line("quantity", r->quantity);
-    text_line("state", cz_state_name(r->state));
+    text_line("state", cz_state_name((int)r->state));
     quantity_line("version", (cz_quantity)r->version);
     name_line(cli, "controller", &r->controller);
     name_line(cli, "creator", &r->creator);
@@ -109,7 +109,7 @@ static cz_id citation(const struct effect *e, bool after, unsigned i)
 
 static const char *status_of(const cz_receipt *r)
 {
-    return cz_status_name(r->reason ? CZ_STATUS_REJECTED : CZ_STATUS_APPLIED);
+    return cz_status_name((int)r->reason ? CZ_STATUS_REJECTED : CZ_STATUS_APPLIED);
 }
 
 static void json_citations(struct czi_json *j, const struct effect *e, bool after)
@@ -137,7 +137,7 @@ static void json_posts(struct czi_json *j, const struct effect *e)
         czi_json_string(j, "mode", p->mode == CZ_WRITE ? "write" : "read");
         czi_json_u64(j, "version", p->version);
         if (p->mode == CZ_WRITE) {
-            czi_json_string(j, "state", cz_state_name(p->state));
+            czi_json_string(j, "state", cz_state_name((int)p->state));
             if (p->kind == CZ_DATA)
                 czi_json_hex(j, "data_hash", &p->data_hash, sizeof p->data_hash);
             else
@@ -157,7 +157,7 @@ static void json_effect(const struct effect *e)
     czi_json_id(&j, "effect", &r->effect);
     czi_json_id(&j, "receipt", &r->id);
     czi_json_string(&j, "status", status_of(r));
-    czi_json_string(&j, "reason", r->reason ? cz_reason_name(r->reason) : NULL);
+    czi_json_string(&j, "reason", r->reason ? cz_reason_name((int)r->reason) : NULL);
     czi_json_u64(&j, "position", r->position);
     czi_json_u64(&j, "lamport", r->lamport);
     czi_json_id(&j, "origin", &e->origin);
@@ -187,7 +187,7 @@ static void print_posts(const struct effect *e)
         printf(": version %llu", (unsigned long long)p->version);
         cz_quantity_print(p->quantity, quantity);
         if (p->mode == CZ_WRITE)
-            printf(", %s", cz_state_name(p->state));
+            printf(", %s", cz_state_name((int)p->state));
         if (p->mode == CZ_WRITE && p->kind != CZ_DATA)
             printf(", quantity %s", quantity);
         printf("\n");
@@ -201,7 +201,7 @@ static void print_effect(const struct effect *e)
     id_line("effect", &r->effect);
     id_line("receipt", &r->id);
     printf("%-11s%s%s%s%s%s\n", "status", czi_bold(e->cli), status_of(r), czi_plain(e->cli),
-           r->reason ? ": " : "", r->reason ? cz_reason_text(r->reason) : "");
+           r->reason ? ": " : "", r->reason ? cz_reason_text((int)r->reason) : "");
     quantity_line("position", (cz_quantity)r->position);
     quantity_line("lamport", (cz_quantity)r->lamport);
     name_line(e->cli, "origin", &e->origin);

@@ -11,6 +11,17 @@ const struct czi_verb czi_verbs[] = {
      .summary = "make an empty store",
      .args_max = 1,
      .run = czi_cli_init},
+    {.name = "import",
+     .arguments = "ethereum FILE…",
+     .summary = "record verified blocks as facts, and their transfers as moves",
+     .details =
+         "A block is what eth_getBlockByNumber(n, true) answers; a file holds one, or many\n"
+         "as JSON Lines. Nothing is recorded unless everything verifies.\n",
+     .args_min = 2,
+     .args_max = UINT8_MAX,
+     .options = {{"trust", 0, "HASH", "the newest block's hash, which vouches for all", NULL},
+                 THREADS},
+     .run = czi_cli_import},
     {.name = "apply",
      .arguments = "FILE|-",
      .summary = "apply effects: JSON Lines or DAG-CBOR, see causality-effects(5)",
