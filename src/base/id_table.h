@@ -57,6 +57,17 @@ static inline void czi_id_table_prefetch(const struct czi_id_table *t, const voi
         __builtin_prefetch(&t->buckets[czi_id_word(id) & t->mask]);
 }
 
+/* The second step: the id itself, once its bucket is near. */
+static inline void czi_id_table_prefetch_id(const struct czi_id_table *t, const void *id)
+{
+    if (CZI_LIKELY(t->buckets != NULL)) {
+        uint32_t n = t->buckets[czi_id_word(id) & t->mask].number_plus_one;
+
+        if (n)
+            __builtin_prefetch(czi_id_table_id(t, n - 1));
+    }
+}
+
 static inline bool czi_id_equal(const void *a, const void *b)
 {
     return memcmp(a, b, sizeof(cz_id)) == 0;

@@ -15,7 +15,8 @@
 
 #include <string.h>
 
-/* How many entries plan and execute look ahead: memory takes about 100 ns, an entry 10. */
+/* How many entries each step of plan and execute looks ahead: memory takes about 100 ns, an
+ * entry 10. */
 #define AHEAD 12
 
 /* ---- Plan ---------------------------------------------------------------------------------
@@ -27,16 +28,30 @@ static void prefetch_pending(const struct czi_pending *p)
         __builtin_prefetch((const uint8_t *)p + line);
 }
 
-static void prefetch_names(const struct czi_core *core, const struct czi_pending *p)
+/* Calls step on the table and bytes of each name that plan will look up. */
+static inline void each_name(const struct czi_core *core, const struct czi_pending *p,
+                             void (*step)(const struct czi_id_table *t, const void *id))
 {
-    czi_id_table_prefetch(&core->origin_ids, czi_effect_origin(p->bytes));
+    if (p->is_fact)
+        return;
+    step(&core->origin_ids, czi_effect_origin(p->bytes));
     if (p->view.shape != CZI_SHAPE_GENERAL) {
-        const uint8_t *first = czi_effect_access_id(p->bytes, &p->view, 0);
-
-        czi_id_table_prefetch(&core->resources.ids, first);
-        czi_id_table_prefetch(&core->resources.ids,
-                              czi_effect_access_id(p->bytes, &p->view, 1));
+        step(&core->resources.ids, czi_effect_access_id(p->bytes, &p->view, 0));
+        step(&core->resources.ids, czi_effect_access_id(p->bytes, &p->view, 1));
     }
+}
+
+/* The submission was written on another core, its buckets and ids are wherever they are: each
+ * is asked for a few entries before the next step needs it. */
+static inline void look_ahead(const struct czi_core *core, const struct czi_batch *b,
+                              uint32_t i)
+{
+    if (i + 3 * AHEAD < b->entry_count)
+        prefetch_pending(b->entries[i + 3 * AHEAD].pending);
+    if (i + 2 * AHEAD < b->entry_count)
+        each_name(core, b->entries[i + 2 * AHEAD].pending, czi_id_table_prefetch);
+    if (i + AHEAD < b->entry_count)
+        each_name(core, b->entries[i + AHEAD].pending, czi_id_table_prefetch_id);
 }
 
 /* Finds the slots of a short shape. A resource that is not there yet may be created earlier in
@@ -64,10 +79,7 @@ int czi_core_plan(struct czi_core *core, struct czi_batch *b, cz_error *err)
         struct czi_entry *e = &b->entries[i];
         const struct czi_pending *p = e->pending;
 
-        if (i + 2 * AHEAD < b->entry_count)
-            prefetch_pending(b->entries[i + 2 * AHEAD].pending);
-        if (i + AHEAD < b->entry_count && !b->entries[i + AHEAD].pending->is_fact)
-            prefetch_names(core, b->entries[i + AHEAD].pending);
+        look_ahead(core, b, i);
         e->shape = CZI_SHAPE_GENERAL;
         if (p->is_fact)
             continue;
@@ -607,6 +619,7 @@ int czi_core_execute(struct czi_core *core, struct czi_batch *b, cz_error *err)
 
         if (i + AHEAD < b->entry_count)
             prefetch_planned(core, &b->entries[i + AHEAD]);
+        __builtin_prefetch((const uint8_t *)&b->posts[b->post_count] + 1024, 1);
         if (CZI_UNLIKELY(e->status == CZI_ENTRY_FACT)) {
             ok = run_fact(core, b, e);
         } else if (CZI_UNLIKELY(!take_nonce(core, e))) {
