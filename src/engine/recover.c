@@ -13,6 +13,8 @@ struct recovery {
     struct czi_finder *finder; /* for predecessors */
     struct czi_replayer replayer;
     struct czi_predecessor known[CZI_CITATIONS_MAX];
+    int failed; /* a look-up: then what executing gave means nothing */
+    cz_error why;
 };
 
 static const struct czi_predecessor *look_up(void *arg, const struct czi_pending *p)
@@ -21,14 +23,17 @@ static const struct czi_predecessor *look_up(void *arg, const struct czi_pending
     struct czi_predecessor *known = r->known;
     const struct czi_record *found = &r->finder->record;
 
-    for (unsigned i = 0; i < p->view.after_count; i++) {
+    for (unsigned i = 0; i < p->view.after_count && !r->failed; i++) {
         cz_id id;
+        int rc;
 
         memcpy(&id, czi_effect_after(p->bytes, &p->view, i), sizeof id);
         known[i] = (struct czi_predecessor){0};
         /* Only what lies before the frame at hand counts: it begins with its follower. */
-        if (czi_find_effect(r->finder, &id, NULL) == CZ_OK &&
-            found->outcome.position <= r->core->positions)
+        rc = czi_find_effect(r->finder, &id, &r->why);
+        if (rc && rc != CZ_NOT_FOUND)
+            r->failed = rc;
+        if (!rc && found->outcome.position <= r->core->positions)
             known[i] = (struct czi_predecessor){found->outcome.reason == CZ_APPLIED,
                                                 found->outcome.lamport};
     }
@@ -44,6 +49,11 @@ static int recover_frame(void *arg, const struct czi_frame *frame, const cz_id *
     if (!rc)
         rc = czi_replayer_run(&r->replayer, r->core, frame, err);
     *ret_ids = r->replayer.batch->effect_ids;
+    if (r->failed) {
+        if (err)
+            *err = r->why;
+        return r->failed;
+    }
     if (rc != CZ_DIFFERS)
         return rc;
     czi_wrap(err, CZ_CORRUPT, "recovery");
