@@ -151,7 +151,7 @@ static void make_op(struct gen *g, struct ref_op *op, enum ref_code code)
         kind = code == REF_MOVE ? CZ_POSITION : CZ_FUNGIBLE;
         op->a = choose(g, kind)->id;
         op->b = choose(g, kind)->id;
-        op->quantity = quantity(g);
+        op->quantity = code == REF_MOVE && percent(g, 5) ? 0 : quantity(g);
         break;
     case REF_WRITE:
         op->a = choose(g, kind)->id;
@@ -241,7 +241,8 @@ static void add_citations(struct gen *g, struct ref_effect *e)
 static void add_declared(struct gen *g, struct ref_effect *e)
 {
     /* Operations imply at most 2 * REF_OPS_MAX accesses. */
-    unsigned n = percent(g, 3)    ? (unsigned)below(g, REF_ACCESSES_MAX - 2 * REF_OPS_MAX + 1)
+    unsigned wide = g->pool_count == POOL_MANY ? 15 : 2;
+    unsigned n = percent(g, wide) ? (unsigned)below(g, REF_ACCESSES_MAX - 2 * REF_OPS_MAX + 1)
                  : percent(g, 10) ? 1 + (unsigned)below(g, 3)
                                   : 0;
 
