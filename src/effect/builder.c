@@ -118,9 +118,14 @@ static int add(cz_effect *e, const struct pending_op *op, cz_error *err)
     if (e->ops.len / sizeof *op >= CZI_OPERATIONS_MAX)
         return czi_fail(err, CZ_LIMIT, "an effect has at most %d operations",
                         CZI_OPERATIONS_MAX);
-    czi_buf_put(&e->ops, op, sizeof *op);
+    if (!e->bytes.failed)
+        czi_buf_put(&e->ops, op, sizeof *op);
     e->encoded = false;
-    return e->ops.failed || e->bytes.failed ? czi_nomem(err, "an operation") : CZ_OK;
+    if (!e->ops.failed && !e->bytes.failed)
+        return CZ_OK;
+    /* Both hold whole operations only, so the caller may go on, or try again. */
+    e->ops.failed = e->bytes.failed = false;
+    return czi_nomem(err, "an operation");
 }
 
 static int check_text(const char *what, const char *text, struct czi_slice *ret, cz_error *err)
