@@ -16,8 +16,7 @@
 #include "codec/dag_cbor.h"
 #include "engine/engine.h"
 
-/* ---- Rows -----------------------------------------------------------------------------------
- */
+/* ---- Rows ------------------------------------------------------------------------------- */
 
 static void put_id(struct czi_buf *b, const void *id)
 {
@@ -184,8 +183,7 @@ int czi_engine_checkpoint(cz_engine *g, bool background, cz_error *err)
     return CZ_OK;
 }
 
-/* ---- Loading rows
- * ---------------------------------------------------------------------------- */
+/* ---- Loading rows ----------------------------------------------------------------------- */
 
 struct load {
     struct czi_core *core;
@@ -347,8 +345,7 @@ int czi_core_load(struct czi_core *core, struct czi_ledger *ledger, cz_error *er
     return rc;
 }
 
-/* ---- Comparing -----------------------------------------------------------------------------
- */
+/* ---- Comparing -------------------------------------------------------------------------- */
 
 struct comparison {
     const struct czi_core *core;

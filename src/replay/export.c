@@ -48,8 +48,7 @@ struct export
     struct czi_buf block; /* in the making */
 };
 
-/* ---- Blocks -------------------------------------------------------------------------------
- */
+/* ---- Blocks ----------------------------------------------------------------------------- */
 
 static int flush(struct export *x, cz_error *err)
 {
@@ -96,8 +95,7 @@ static cz_id end_block(struct export *x, const uint8_t *end)
     return id;
 }
 
-/* ---- Rejected effects
- * ------------------------------------------------------------------------ */
+/* ---- Rejected effects ------------------------------------------------------------------- */
 
 /* What the log of rejected effects holds for one: its receipt, or both in an envelope, which
  * is then in x->block. */
@@ -136,8 +134,7 @@ static size_t extend_rejected(struct export *x, const cz_id *item,
     return len;
 }
 
-/* ---- First pass
- * ------------------------------------------------------------------------------ */
+/* ---- First pass ------------------------------------------------------------------------- */
 
 static int first_frame(void *arg, struct czi_journal *j, const struct czi_frame *frame,
                        struct czi_replayer *r, cz_error *err)
@@ -164,9 +161,7 @@ static int first_frame(void *arg, struct czi_journal *j, const struct czi_frame 
     return rc;
 }
 
-/* ---- What leads to everything
- * ------------------------------------------------------------------
- */
+/* ---- What leads to everything ----------------------------------------------------------- */
 
 static uint8_t *put_link(uint8_t *p, const void *digest)
 {
@@ -287,9 +282,7 @@ static int put_head(struct export *x, cz_error *err)
     return rc ? rc : put_identities(x, slots, count, err);
 }
 
-/* ---- Second pass
- * ------------------------------------------------------------------------------
- */
+/* ---- Second pass ------------------------------------------------------------------------ */
 
 /* The logs begin anew: their heads are known to the first blocks now. */
 static void reset_heads(struct export *x)
@@ -396,8 +389,7 @@ static int second_frame(void *arg, const struct czi_frame *frame, cz_error *err)
     return rc;
 }
 
-/* ---- All of it -----------------------------------------------------------------------------
- */
+/* ---- All of it -------------------------------------------------------------------------- */
 
 static int run(struct export *x, struct czi_fs *fs, const cz_check_options *options,
                cz_error *err)

@@ -23,7 +23,7 @@ int czi_at_frame(const struct czi_frame *frame, int rc, cz_error *err)
     return czi_wrap(err, rc, "%s: offset %" PRIu64, path, frame->offset);
 }
 
-/* ---- Opening ----------------------------------------------------------------------------- */
+/* ---- Opening ---------------------------------------------------------------------------- */
 
 static int note_current(void *arg, const char *name)
 {
@@ -172,8 +172,7 @@ void czi_journal_close(struct czi_journal *j)
     *j = (struct czi_journal){0};
 }
 
-/* ---- Predecessors -------------------------------------------------------------------------
- */
+/* ---- Predecessors ----------------------------------------------------------------------- */
 
 /* Calls fn with each effect of a frame. */
 static int each_effect(const struct czi_frame *frame, struct czi_journal *j,
@@ -276,8 +275,7 @@ static int collect_cited(struct czi_journal *j, const struct czi_frame *frame, c
     return rc == ENOUGH || rc == CZ_CORRUPT ? CZ_OK : rc;
 }
 
-/* ---- Frames --------------------------------------------------------------------------------
- */
+/* ---- Frames ----------------------------------------------------------------------------- */
 
 struct slot {
     struct czi_frame frame;

@@ -29,8 +29,7 @@ static inline cz_id resource_id(const char *label)
     return id;
 }
 
-/* ---- The store ----------------------------------------------------------------------------
- */
+/* ---- The store -------------------------------------------------------------------------- */
 
 /* Effects in the order of their positions: nonce and position are equal. */
 enum {
@@ -231,8 +230,7 @@ static inline void make_store(const char *path, struct sample *s)
     assert_ok(cz_close(s->engine, &err), err);
 }
 
-/* ---- Stores in memory
- * ------------------------------------------------------------------------ */
+/* ---- Stores in memory ------------------------------------------------------------------- */
 
 static inline struct czi_fs *memory_fs(void)
 {
@@ -303,8 +301,7 @@ static inline struct czi_fs *sample_fs(struct sample *s)
     return fs;
 }
 
-/* ---- The forger
- * -------------------------------------------------------------------------------- */
+/* ---- The forger ------------------------------------------------------------------------- */
 
 struct forged_record {
     enum czi_record_type type;

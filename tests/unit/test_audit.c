@@ -64,8 +64,7 @@ static cz_effect *instead_of(uint64_t position)
     return new_effect(&next);
 }
 
-/* ---- What is right ------------------------------------------------------------------------
- */
+/* ---- What is right ---------------------------------------------------------------------- */
 
 static void a_whole_store_passes(void **state)
 {
@@ -177,8 +176,7 @@ static void facts_of_an_unknown_domain_are_counted_as_unverified(void **state)
     fs->ops->free(fs);
 }
 
-/* ---- Versions, links, kinds -----------------------------------------------------------------
- */
+/* ---- Versions, links, kinds ------------------------------------------------------------- */
 
 static void a_version_that_skips_is_found(void **state)
 {
@@ -245,8 +243,7 @@ static void a_second_creation_is_found(void **state)
     expect(s, MAKE_C, "it creates a resource that exists");
 }
 
-/* ---- Lifecycle ------------------------------------------------------------------------------
- */
+/* ---- Lifecycle -------------------------------------------------------------------------- */
 
 static void an_illegal_lifecycle_move_is_found(void **state)
 {
@@ -287,8 +284,7 @@ static void what_is_archived_must_be_empty(void **state)
     expect(s, ARCHIVE, "access 0 is archived, but not empty");
 }
 
-/* ---- Quantities and data
- * --------------------------------------------------------------------- */
+/* ---- Quantities and data ---------------------------------------------------------------- */
 
 static void money_from_nowhere_is_found(void **state)
 {
@@ -348,8 +344,7 @@ static void data_that_changes_without_a_write_is_found(void **state)
     expect(*state, ARCHIVE, "the recorded hash of access 0 is not that of its data");
 }
 
-/* ---- Order and causes
- * ------------------------------------------------------------------------- */
+/* ---- Order and causes ------------------------------------------------------------------- */
 
 static void a_wrong_lamport_time_is_found(void **state)
 {
@@ -459,8 +454,7 @@ static void a_rejection_for_a_resource_that_exists_is_found(void **state)
     expect(*state, OVERDRAFT, "it is rejected for a resource that exists");
 }
 
-/* ---- Frames and records
- * ------------------------------------------------------------------------ */
+/* ---- Frames and records ----------------------------------------------------------------- */
 
 static void a_wrong_hash_over_receipts_is_found(void **state)
 {
@@ -490,8 +484,7 @@ static void an_effect_that_is_not_canonical_is_found(void **state)
     expect_code(s, CZ_CORRUPT, "effect: byte 2: this is not an effect of version 1");
 }
 
-/* ---- Facts
- * ------------------------------------------------------------------------------------- */
+/* ---- Facts ------------------------------------------------------------------------------ */
 
 static void a_fact_that_stands_twice_is_found(void **state)
 {
@@ -532,8 +525,7 @@ static void a_fact_that_is_malformed_is_found(void **state)
     expect_code(s, CZ_CORRUPT, "fact 1: fact: byte ");
 }
 
-/* ---- Bytes
- * -------------------------------------------------------------------------------------- */
+/* ---- Bytes ------------------------------------------------------------------------------ */
 
 static void flip(struct czi_fs *fs, uint64_t at, unsigned bit)
 {
@@ -678,8 +670,7 @@ static void running_out_of_memory_anywhere_is_an_error_and_leaks_nothing(void **
     }
 }
 
-/* ---- The index
- * ----------------------------------------------------------------------------------- */
+/* ---- The index -------------------------------------------------------------------------- */
 
 /* So many effects that closing makes a checkpoint. */
 static void run_many(struct sample *s)
