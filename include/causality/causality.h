@@ -299,7 +299,7 @@ typedef struct cz_engine cz_engine;
 typedef struct cz_options {
     /* 0: as many as the machine has, at most 64. Results never depend on it (R1). */
     unsigned threads;
-    /* Largest number of entries in a batch, 1 to 8192; 0: 8192. */
+    /* Largest number of entries in a batch, 1 to 8192; 0: 2048. */
     unsigned batch_max;
     /* Opens without the writer's lock; nothing can be submitted. */
     bool read_only;

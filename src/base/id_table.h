@@ -68,9 +68,33 @@ static inline void czi_id_table_prefetch_id(const struct czi_id_table *t, const 
     }
 }
 
+/* Both need no alignment. Four words at once: a call of memcmp costs more than this. */
 static inline bool czi_id_equal(const void *a, const void *b)
 {
-    return memcmp(a, b, sizeof(cz_id)) == 0;
+    uint64_t x[4], y[4];
+
+    memcpy(x, a, sizeof x);
+    memcpy(y, b, sizeof y);
+    return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3])) == 0;
+}
+
+/* The first eight bytes as a number that orders as they do. */
+static inline uint64_t czi_id_rank(const void *id)
+{
+    const uint8_t *p = id;
+    uint64_t v = 0;
+
+    for (int i = 0; i < 8; i++)
+        v = v << 8 | p[i];
+    return v;
+}
+
+/* As memcmp(a, b, 32) < 0; hashes nearly always differ in the first word. */
+static inline bool czi_id_before(const void *a, const void *b)
+{
+    uint64_t x = czi_id_rank(a), y = czi_id_rank(b);
+
+    return CZI_LIKELY(x != y) ? x < y : memcmp(a, b, sizeof(cz_id)) < 0;
 }
 
 /* The number of an id, or CZI_ID_NONE. id needs no alignment. */

@@ -26,7 +26,7 @@ static bool read_zipf(const struct czi_cli *cli, double *zipf)
 
 static bool read_options(const struct czi_cli *cli, struct czi_bench *b)
 {
-    uint64_t accounts = 10000, threads = czi_cpu_count(), batch = CZI_BATCH_ENTRIES_MAX,
+    uint64_t accounts = 10000, threads = czi_cpu_count(), batch = CZI_BATCH_ENTRIES_DEFAULT,
              reads = 0;
     const char *mode = czi_cli_option(cli, "mode");
 

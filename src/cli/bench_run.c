@@ -395,7 +395,7 @@ int czi_bench_run(const struct czi_bench *options, struct czi_bench_result *ret,
 
     *ret = (struct czi_bench_result){0};
     if (!b.batch)
-        b.batch = CZI_BATCH_ENTRIES_MAX;
+        b.batch = CZI_BATCH_ENTRIES_DEFAULT;
     if (b.mode == CZI_BENCH_PLAN)
         rc = bench_plan(&b, ret, err);
     else

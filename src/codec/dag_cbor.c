@@ -28,7 +28,7 @@ uint8_t *czi_cbor_put_head_wide(uint8_t *p, unsigned major, uint64_t arg)
     return p;
 }
 
-uint8_t *czi_cbor_put_quantity(uint8_t *p, __int128 v)
+uint8_t *czi_cbor_put_quantity_wide(uint8_t *p, __int128 v)
 {
     /* -1 - v of a negative v; of 64 bits exactly when v >= -2^64. */
     unsigned __int128 magnitude = (unsigned __int128)(v < 0 ? ~v : v);

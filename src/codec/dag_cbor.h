@@ -50,7 +50,14 @@ static inline uint8_t *czi_cbor_put_head(uint8_t *p, unsigned major, uint64_t ar
     }
     return czi_cbor_put_head_wide(p, major, arg);
 }
-uint8_t *czi_cbor_put_quantity(uint8_t *p, __int128 v);
+/* Any quantity; the usual ones take the inline way below. */
+uint8_t *czi_cbor_put_quantity_wide(uint8_t *p, __int128 v);
+static inline uint8_t *czi_cbor_put_quantity(uint8_t *p, __int128 v)
+{
+    if (CZI_LIKELY(v >= 0 && v <= (__int128)UINT64_MAX))
+        return czi_cbor_put_head(p, CZI_CBOR_UINT, (uint64_t)v);
+    return czi_cbor_put_quantity_wide(p, v);
+}
 static inline uint8_t *czi_cbor_put_bytes(uint8_t *p, const void *data, size_t len)
 {
     p = czi_cbor_put_head(p, CZI_CBOR_BYTES, len);

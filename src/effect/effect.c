@@ -242,7 +242,7 @@ static size_t read_list(struct czi_cbor *c, bool links, uint8_t *ret_count)
         else
             (void)read_id(c);
         id = c->at - 32;
-        if (!c->what && before && memcmp(before, id, 32) >= 0)
+        if (!c->what && before && !czi_id_before(before, id))
             czi_cbor_fail(c, "ids are not ascending");
         before = id;
     }
@@ -332,7 +332,7 @@ static void read_ops(struct czi_cbor *c, struct czi_effect_view *v)
  * when they do; anything else is left to the complete way, which also finds what is wrong. */
 static bool view_transfer(const uint8_t *b, size_t len, struct czi_effect_view *v)
 {
-    static const uint8_t head[] = {0x8a, CZI_TAG_EFFECT, 0x58, 0x20};
+    static const uint8_t head[4] = {0x8a, CZI_TAG_EFFECT, 0x58, 0x20};
     struct czi_cbor c = czi_cbor(b, len);
     const uint8_t *p;
 
@@ -344,7 +344,7 @@ static bool view_transfer(const uint8_t *b, size_t len, struct czi_effect_view *
     if (c.what || c.end - p < 2 + 2 * CZI_ID_STRIDE + 10 || p[0] >= CZI_PRIORITIES ||
         p[1] != 0x82 || p[2] != 0x58 || p[3] != 0x20 || p[36] != 0x58 || p[37] != 0x20 ||
         p[70] != 0x80 || p[71] != 0x81 || p[72] != 0x84 || p[73] != CZI_OP_TRANSFER ||
-        p[74] + p[75] != 1 || v->nonce == UINT64_MAX || memcmp(p + 4, p + 38, 32) >= 0)
+        p[74] + p[75] != 1 || v->nonce == UINT64_MAX || !czi_id_before(p + 4, p + 38))
         return false;
     c.at = p + 76;
     v->quantity = czi_cbor_uint(&c);

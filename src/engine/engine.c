@@ -543,7 +543,7 @@ static int check_options(cz_options *o, cz_error *err)
     if (!o->threads)
         o->threads = CZI_MIN(czi_cpu_count(), CZI_THREADS_MAX);
     if (!o->batch_max)
-        o->batch_max = CZI_BATCH_ENTRIES_MAX;
+        o->batch_max = CZI_BATCH_ENTRIES_DEFAULT;
     if (!o->backlog_max)
         o->backlog_max = CZI_BACKLOG_MAX;
     return CZ_OK;
