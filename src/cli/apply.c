@@ -14,6 +14,7 @@
 #include "effect/effect.h"
 #include "platform/platform.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -66,7 +67,7 @@ struct apply {
     bool end;
     struct czi_thread *printer;
     int wake;                 /* readable when main shall not wait for input any more */
-    _Atomic bool out_failed;  /* standard output is gone */
+    _Atomic int out_error;    /* errno: standard output is gone */
     _Atomic bool engine_gone; /* a result will never be known */
 };
 
@@ -125,10 +126,10 @@ static void printer(void *arg)
         czi_mutex_unlock(a->lock);
         if (!n)
             return;
-        for (uint32_t i = 0; i < n && !a->out_failed; i++)
+        for (uint32_t i = 0; i < n && !a->out_error; i++)
             print_result(&batch[i]);
-        if (!a->out_failed && ((last && fflush(stdout) != 0) || ferror(stdout))) {
-            a->out_failed = true;
+        if (!a->out_error && ((last && fflush(stdout) != 0) || ferror(stdout))) {
+            a->out_error = errno;
             wake_main(a);
         }
     }
@@ -258,7 +259,7 @@ static int submit_run(struct apply *a)
 /* Nothing more will be said, or nobody listens. */
 static bool is_over(const struct apply *a)
 {
-    return a->out_failed || a->engine_gone;
+    return a->out_error || a->engine_gone;
 }
 
 /* Until there is input, or no reason left to wait for it. */
@@ -272,7 +273,7 @@ static int wait_for_input(struct apply *a)
         if (poll(fds, CZI_COUNTOF(fds), -1) < 0)
             continue;
         if (fds[2].revents & (POLLERR | POLLHUP))
-            a->out_failed = true;
+            a->out_error = EPIPE;
         if (fds[0].revents)
             return CZ_OK;
     }
@@ -393,6 +394,7 @@ static int apply(struct apply *a)
         a->cli->err = late;
     }
     stop_printer(a);
+    a->cli->out_error = a->out_error;
     czi_progress_clear(&a->progress);
     return rc;
 }

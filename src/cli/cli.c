@@ -328,12 +328,12 @@ int czi_cli_close(struct czi_cli *cli, int exit_code)
 /* ---- Start and end ---------------------------------------------------------------------- */
 
 /* What was printed must have arrived. */
-static int check_output(int exit_code)
+static int check_output(const struct czi_cli *cli, int exit_code)
 {
-    bool failed = ferror(stdout) != 0;
-    int error = errno;
+    bool failed = ferror(stdout) != 0 || cli->out_error;
+    int error = cli->out_error ? cli->out_error : errno;
 
-    if (fflush(stdout) != 0) {
+    if (fflush(stdout) != 0 && !cli->out_error) {
         failed = true;
         error = errno;
     }
@@ -391,7 +391,7 @@ int czi_cli_main(int argc, char **argv)
         return rc;
     if (help) {
         czi_help_print(&cli, NULL);
-        return check_output(CZI_EXIT_OK);
+        return check_output(&cli, CZI_EXIT_OK);
     }
     if (optind == argc) {
         (void)czi_cli_usage(&cli, "a verb is missing");
@@ -400,5 +400,5 @@ int czi_cli_main(int argc, char **argv)
     cli.verb = czi_verb_find(argv[optind]);
     if (!cli.verb)
         return czi_verb_unknown(&cli, argv[optind]);
-    return check_output(run_verb(&cli, argc - optind, argv + optind));
+    return check_output(&cli, run_verb(&cli, argc - optind, argv + optind));
 }

@@ -65,6 +65,7 @@ struct czi_cli {
     bool json;
     bool out_terminal, err_terminal;
     bool colour; /* of standard output */
+    int out_error; /* errno of a failed write to standard output, where it was seen */
     const char *values[CZI_CLI_OPTIONS_MAX];
     cz_engine *engine; /* from czi_cli_open; closed at the end */
     cz_error err;

@@ -252,7 +252,7 @@ static const struct refusal refusals[] = {
     {"{\"op\":\"lock\",\"resource\":\"a\",\"nonce\":true}",
      "                                    ^", "must be an integer"},
     {"{\"op\":\"transfer\",\"from\":\"a\",\"to\":\"b\",\"quantity\":\"0\"}",
-     "                                               ^", "above zero"},
+     "                                                ^", "above zero"},
     {"{\"op\":\"move\",\"from\":\"a\",\"to\":\"b\",\"quantity\":\"-1\"}",
      "                                           ^", "not be negative"},
     {"{\"op\":\"move\",\"from\":\"a\",\"to\":\"b\",\"quantity\":\"05\"}",
