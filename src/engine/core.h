@@ -24,15 +24,20 @@
 struct czi_pending {
     struct czi_effect_view view;
     uint8_t *bytes; /* inline_bytes or the heap */
-    uint32_t len;
     uint64_t ticket;
     cz_done_fn done;
     void *arg;
+    uint32_t len;
     bool in_use, is_fact;
-    cz_id fact_id;           /* of a fact, */
-    struct czi_slice domain; /* which names its domain in its bytes */
-    uint8_t inline_bytes[CZI_INLINE_SIZE];
+    union {
+        uint8_t inline_bytes[CZI_INLINE_SIZE];
+        struct { /* of a fact, whose bytes are always on the heap */
+            cz_id fact_id;
+            struct czi_slice domain; /* in its bytes */
+        };
+    };
 } __attribute__((aligned(64)));
+_Static_assert(sizeof(struct czi_pending) == 256, "four cache lines: they move between cores");
 
 /* ---- Batch ------------------------------------------------------------------------------- */
 

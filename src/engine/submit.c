@@ -121,7 +121,7 @@ static int fill(cz_engine *g, uint32_t slot, const cz_submission *s, bool is_fac
     else
         rc = czi_effect_view(s->bytes, s->len, &p->view, err);
     p->bytes = p->inline_bytes;
-    if (!rc && s->len > CZI_INLINE_SIZE)
+    if (!rc && (is_fact || s->len > CZI_INLINE_SIZE))
         rc = take_heap(g, p, s->len, wait, err);
     if (rc)
         return rc;
