@@ -1,0 +1,111 @@
+/* fuzz_effect.c - the effect decoder over any bytes.
+ *
+ * Properties: what is accepted is canonical DAG-CBOR, encodes to the same bytes again, and the
+ * short view of it stays within it; what is refused is refused with a place or a bound.
+ */
+#include "codec/dag_cbor.h"
+#include "effect/effect.h"
+#include "fuzz.h"
+
+static void check_view(const uint8_t *data, size_t size)
+{
+    struct czi_effect_view v;
+    struct czi_cbor c;
+    cz_error err = {0};
+
+    CZI_CHECK(czi_effect_view(data, size, &v, &err) == CZ_OK);
+    CZI_CHECK(czi_effect_accesses(&v) <= CZI_ACCESSES_MAX && v.op_count >= 1);
+    CZI_CHECK(v.write_count == 0 || v.writes + v.write_count * (size_t)CZI_ID_STRIDE <= size);
+    CZI_CHECK(v.read_count == 0 || v.reads + v.read_count * (size_t)CZI_ID_STRIDE - 2 <= size);
+    CZI_CHECK((size_t)v.ops + v.ops_len <= size);
+    c = czi_cbor(data + v.ops, v.ops_len);
+    for (unsigned i = 0; i < v.op_count; i++) {
+        struct czi_op op;
+
+        czi_op_next(&c, &op);
+        CZI_CHECK(!c.what && op.a < czi_effect_accesses(&v) && op.b < CZI_ACCESSES_MAX);
+    }
+    CZI_CHECK(czi_cbor_end(&c, &err) == CZ_OK);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    cz_effect *e = cz_effect_new();
+    const uint8_t *bytes;
+    size_t len;
+    cz_error err = {0};
+
+    CZI_CHECK(e);
+    if (cz_effect_decode(e, data, size, &err) == CZ_OK) {
+        CZI_CHECK(czi_cbor_validate(data, size, &err) == CZ_OK);
+        CZI_CHECK(cz_effect_encode(e, &bytes, &len, &err) == CZ_OK);
+        CZI_CHECK(len == size && memcmp(bytes, data, size) == 0);
+        check_view(data, size);
+    } else {
+        CZI_CHECK(err.code == CZ_INVALID || err.code == CZ_LIMIT);
+        CZI_CHECK(err.detail[0]);
+    }
+    cz_effect_free(e);
+    return 0;
+}
+
+static void add_op(cz_effect *e, size_t i, const cz_id *a, const cz_id *b)
+{
+    cz_creation c = {.creator = *a,
+                     .controller = *b,
+                     .label = "label",
+                     .kind = (enum cz_kind)(i % 3),
+                     .asset = i % 3 == CZ_DATA ? NULL : "asset",
+                     .data = (const uint8_t *)"data",
+                     .data_len = i % 3 == CZ_DATA ? 4 : 0};
+    cz_requirement r = {true, true, true, CZ_ACTIVE, 3, -5};
+    cz_error err = {0};
+    int rc = CZ_OK;
+
+    switch (i) {
+    case 0:
+    case 1:
+    case 2:
+        rc = cz_effect_create(e, &c, &err);
+        break;
+    case 3:
+        rc = cz_effect_transfer(e, a, b, 1, &err);
+        break;
+    case 4:
+        rc = cz_effect_move(e, a, b, (cz_quantity)1 << 100, &err);
+        break;
+    case 5:
+        rc = cz_effect_write(e, a, "bytes", 5, &err);
+        break;
+    case 6:
+        rc = cz_effect_require(e, a, &r, &err);
+        break;
+    default:
+        rc = cz_effect_consume(e, b, &err);
+    }
+    CZI_CHECK(rc == CZ_OK);
+}
+
+/* One of each operation, with all other parts; then one of all of them. */
+bool fuzz_seed(size_t i, struct czi_buf *out)
+{
+    cz_id a = {{1}}, b = {{2}};
+    cz_effect *e = cz_effect_new();
+    const uint8_t *bytes;
+    size_t len;
+    cz_error err = {0};
+
+    CZI_CHECK(e);
+    for (size_t k = 0; k < 8; k++)
+        if (k == i || i == 8)
+            add_op(e, k, &a, &b);
+    CZI_CHECK(!cz_effect_cite(e, &a, &err) && !cz_effect_follow(e, &b, &err));
+    CZI_CHECK(!cz_effect_access(e, &b, CZ_READ, &err));
+    CZI_CHECK(!cz_effect_set_signature(e, "sign", i % 2 ? 4 : 0, &err));
+    if (i <= 8) {
+        CZI_CHECK(cz_effect_encode(e, &bytes, &len, &err) == CZ_OK);
+        czi_buf_put(out, bytes, len);
+    }
+    cz_effect_free(e);
+    return i <= 8;
+}

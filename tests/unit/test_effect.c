@@ -1,0 +1,532 @@
+/* test_effect.c - canonical effects: what the builder writes, what the decoder refuses, and the
+ * bounds of both. Random effects of every shape are in tests/property. */
+#include "codec/blake3.h"
+#include "effect/effect.h"
+#include "test.h"
+
+static cz_id id_number(unsigned n)
+{
+    cz_id id;
+
+    czi_blake3(&n, sizeof n, id.bytes);
+    return id;
+}
+
+static cz_effect *effect(void)
+{
+    cz_effect *e = cz_effect_new();
+    cz_id origin = id_number(1000);
+
+    assert_non_null(e);
+    cz_effect_set_origin(e, &origin);
+    cz_effect_set_nonce(e, 7);
+    return e;
+}
+
+/* One with every kind of operation and every part. */
+static cz_effect *full_effect(void)
+{
+    cz_effect *e = effect();
+    cz_id a = id_number(1), b = id_number(2), c = id_number(3);
+    cz_creation kinds[] = {
+        {.creator = a, .controller = b, .label = "fund", .asset = "USD", .quantity = 1000},
+        {.creator = a,
+         .label = "place",
+         .kind = CZ_POSITION,
+         .asset = "ETH",
+         .if_absent = true},
+        {.creator = a,
+         .label = "note é",
+         .kind = CZ_DATA,
+         .data = (const uint8_t *)"hello",
+         .data_len = 5},
+    };
+    cz_requirement r = {true, true, true, CZ_LOCKED, 300, -((cz_quantity)1 << 100)};
+    cz_error err = {0};
+
+    for (unsigned i = 0; i < CZI_COUNTOF(kinds); i++)
+        assert_ok(cz_effect_create(e, &kinds[i], &err), err);
+    assert_ok(cz_effect_transfer(e, &a, &b, 5, &err), err);
+    assert_ok(cz_effect_move(e, &b, &c, (cz_quantity)1 << 90, &err), err);
+    assert_ok(cz_effect_write(e, &c, "bytes", 5, &err), err);
+    assert_ok(cz_effect_lock(e, &a, &err), err);
+    assert_ok(cz_effect_unlock(e, &a, &err), err);
+    assert_ok(cz_effect_freeze(e, &a, &err), err);
+    assert_ok(cz_effect_unfreeze(e, &a, &err), err);
+    assert_ok(cz_effect_consume(e, &b, &err), err);
+    assert_ok(cz_effect_archive(e, &c, &err), err);
+    for (unsigned i = 20; i < 23; i++) {
+        cz_id read = id_number(i);
+
+        assert_ok(cz_effect_require(e, &read, &r, &err), err);
+        assert_ok(cz_effect_cite(e, &read, &err), err);
+        assert_ok(cz_effect_follow(e, &read, &err), err);
+    }
+    assert_ok(cz_effect_set_signature(e, "signature", 9, &err), err);
+    return e;
+}
+
+static void bytes_that_are_decoded_encode_to_the_same_bytes(void **state)
+{
+    cz_effect *e = full_effect(), *copy = cz_effect_new();
+    const uint8_t *bytes, *again;
+    size_t len, again_len;
+    cz_id id, copy_id;
+    cz_error err = {0};
+
+    (void)state;
+    assert_ok(cz_effect_encode(e, &bytes, &len, &err), err);
+    assert_ok(cz_effect_decode(copy, bytes, len, &err), err);
+    assert_ok(cz_effect_encode(copy, &again, &again_len, &err), err);
+    assert_int_equal(again_len, len);
+    assert_memory_equal(again, bytes, len);
+    assert_ok(cz_effect_id(e, &id, &err), err);
+    assert_ok(cz_effect_id(copy, &copy_id, &err), err);
+    assert_memory_equal(&id, &copy_id, sizeof id);
+    cz_effect_free(e);
+    cz_effect_free(copy);
+}
+
+/* Spelled out from effect.h: [1, origin, 7, 2, [a, b sorted], [], [[1, 0|1, 1|0, 5]], …]. */
+static void a_transfer_has_the_documented_bytes(void **state)
+{
+    cz_id a = id_number(1), b = id_number(2), origin = id_number(1000);
+    bool a_first = memcmp(&a, &b, sizeof a) < 0;
+    uint8_t expected[256], *p = expected, fast[CZI_TRANSFER_SIZE_MAX];
+    cz_effect *e = effect();
+    const uint8_t *bytes;
+    size_t len;
+    cz_error err = {0};
+
+    (void)state;
+    *p++ = 0x8a;
+    *p++ = 0x01;
+    *p++ = 0x58;
+    *p++ = 0x20;
+    memcpy(p, &origin, 32);
+    p += 32;
+    *p++ = 0x07;
+    *p++ = 0x02;
+    *p++ = 0x82;
+    for (int i = 0; i < 2; i++, p += 32) {
+        *p++ = 0x58;
+        *p++ = 0x20;
+        memcpy(p, (i == 0) == a_first ? &a : &b, 32);
+    }
+    memcpy(p, (uint8_t[]){0x80, 0x81, 0x84, 0x01, !a_first, a_first, 0x05, 0x80, 0x80, 0xf6},
+           10);
+    p += 10;
+    assert_ok(cz_effect_transfer(e, &a, &b, 5, &err), err);
+    assert_ok(cz_effect_encode(e, &bytes, &len, &err), err);
+    assert_int_equal(len, p - expected);
+    assert_memory_equal(bytes, expected, len);
+    assert_int_equal(czi_transfer_encode(fast, &origin, 7, CZ_NORMAL, &a, &b, 5), len);
+    assert_memory_equal(fast, expected, len);
+    cz_effect_free(e);
+}
+
+static void the_fast_encoder_writes_what_the_builder_writes(void **state)
+{
+    struct czi_rng rng = czi_rng(5);
+
+    (void)state;
+    for (unsigned i = 0; i < 2000; i++) {
+        unsigned wide = (unsigned)czi_rng_below(&rng, 126);
+        cz_id a = id_number((unsigned)czi_rng_below(&rng, 20)),
+              b = id_number((unsigned)czi_rng_below(&rng, 20)), origin = id_number(1000);
+        cz_quantity q = ((cz_quantity)1 << wide) + (cz_quantity)czi_rng_below(&rng, 1000);
+        uint64_t nonce = czi_rng_next(&rng) >> czi_rng_below(&rng, 64);
+        unsigned priority = (unsigned)czi_rng_below(&rng, 4);
+        uint8_t fast[CZI_TRANSFER_SIZE_MAX];
+        cz_effect *e = effect();
+        const uint8_t *bytes;
+        size_t len;
+        cz_error err = {0};
+
+        nonce -= nonce == UINT64_MAX;
+        cz_effect_set_nonce(e, nonce);
+        cz_effect_set_priority(e, (enum cz_priority)priority);
+        assert_ok(cz_effect_transfer(e, &a, &b, q, &err), err);
+        assert_ok(cz_effect_encode(e, &bytes, &len, &err), err);
+        assert_int_equal(czi_transfer_encode(fast, &origin, nonce, priority, &a, &b, q), len);
+        assert_memory_equal(fast, bytes, len);
+        cz_effect_free(e);
+    }
+}
+
+static void any_changed_byte_is_refused_or_is_another_effect(void **state)
+{
+    cz_effect *e = full_effect(), *d = cz_effect_new();
+    const uint8_t *bytes, *again;
+    uint8_t copy[4096];
+    size_t len, again_len;
+    unsigned refused = 0, others = 0;
+    cz_error err = {0};
+
+    (void)state;
+    assert_ok(cz_effect_encode(e, &bytes, &len, &err), err);
+    assert_true(len < sizeof copy);
+    for (size_t at = 0; at < len; at++)
+        for (unsigned change = 1; change < 256; change++) {
+            memcpy(copy, bytes, len);
+            copy[at] ^= (uint8_t)change;
+            memset(&err, 0, sizeof err);
+            if (cz_effect_decode(d, copy, len, &err)) {
+                assert_true(err.code == CZ_INVALID || err.code == CZ_LIMIT);
+                assert_non_null(strstr(err.detail, "byte "));
+                refused++;
+                continue;
+            }
+            assert_ok(cz_effect_encode(d, &again, &again_len, &err), err);
+            assert_int_equal(again_len, len);
+            assert_memory_equal(again, copy, len);
+            others++;
+        }
+    assert_true(refused > 1000 && others > 1000);
+    cz_effect_free(e);
+    cz_effect_free(d);
+}
+
+static void bytes_cut_off_or_added_are_refused(void **state)
+{
+    cz_effect *e = full_effect(), *d = cz_effect_new();
+    const uint8_t *bytes;
+    size_t len;
+    uint8_t copy[4096] = {0};
+    cz_error err = {0};
+
+    (void)state;
+    assert_ok(cz_effect_encode(e, &bytes, &len, &err), err);
+    memcpy(copy, bytes, len);
+    for (size_t n = 0; n < len; n++) {
+        uint8_t *exact = malloc(n + 1);
+
+        memcpy(exact, bytes, n);
+        assert_int_equal(cz_effect_decode(d, exact, n, &err), CZ_INVALID);
+        free(exact);
+    }
+    assert_int_equal(cz_effect_decode(d, copy, len + 1, &err), CZ_INVALID);
+    cz_effect_free(e);
+    cz_effect_free(d);
+}
+
+static void naming_a_resource_twice_takes_the_stronger_mode(void **state)
+{
+    cz_id a = id_number(1), b = id_number(2);
+    cz_requirement r = {.has_state = true};
+    struct czi_effect_view v;
+    const uint8_t *bytes;
+    size_t len;
+    cz_error err = {0};
+
+    (void)state;
+    for (int first = 0; first < 2; first++) {
+        cz_effect *e = effect();
+
+        assert_ok(cz_effect_access(e, &a, first ? CZ_WRITE : CZ_READ, &err), err);
+        assert_ok(cz_effect_access(e, &a, first ? CZ_READ : CZ_WRITE, &err), err);
+        assert_ok(cz_effect_require(e, &b, &r, &err), err);
+        assert_ok(cz_effect_encode(e, &bytes, &len, &err), err);
+        assert_ok(czi_effect_view(bytes, len, &v, &err), err);
+        assert_int_equal(v.write_count, 1);
+        assert_int_equal(v.read_count, 1);
+        assert_memory_equal(czi_effect_access_id(bytes, &v, 0), &a, 32);
+        cz_effect_free(e);
+    }
+}
+
+static void the_signing_id_leaves_only_the_signature_out(void **state)
+{
+    cz_effect *e = effect();
+    cz_id a = id_number(1), unsigned_id, id, signing;
+    cz_error err = {0};
+
+    (void)state;
+    assert_ok(cz_effect_lock(e, &a, &err), err);
+    assert_ok(cz_effect_id(e, &unsigned_id, &err), err);
+    assert_ok(cz_effect_set_signature(e, "s", 1, &err), err);
+    assert_ok(cz_effect_id(e, &id, &err), err);
+    assert_ok(cz_effect_signing_id(e, &signing, &err), err);
+    assert_memory_equal(&signing, &unsigned_id, sizeof id);
+    assert_memory_not_equal(&id, &signing, sizeof id);
+    cz_effect_free(e);
+}
+
+static void the_builder_refuses_what_no_effect_can_say(void **state)
+{
+    cz_effect *e = effect();
+    cz_id a = id_number(1);
+    cz_requirement nothing = {0}, no_state = {.has_state = true, .state = (enum cz_state)5};
+    cz_creation bad[] = {
+        {.label = NULL, .asset = "USD"},
+        {.label = "", .asset = "USD"},
+        {.label = "tab\t", .asset = "USD"},
+        {.label = "\xff", .asset = "USD"},
+        {.label = "x", .asset = NULL},
+        {.label = "x", .asset = ""},
+        {.label = "x", .asset = "USD", .quantity = -1},
+        {.label = "x", .asset = "USD", .data_len = 1, .data = (const uint8_t *)"y"},
+        {.label = "x", .kind = CZ_POSITION, .asset = "USD", .quantity = 1},
+        {.label = "x", .kind = CZ_DATA, .asset = "USD"},
+        {.label = "x", .kind = CZ_DATA, .quantity = 1},
+        {.label = "x", .kind = (enum cz_kind)3, .asset = "USD"},
+    };
+    char id_text[CZ_ID_TEXT_SIZE];
+    cz_creation named_like_an_id = {.label = id_text, .asset = "USD"};
+    const uint8_t *bytes;
+    size_t len;
+    cz_error err = {0};
+
+    (void)state;
+    cz_id_print(&a, id_text);
+    assert_int_equal(cz_effect_create(e, &named_like_an_id, &err), CZ_INVALID);
+    for (unsigned i = 0; i < CZI_COUNTOF(bad); i++)
+        assert_int_equal(cz_effect_create(e, &bad[i], &err), CZ_INVALID);
+    assert_int_equal(cz_effect_transfer(e, &a, &a, 0, &err), CZ_INVALID);
+    assert_int_equal(cz_effect_transfer(e, &a, &a, -1, &err), CZ_INVALID);
+    assert_int_equal(cz_effect_move(e, &a, &a, -1, &err), CZ_INVALID);
+    assert_int_equal(cz_effect_require(e, &a, &nothing, &err), CZ_INVALID);
+    assert_int_equal(cz_effect_require(e, &a, &no_state, &err), CZ_INVALID);
+    assert_int_equal(cz_effect_encode(e, &bytes, &len, &err), CZ_INVALID); /* no operation */
+    assert_ok(cz_effect_lock(e, &a, &err), err);
+    cz_effect_set_nonce(e, UINT64_MAX);
+    assert_int_equal(cz_effect_encode(e, &bytes, &len, &err), CZ_INVALID);
+    cz_effect_set_nonce(e, UINT64_MAX - 1);
+    cz_effect_set_priority(e, (enum cz_priority)4);
+    assert_int_equal(cz_effect_encode(e, &bytes, &len, &err), CZ_INVALID);
+    cz_effect_set_priority(e, CZ_LOW);
+    assert_ok(cz_effect_encode(e, &bytes, &len, &err), err);
+    cz_effect_free(e);
+}
+
+/* ---- Bounds: reached exactly, and passed by one ---------------------------------------------
+ */
+
+static void accesses_operations_and_citations_are_bounded(void **state)
+{
+    cz_effect *e = effect();
+    struct czi_effect_view v;
+    const uint8_t *bytes;
+    size_t len;
+    cz_error err = {0};
+
+    (void)state;
+    for (unsigned i = 0; i <= CZI_ACCESSES_MAX; i++) {
+        cz_id id = id_number(i);
+
+        assert_int_equal(cz_effect_access(e, &id, i % 2 ? CZ_READ : CZ_WRITE, &err),
+                         i < CZI_ACCESSES_MAX ? CZ_OK : CZ_LIMIT);
+    }
+    for (unsigned i = 0; i <= CZI_OPERATIONS_MAX; i++) {
+        cz_id id = id_number(0);
+
+        assert_int_equal(cz_effect_lock(e, &id, &err),
+                         i < CZI_OPERATIONS_MAX ? CZ_OK : CZ_LIMIT);
+    }
+    for (unsigned i = 0; i <= CZI_CITATIONS_MAX; i++) {
+        cz_id id = id_number(i);
+
+        assert_int_equal(cz_effect_cite(e, &id, &err),
+                         i < CZI_CITATIONS_MAX ? CZ_OK : CZ_LIMIT);
+        assert_int_equal(cz_effect_follow(e, &id, &err),
+                         i < CZI_CITATIONS_MAX ? CZ_OK : CZ_LIMIT);
+    }
+    assert_ok(cz_effect_encode(e, &bytes, &len, &err), err);
+    assert_ok(czi_effect_view(bytes, len, &v, &err), err);
+    assert_int_equal(czi_effect_accesses(&v), CZI_ACCESSES_MAX);
+    assert_int_equal(v.op_count, CZI_OPERATIONS_MAX);
+    assert_int_equal(v.fact_count, CZI_CITATIONS_MAX);
+    assert_int_equal(v.after_count, CZI_CITATIONS_MAX);
+    cz_effect_free(e);
+}
+
+/* A list of the effect, given by the place of its array head, one longer than allowed. */
+static void the_decoder_knows_the_bounds_too(void **state)
+{
+    static const struct {
+        unsigned writes, reads, ops, facts, after;
+        int expected;
+    } cases[] = {
+        {64, 0, 256, 64, 64, CZ_OK},  {32, 32, 1, 0, 0, CZ_OK},
+        {65, 0, 1, 0, 0, CZ_INVALID}, {33, 32, 1, 0, 0, CZ_INVALID},
+        {1, 65, 1, 0, 0, CZ_INVALID}, {1, 0, 257, 0, 0, CZ_INVALID},
+        {1, 0, 0, 0, 0, CZ_INVALID},  {1, 0, 1, 65, 0, CZ_INVALID},
+        {1, 0, 1, 0, 65, CZ_INVALID},
+    };
+    uint8_t bytes[16384];
+    cz_error err = {0};
+
+    (void)state;
+    for (unsigned i = 0; i < CZI_COUNTOF(cases); i++) {
+        uint8_t *p = czi_cbor_put_array(bytes, 10);
+        struct czi_effect_view v;
+        cz_id id = {{0}};
+
+        p = czi_cbor_put_uint(p, 1);
+        p = czi_cbor_put_bytes(p, &id, 32);
+        p = czi_cbor_put_uint(p, 0);
+        p = czi_cbor_put_uint(p, 0);
+        for (unsigned list = 0; list < 2; list++) {
+            unsigned n = list ? cases[i].reads : cases[i].writes;
+
+            p = czi_cbor_put_array(p, n);
+            for (unsigned k = 0; k < n; k++) {
+                id.bytes[0] = (uint8_t)list;
+                id.bytes[1] = (uint8_t)k;
+                p = czi_cbor_put_bytes(p, &id, 32);
+            }
+        }
+        p = czi_cbor_put_array(p, cases[i].ops);
+        for (unsigned k = 0; k < cases[i].ops; k++) {
+            p = czi_cbor_put_array(p, 2);
+            p = czi_cbor_put_uint(p, CZI_OP_LOCK);
+            p = czi_cbor_put_uint(p, 0);
+        }
+        for (unsigned list = 0; list < 2; list++) {
+            unsigned n = list ? cases[i].after : cases[i].facts;
+
+            p = czi_cbor_put_array(p, n);
+            for (unsigned k = 0; k < n; k++) {
+                id.bytes[1] = (uint8_t)k;
+                p = czi_cbor_put_link(p, &id);
+            }
+        }
+        p = czi_cbor_put_null(p);
+        assert_int_equal(czi_effect_view(bytes, (size_t)(p - bytes), &v, &err),
+                         cases[i].expected);
+    }
+}
+
+static void texts_data_and_signature_are_bounded(void **state)
+{
+    static uint8_t data[CZI_DATA_SIZE_MAX + 1];
+    char label[CZI_LABEL_SIZE_MAX + 2] = {0}, asset[CZI_ASSET_SIZE_MAX + 2] = {0};
+    cz_creation c = {.label = label, .asset = asset};
+    cz_id a = id_number(1);
+    cz_effect *e = effect();
+    const uint8_t *bytes;
+    size_t len;
+    cz_error err = {0};
+
+    (void)state;
+    memset(label, 'l', CZI_LABEL_SIZE_MAX);
+    memset(asset, 'a', CZI_ASSET_SIZE_MAX);
+    assert_ok(cz_effect_create(e, &c, &err), err);
+    asset[CZI_ASSET_SIZE_MAX] = 'a';
+    assert_int_equal(cz_effect_create(e, &c, &err), CZ_LIMIT);
+    asset[CZI_ASSET_SIZE_MAX] = 0;
+    label[CZI_LABEL_SIZE_MAX] = 'l';
+    assert_int_equal(cz_effect_create(e, &c, &err), CZ_LIMIT);
+    assert_ok(cz_effect_set_signature(e, data, CZI_SIGNATURE_SIZE_MAX, &err), err);
+    assert_int_equal(cz_effect_set_signature(e, data, CZI_SIGNATURE_SIZE_MAX + 1, &err),
+                     CZ_LIMIT);
+    assert_ok(cz_effect_write(e, &a, data, CZI_DATA_SIZE_MAX, &err), err);
+    assert_int_equal(cz_effect_write(e, &a, data, CZI_DATA_SIZE_MAX + 1, &err), CZ_LIMIT);
+    assert_ok(cz_effect_encode(e, &bytes, &len, &err), err);
+    cz_effect_free(e);
+}
+
+static void the_whole_effect_is_bounded(void **state)
+{
+    static uint8_t data[CZI_DATA_SIZE_MAX];
+    cz_id a = id_number(1);
+    cz_effect *e = effect();
+    const uint8_t *bytes;
+    size_t len, rest;
+    cz_error err = {0};
+
+    (void)state;
+    assert_ok(cz_effect_write(e, &a, data, CZI_DATA_SIZE_MAX, &err), err);
+    assert_ok(cz_effect_encode(e, &bytes, &len, &err), err);
+    /* One more write: its array head, opcode, access and five bytes of string head. */
+    rest = CZI_EFFECT_SIZE_MAX - len - 3 - 3;
+    assert_true(rest < CZI_DATA_SIZE_MAX);
+    assert_ok(cz_effect_write(e, &a, data, rest, &err), err);
+    assert_ok(cz_effect_encode(e, &bytes, &len, &err), err);
+    assert_int_equal(len, CZI_EFFECT_SIZE_MAX);
+    cz_effect_clear(e);
+    assert_ok(cz_effect_write(e, &a, data, CZI_DATA_SIZE_MAX, &err), err);
+    assert_ok(cz_effect_write(e, &a, data, rest + 1, &err), err);
+    cz_effect_set_nonce(e, 7);
+    assert_int_equal(cz_effect_encode(e, &bytes, &len, &err), CZ_LIMIT);
+    assert_non_null(strstr(err.detail, "131072"));
+    cz_effect_free(e);
+}
+
+/* ---- Memory ends
+ * ------------------------------------------------------------------------------
+ */
+
+static int build(cz_effect *e, cz_error *err)
+{
+    static uint8_t data[5000];
+    cz_id a = id_number(1), b = id_number(2);
+    cz_creation c = {
+        .creator = a, .label = "x", .kind = CZ_DATA, .data = data, .data_len = 300};
+    int rc = cz_effect_create(e, &c, err);
+
+    if (!rc)
+        rc = cz_effect_write(e, &a, data, sizeof data, err);
+    for (unsigned i = 0; i < 40 && !rc; i++)
+        rc = cz_effect_transfer(e, &a, &b, 1 + (cz_quantity)i, err);
+    return rc;
+}
+
+static void without_memory_a_builder_says_so_and_holds_no_half_operation(void **state)
+{
+    const uint8_t *bytes;
+    size_t len;
+    bool failed = true;
+
+    (void)state;
+    for (int64_t after = 0; failed; after++) {
+        cz_effect *e, *whole = effect();
+        cz_error err = {0};
+        const uint8_t *expected;
+        size_t expected_len;
+        int rc;
+
+        assert_ok(build(whole, &err), err);
+        assert_ok(cz_effect_encode(whole, &expected, &expected_len, &err), err);
+        czi_alloc_fail_after(after);
+        e = cz_effect_new();
+        rc = e ? build(e, &err) : CZ_NOMEM;
+        if (!rc)
+            rc = cz_effect_encode(e, &bytes, &len, &err);
+        failed = czi_alloc_failed();
+        czi_alloc_fail_after(-1);
+        assert_int_equal(rc, failed ? CZ_NOMEM : CZ_OK);
+        /* Whatever it holds is whole; cleared, it starts over. */
+        if (e && failed) {
+            (void)!cz_effect_encode(e, &bytes, &len, &err);
+            cz_effect_clear(e);
+            cz_effect_set_nonce(e, 7);
+            assert_ok(build(e, &err), err);
+            assert_ok(cz_effect_encode(e, &bytes, &len, &err), err);
+            assert_int_equal(len, expected_len);
+        }
+        cz_effect_free(e);
+        cz_effect_free(whole);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bytes_that_are_decoded_encode_to_the_same_bytes),
+        cmocka_unit_test(a_transfer_has_the_documented_bytes),
+        cmocka_unit_test(the_fast_encoder_writes_what_the_builder_writes),
+        cmocka_unit_test(any_changed_byte_is_refused_or_is_another_effect),
+        cmocka_unit_test(bytes_cut_off_or_added_are_refused),
+        cmocka_unit_test(naming_a_resource_twice_takes_the_stronger_mode),
+        cmocka_unit_test(the_signing_id_leaves_only_the_signature_out),
+        cmocka_unit_test(the_builder_refuses_what_no_effect_can_say),
+        cmocka_unit_test(accesses_operations_and_citations_are_bounded),
+        cmocka_unit_test(the_decoder_knows_the_bounds_too),
+        cmocka_unit_test(texts_data_and_signature_are_bounded),
+        cmocka_unit_test(the_whole_effect_is_bounded),
+        cmocka_unit_test(without_memory_a_builder_says_so_and_holds_no_half_operation),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
