@@ -64,7 +64,7 @@ struct czi_cli {
     const char *dir; /* -C; "." */
     bool json;
     bool out_terminal, err_terminal;
-    bool colour; /* of standard output */
+    bool colour;   /* of standard output */
     int out_error; /* errno of a failed write to standard output, where it was seen */
     const char *values[CZI_CLI_OPTIONS_MAX];
     cz_engine *engine; /* from czi_cli_open; closed at the end */
@@ -137,8 +137,9 @@ void czi_json_id(struct czi_json *j, const char *key, const cz_id *id);
 void czi_json_hex(struct czi_json *j, const char *key, const void *data, size_t len);
 void czi_json_base64(struct czi_json *j, const char *key, const void *data, size_t len);
 void czi_json_bool(struct czi_json *j, const char *key, bool v);
-/* One object of strings and a line end: key, value, …, NULL. */
-void czi_json_line(const char *key, ...) __attribute__((sentinel));
+/* One object of strings and a line end: key, value, … */
+#define czi_json_line(...) czi_json_pairs((const char *const[]){__VA_ARGS__, NULL})
+void czi_json_pairs(const char *const *pairs);
 
 /* Text for a terminal: control characters and what is not UTF-8 as \xNN. Returns columns. */
 size_t czi_print_text(FILE *out, const char *text, size_t len);

@@ -150,9 +150,12 @@ static int check_fields(struct reader *r, const struct object *o, const char *ow
 static int read_string(struct reader *r, const struct object *o, enum field f,
                        struct czi_slice *ret)
 {
-    if (o->values[f]->type != CZI_JSON_STRING)
-        return bad(r, o->values[f], "\"%s\" must be a string", field_names[f]);
-    *ret = o->values[f]->text;
+    const struct czi_json_token *t = o->values[f];
+
+    CZI_CHECK(t);
+    if (t->type != CZI_JSON_STRING)
+        return bad(r, t, "\"%s\" must be a string", field_names[f]);
+    *ret = t->text;
     return CZ_OK;
 }
 
@@ -181,7 +184,7 @@ static int read_quantity(struct reader *r, const struct object *o, enum field f,
 
 static int read_u64(struct reader *r, const struct object *o, enum field f, uint64_t *ret)
 {
-    cz_quantity v;
+    cz_quantity v = 0;
     int rc = read_quantity(r, o, f, &v);
 
     if (rc)
@@ -249,7 +252,8 @@ static bool decode_base64(struct czi_buf *b, struct czi_slice text)
         !base64_decode_final(&ctx))
         return false;
     base64_encode_raw((char *)out + len, len, out);
-    if (BASE64_ENCODE_RAW_LENGTH(len) != text.len || memcmp(out + len, text.data, text.len))
+    if (BASE64_ENCODE_RAW_LENGTH(len) != text.len ||
+        (text.len && memcmp(out + len, text.data, text.len) != 0))
         return false;
     b->len += len;
     return true;

@@ -20,10 +20,10 @@ struct import {
     size_t count;
 };
 
-static int io_error(const char *name, cz_error *err)
+static int io_error(const char *name, int error, cz_error *err)
 {
-    return czi_fail(err, errno == ENOENT ? CZ_NOT_FOUND : CZ_IO, "%s: %s", name,
-                    strerror(errno));
+    return czi_fail(err, error == ENOENT ? CZ_NOT_FOUND : CZ_IO, "%s: %s", name,
+                    strerror(error));
 }
 
 /* The whole of a file, up to the bound. */
@@ -45,8 +45,8 @@ static int load(FILE *f, const char *name, struct czi_buf *text, cz_error *err)
         if (text->len > CZI_BLOCK_FILE_MAX)
             return czi_fail(err, CZ_LIMIT, "%s: larger than CZI_BLOCK_FILE_MAX (%u bytes)",
                             name, CZI_BLOCK_FILE_MAX);
-    } while (n);
-    return ferror(f) ? io_error(name, err) : CZ_OK;
+    } while (n == CHUNK);
+    return ferror(f) ? io_error(name, EIO, err) : CZ_OK;
 }
 
 static int load_all(struct import *m, char **paths)
@@ -63,7 +63,7 @@ static int load_all(struct import *m, char **paths)
         const char *name = standard ? "standard input" : paths[i];
         FILE *f = standard ? stdin : fopen(paths[i], "re");
 
-        rc = f ? load(f, name, &m->texts[i], err) : io_error(name, err);
+        rc = f ? load(f, name, &m->texts[i], err) : io_error(name, errno, err);
         m->sources[i] =
             (cz_import_source){name, (const char *)m->texts[i].data, m->texts[i].len};
         if (f && !standard)

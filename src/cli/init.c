@@ -21,7 +21,7 @@ int czi_cli_init(struct czi_cli *cli, int argc, char **argv)
         return czi_cli_fail(czi_wrap(&cli->err, rc, "%s", argc ? argv[0] : cli->dir),
                             &cli->err);
     if (cli->json)
-        czi_json_line("store", (const char *)path.data, NULL);
+        czi_json_line("store", (const char *)path.data);
     else
         printf("an empty store is in %s\n", (const char *)path.data);
     return CZI_EXIT_OK;

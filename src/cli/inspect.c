@@ -33,8 +33,7 @@ int czi_inspect_failed(struct czi_inspection *c, int rc)
     if (czi_exit_of(rc) != CZI_EXIT_CORRUPT)
         return czi_cli_fail(rc, err);
     if (c->cli->json)
-        czi_json_line(c->what, "failed", "code", cz_code_name(rc), "finding", err->detail,
-                      NULL);
+        czi_json_line(c->what, "failed", "code", cz_code_name(rc), "finding", err->detail);
     else
         printf("%s: failed\n", c->what);
     return czi_cli_fail(rc, err);

@@ -72,25 +72,33 @@ static void fill_row(struct row *row, const cz_resource *r)
     row->cells[STATE] = cz_state_name((int)r->state);
 }
 
+/* The bytes of the first `count` characters. */
+static size_t prefix_of(const char *text, size_t count)
+{
+    size_t len = 0, seen = 0;
+
+    for (; text[len]; len++) {
+        seen += ((uint8_t)text[len] & 0xc0) != 0x80;
+        if (seen > count)
+            break;
+    }
+    return len;
+}
+
+/* What is too wide ends in a character that says so. */
 static void print_cell(const char *text, size_t width, bool right, bool last)
 {
-    size_t len = strlen(text), has = czi_text_width(text, len);
+    size_t has = czi_text_width(text, strlen(text));
     bool cut = has > width;
+    int gap = cut ? 0 : (int)(width - has);
 
-    if (cut) {
-        /* Whole characters up to the last column, which says that there is more. */
-        for (len = 0, has = 0; has < width || ((uint8_t)text[len] & 0xc0) == 0x80; len++)
-            has += ((uint8_t)text[len] & 0xc0) != 0x80;
-        while (len && ((uint8_t)text[--len] & 0xc0) == 0x80)
-            continue;
-    }
-    if (right && has < width)
-        printf("%*s", (int)(width - has), "");
-    (void)fwrite(text, 1, len, stdout);
+    if (right)
+        printf("%*s", gap, "");
+    (void)fwrite(text, 1, prefix_of(text, cut ? width - 1 : width), stdout);
     if (cut)
         (void)fputs("…", stdout);
     if (!last)
-        printf("%*s  ", right || has >= width ? 0 : (int)(width - has), "");
+        printf("%*s  ", right ? 0 : gap, "");
 }
 
 /* Labels and assets give way, longest first, when the terminal is too narrow. */

@@ -10,7 +10,6 @@
 #include "platform/platform.h"
 
 #include <nettle/base64.h>
-#include <stdarg.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -140,17 +139,14 @@ void czi_json_bool(struct czi_json *j, const char *key, bool v)
     (void)fputs_unlocked(v ? "true" : "false", j->out);
 }
 
-void czi_json_line(const char *key, ...)
+void czi_json_pairs(const char *const *pairs)
 {
     struct czi_json j = {.out = stdout};
-    va_list ap;
 
-    va_start(ap, key);
     czi_json_open(&j, NULL, '{');
-    for (; key; key = va_arg(ap, const char *))
-        czi_json_string(&j, key, va_arg(ap, const char *));
+    for (; *pairs; pairs += 2)
+        czi_json_string(&j, pairs[0], pairs[1]);
     czi_json_close(&j, '}');
-    va_end(ap);
     (void)putc_unlocked('\n', stdout);
 }
 

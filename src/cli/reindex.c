@@ -20,7 +20,7 @@ int czi_cli_reindex(struct czi_cli *cli, int argc, char **argv)
         return czi_cli_fail(rc, &cli->err);
     cz_quantity_print((cz_quantity)stats.positions, effects);
     if (cli->json)
-        czi_json_line("effects", effects, NULL);
+        czi_json_line("effects", effects);
     else
         printf("the index is made again, of %s effects\n", effects);
     return CZI_EXIT_OK;

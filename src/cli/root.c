@@ -16,7 +16,7 @@ int czi_cli_root(struct czi_cli *cli, int argc, char **argv)
         return czi_cli_fail(rc, &cli->err);
     czi_hex(hex, root, sizeof root);
     if (cli->json)
-        czi_json_line("root", hex, NULL);
+        czi_json_line("root", hex);
     else
         printf("%s\n", hex);
     return CZI_EXIT_OK;
