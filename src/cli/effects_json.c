@@ -620,6 +620,8 @@ static int read_effect(struct reader *r, const struct object *o)
         rc = read_operation(r, o, COMMON_FIELDS, &origin.id);
     if (!rc && o->has & SET(OPS))
         rc = each(r, o, FIELD_OPS, add_operation, &origin);
+    if (!rc && o->has & SET(OPS) && !origin.taken)
+        rc = bad(r, o->values[FIELD_OPS], "\"ops\" needs at least one operation");
     if (!rc && o->has & SET(ORIGIN))
         rc = read_name(r, o, FIELD_ORIGIN, &origin.id);
     if (!rc)
