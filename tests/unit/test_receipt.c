@@ -1,0 +1,113 @@
+/* test_receipt.c - receipts and log nodes, byte by byte as receipt.h and the links of DAG-CBOR
+ * (dag_cbor.h) say. */
+#include "effect/receipt.h"
+#include "test.h"
+
+static uint8_t *put_link(uint8_t *p, int fill)
+{
+    memcpy(p, "\xd8\x2a\x58\x25\x00\x01\x71\x1e\x20", 9);
+    memset(p + 9, fill, 32);
+    return p + 41;
+}
+
+static void an_applied_effect_tells_what_each_write_left_and_each_read_saw(void **state)
+{
+    cz_id effect;
+    uint8_t hash[32], expected[512], out[512], *p = expected;
+    struct czi_post posts[] = {
+        {.quantity = -1000,
+         .version = 5,
+         .state = CZ_LOCKED,
+         .kind = CZ_POSITION,
+         .written = true},
+        {.data_hash = hash, .version = 24, .kind = CZ_DATA, .written = true},
+        {.version = 256},
+    };
+    struct czi_outcome o = {.position = 70000, .lamport = 23, .post_count = 3, .posts = posts};
+
+    (void)state;
+    memset(&effect, 0xe1, sizeof effect);
+    memset(hash, 0xda, sizeof hash);
+    *p++ = 0x86;
+    *p++ = 0x02;
+    p = put_link(p, 0xe1);
+    memcpy(p, "\x1a\x00\x01\x11\x70\x17\x00\x83", 8); /* 70000, 23, applied, three posts */
+    p += 8;
+    memcpy(p, "\x83\x05\x01\x39\x03\xe7", 6); /* version 5, locked, -1000 */
+    p += 6;
+    memcpy(p, "\x83\x18\x18\x00\x58\x20", 6); /* version 24, active, a hash */
+    p += 6;
+    memset(p, 0xda, 32);
+    p += 32;
+    memcpy(p, "\x19\x01\x00", 3); /* read at version 256 */
+    p += 3;
+    assert_int_equal(czi_receipt_encode(out, &effect, &o), p - expected);
+    assert_memory_equal(out, expected, p - expected);
+}
+
+static void a_rejected_effect_tells_only_the_versions_that_it_saw(void **state)
+{
+    cz_id effect;
+    uint8_t expected[512], out[512], *p = expected;
+    struct czi_post posts[] = {{.version = 0}, {.version = 9}};
+    struct czi_outcome o = {
+        .position = 1, .lamport = 2, .reason = CZ_OVERDRAFT, .post_count = 2, .posts = posts};
+
+    (void)state;
+    memset(&effect, 0x01, sizeof effect);
+    *p++ = 0x86;
+    *p++ = 0x02;
+    p = put_link(p, 0x01);
+    memcpy(p, "\x01\x02\x06\x82\x00\x09", 6);
+    p += 6;
+    assert_int_equal(czi_receipt_encode(out, &effect, &o), p - expected);
+    assert_memory_equal(out, expected, p - expected);
+}
+
+static void a_log_node_links_the_one_before_and_the_item(void **state)
+{
+    uint8_t none[32] = {0}, before[32], item[32], expected[128], out[CZI_NODE_SIZE_MAX];
+
+    (void)state;
+    memset(before, 0xbe, 32);
+    memset(item, 0x17, 32);
+    memcpy(expected, "\x82\xf6", 2);
+    assert_int_equal(czi_node_encode(out, none, item), put_link(expected + 2, 0x17) - expected);
+    assert_memory_equal(out, expected, 43);
+    assert_int_equal(czi_node_encode(out, before, item),
+                     put_link(put_link(expected + 1, 0xbe), 0x17) - expected);
+    assert_memory_equal(out, expected, CZI_NODE_SIZE_MAX);
+}
+
+static void the_longest_receipt_fits_what_is_said_to_hold_it(void **state)
+{
+    static uint8_t out[CZI_ACCESSES_MAX * 100];
+    struct czi_post posts[CZI_ACCESSES_MAX];
+    struct czi_outcome o = {.position = UINT64_MAX,
+                            .lamport = UINT64_MAX,
+                            .post_count = CZI_ACCESSES_MAX,
+                            .posts = posts};
+    cz_id effect = {{0}};
+    uint8_t hash[32] = {0};
+
+    (void)state;
+    for (unsigned i = 0; i < CZI_ACCESSES_MAX; i++)
+        posts[i] = (struct czi_post){.data_hash = hash,
+                                     .version = UINT64_MAX,
+                                     .kind = CZ_DATA,
+                                     .state = CZ_ARCHIVED,
+                                     .written = true};
+    assert_true(czi_receipt_encode(out, &effect, &o) <= czi_receipt_size_max(CZI_ACCESSES_MAX));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_applied_effect_tells_what_each_write_left_and_each_read_saw),
+        cmocka_unit_test(a_rejected_effect_tells_only_the_versions_that_it_saw),
+        cmocka_unit_test(a_log_node_links_the_one_before_and_the_item),
+        cmocka_unit_test(the_longest_receipt_fits_what_is_said_to_hold_it),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
