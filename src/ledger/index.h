@@ -4,8 +4,8 @@
  * or replaced, in sorted runs that become visible at once. Drivers: RocksDB (its log off, bulk
  * load of sorted files) and memory.
  *
- * Tables: 'e' effect id (all 32 bytes) -> position · 'p' first position of a frame, big
- * endian -> segment, offset · 'm' meta: how far the index goes · all others belong to the
+ * Tables: 'e' effects by the first bytes of their ids -> positions (load.h) · 'p' first
+ * position of a frame, big endian -> segment, offset · 'm' meta: how far the index goes · all others belong to the
  * engine: 'r' group and resource id, 'o' origin, 'a' asset, 'd' domain, 'f' fact.
  */
 #ifndef CZI_INDEX_H

@@ -188,38 +188,8 @@ uint64_t czi_ledger_size(const struct czi_ledger *l)
     return atomic_load(&l->size);
 }
 
-static int parse_position(struct czi_slice value, uint64_t *ret, cz_error *err)
-{
-    if (value.len != 8)
-        return czi_fail(err, CZ_CORRUPT,
-                        "the index has a malformed row: rebuild it with `causality reindex`");
-    *ret = czi_get_u64le(value.data);
-    return CZ_OK;
-}
-
-int czi_ledger_find(struct czi_ledger *l, const cz_id *effect, uint64_t *ret_position,
-                    cz_error *err)
-{
-    uint8_t key[CZI_EFFECT_KEY_SIZE] = {'e'};
-    CZI_AUTOBUF value = {0};
-    bool found;
-    int rc;
-
-    /* The older tail first: of an id that came twice the first position counts. */
-    czi_mutex_lock(l->mutex);
-    found = (l->sealed && czi_tail_find(l->sealed, effect, ret_position)) ||
-            czi_tail_find(l->tail, effect, ret_position);
-    czi_mutex_unlock(l->mutex);
-    if (found)
-        return CZ_OK;
-    memcpy(key + 1, effect->bytes, sizeof effect->bytes);
-    rc = l->index->ops->get(l->index, (struct czi_slice){key, sizeof key}, &value, err);
-    if (rc == CZ_NOT_FOUND)
-        return czi_fail(err, rc, "no such effect in the journal");
-    return rc ? rc : parse_position(czi_buf_slice(&value), ret_position, err);
-}
-
-struct prefix_search {
+/* A search through the rows of effects, by as many bits of an id as they hold. */
+struct search {
     const uint8_t *prefix;
     unsigned bits;
     uint64_t *positions;
@@ -230,25 +200,73 @@ struct prefix_search {
 /* Ends a scan early and is no error. */
 #define ENOUGH (-1)
 
-static int add_match(void *arg, const struct czi_row *row)
+static void add_position(struct search *s, uint64_t position)
 {
-    struct prefix_search *s = arg;
-    uint64_t position = 0;
-    int rc;
-
-    if (s->count == s->max)
-        return ENOUGH;
-    if (row->key.len != CZI_EFFECT_KEY_SIZE ||
-        !czi_prefix_matches(row->key.data + 1, s->prefix, s->bits))
-        return CZ_OK;
-    rc = parse_position(row->value, &position, s->err);
-    if (rc)
-        return rc;
     for (size_t i = 0; i < s->count; i++)
         if (s->positions[i] == position)
-            return CZ_OK;
+            return;
     s->positions[s->count++] = position;
+}
+
+static int search_row(void *arg, const struct czi_row *row)
+{
+    enum { KNOWN = 2 + CZI_EFFECT_ENTRY_SIZE - 4 }; /* bytes of an id */
+    struct search *s = arg;
+    unsigned bits = CZI_MIN(s->bits, 8u * KNOWN);
+    uint64_t first = 0;
+    uint8_t id[KNOWN];
+
+    if (row->key.len != CZI_EFFECT_KEY_SIZE || row->value.len % CZI_EFFECT_ENTRY_SIZE != 0)
+        return czi_fail(s->err, CZ_CORRUPT,
+                        "the index has a malformed row: rebuild it with `causality reindex`");
+    for (int i = 0; i < 8; i++)
+        first = first << 8 | row->key.data[3 + i];
+    memcpy(id, row->key.data + 1, 2);
+    for (size_t at = 0; at < row->value.len; at += CZI_EFFECT_ENTRY_SIZE) {
+        const uint8_t *entry = row->value.data + at;
+
+        if (s->count == s->max)
+            return ENOUGH;
+        memcpy(id + 2, entry, KNOWN - 2);
+        if (czi_prefix_matches(id, s->prefix, bits))
+            add_position(s, first + czi_get_u32le(entry + KNOWN - 2));
+    }
     return CZ_OK;
+}
+
+static int search_index(struct czi_ledger *l, struct search *s)
+{
+    uint8_t key[3] = {'e'};
+    size_t whole = CZI_MIN(s->bits / 8, 2u);
+    int rc;
+
+    memcpy(key + 1, s->prefix, whole);
+    rc = l->index->ops->scan(l->index, (struct czi_slice){key, 1 + whole}, search_row, s,
+                             s->err);
+    return rc == ENOUGH ? CZ_OK : rc;
+}
+
+int czi_ledger_find(struct czi_ledger *l, const cz_id *effect, uint64_t *ret_position,
+                    cz_error *err)
+{
+    uint64_t position;
+    struct search s = {effect->bytes, 256, &position, 1, 0, err};
+    bool found;
+    int rc;
+
+    /* The older tail first: of an id that came twice the first position counts. */
+    czi_mutex_lock(l->mutex);
+    found = (l->sealed && czi_tail_find(l->sealed, effect, ret_position)) ||
+            czi_tail_find(l->tail, effect, ret_position);
+    czi_mutex_unlock(l->mutex);
+    if (found)
+        return CZ_OK;
+    rc = search_index(l, &s);
+    if (!rc && !s.count)
+        return czi_fail(err, CZ_NOT_FOUND, "no such effect in the journal");
+    if (!rc)
+        *ret_position = position;
+    return rc;
 }
 
 static void put_tail(struct czi_ledger *l, struct czi_tail *t)
@@ -276,8 +294,7 @@ static struct czi_tail *get_tail(struct czi_tail *t, uint64_t *ret_count)
 int czi_ledger_find_prefix(struct czi_ledger *l, const uint8_t prefix[32], unsigned bits,
                            uint64_t *positions, size_t max, size_t *ret_count, cz_error *err)
 {
-    struct prefix_search s = {prefix, bits, positions, max, 0, err};
-    uint8_t key[CZI_EFFECT_KEY_SIZE] = {'e'};
+    struct search s = {prefix, bits, positions, max, 0, err};
     struct czi_tail *tails[2];
     uint64_t counts[2];
     int rc;
@@ -292,13 +309,10 @@ int czi_ledger_find_prefix(struct czi_ledger *l, const uint8_t prefix[32], unsig
             czi_tail_prefix(tails[i], counts[i], prefix, bits, positions, max, &s.count);
         put_tail(l, tails[i]);
     }
-    memcpy(key + 1, prefix, bits / 8);
-    rc = l->index->ops->scan(l->index, (struct czi_slice){key, 1 + bits / 8}, add_match, &s,
-                             err);
-    if (rc && rc != ENOUGH)
-        return rc;
-    *ret_count = s.count;
-    return CZ_OK;
+    rc = search_index(l, &s);
+    if (!rc)
+        *ret_count = s.count;
+    return rc;
 }
 
 static int locate_in_index(struct czi_ledger *l, uint64_t position, uint32_t *ret_segment,

@@ -106,7 +106,8 @@ void czi_ledger_tip(const struct czi_ledger *l, uint8_t ret_hash[32], uint64_t *
 CZI_MUST_USE int czi_ledger_append(struct czi_ledger *l, const uint8_t *frames, size_t len,
                                    const cz_id *ids, cz_error *err);
 
-/* The position of an effect: in the tail or the index. CZ_NOT_FOUND. Compares all 32 bytes. */
+/* The position of an effect: in the tail or the index. CZ_NOT_FOUND. The tail compares all 32
+ * bytes, the index holds the first 12: whoever reads the effect there compares the rest. */
 CZI_MUST_USE int czi_ledger_find(struct czi_ledger *l, const cz_id *effect,
                                  uint64_t *ret_position, cz_error *err);
 /* Up to max effects whose id starts with `bits` bits of prefix. */

@@ -8,7 +8,11 @@
 #include "ledger/checkpoint.h"
 #include "ledger/tail.h"
 
-#define CZI_EFFECT_KEY_SIZE 33
+/* Effects: key 'e', first two bytes of their ids, first position of the run that the row came
+ * with (8 bytes, big endian); value per effect the next ten bytes of its id and its position
+ * less that of the run (4 bytes, little-endian), in the order of positions. */
+#define CZI_EFFECT_KEY_SIZE 11
+#define CZI_EFFECT_ENTRY_SIZE 14
 #define CZI_FRAME_KEY_SIZE 9
 #define CZI_FRAME_VALUE_SIZE 12
 
@@ -19,9 +23,11 @@ struct czi_load {
     struct czi_place place;
 };
 
-/* The rows of the engine, one row an effect, one a frame with positions, and the meta row. */
+/* The rows of the engine, one a bucket of effects, one a frame with positions, the meta row. */
 CZI_MUST_USE int czi_load_run(const struct czi_load *load, cz_error *err);
 
+void czi_effect_key(uint8_t out[CZI_EFFECT_KEY_SIZE], const uint8_t *id,
+                    uint64_t first_position);
 /* The key of a frame's row: 'p' and the position, big endian, so that rows sort by it. */
 void czi_frame_key(uint8_t out[CZI_FRAME_KEY_SIZE], uint64_t first_position);
 

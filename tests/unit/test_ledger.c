@@ -370,8 +370,10 @@ static void an_unknown_effect_is_not_found(void **state)
     assert_ok(fixture_append(l, &chain, 20, &err), err);
     assert_int_equal(czi_ledger_find(l, &id, &position, &err), CZ_NOT_FOUND);
     id = fixture_id(1);
-    id.bytes[31] ^= 1; /* all 32 bytes count */
+    id.bytes[31] ^= 1; /* all 32 bytes count in the tail, */
     assert_int_equal(czi_ledger_find(l, &id, &position, &err), CZ_NOT_FOUND);
+    id.bytes[31] ^= 1;
+    id.bytes[11] ^= 1; /* and the first 12 in the index */
     assert_ok(fixture_checkpoint(l, &chain, false, &err), err);
     assert_int_equal(czi_ledger_find(l, &id, &position, &err), CZ_NOT_FOUND);
     assert_int_equal(position, 42);
