@@ -38,7 +38,7 @@ OS_HEADER = re.compile(
     r"|netdb|sched|threads|semaphore|spawn|pwd|grp|dlfcn|glob|ftw|syslog|ucontext|execinfo)\.h")
 
 CALLS = [
-    (re.compile(r"\b(malloc|calloc|realloc|reallocarray|free|strdup|strndup|aligned_alloc"
+    (re.compile(r"(?<![.>])\b(malloc|calloc|realloc|reallocarray|free|strdup|strndup|aligned_alloc"
                 r"|posix_memalign|asprintf|vasprintf)\s*\("),
      lambda room, path: path != "src/base/alloc.c", "allocation outside base/alloc.c"),
     (re.compile(r"\b(rand|srand|random|drand48|arc4random\w*|getrandom|getentropy|time|clock"

@@ -1,4 +1,4 @@
-"""causality import ethereum: positions against an independent computation, proofs, falsification."""
+"""causality import ethereum: positions against an independent computation, falsified blocks."""
 import gzip
 import json
 import os
