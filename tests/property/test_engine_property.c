@@ -214,10 +214,17 @@ static void one_seed(uint64_t seed, bool all)
     gen_free(s);
 }
 
+/* Sanitizers take five to ten times as long. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SEEDS 300
+#else
+#define SEEDS 2000
+#endif
+
 static void engine_and_reference_model_agree_on_random_streams(void **state)
 {
     unsigned long only = test_env("CAUSALITY_SEED", 0);
-    unsigned long seeds = test_env("CAUSALITY_SEEDS", 2000);
+    unsigned long seeds = test_env("CAUSALITY_SEEDS", SEEDS);
 
     (void)state;
     if (only) {

@@ -338,7 +338,8 @@ static void low_is_done(void *arg, const cz_result *r)
  * still find its place, and a flush must end. */
 static void a_low_priority_is_not_starved_and_its_result_is_kept(void **state)
 {
-    cz_options o = {.threads = 1, .batch_max = 1, .backlog_max = 16};
+    /* More at once than are in flight, so that there is always an urgent one to choose. */
+    cz_options o = {.threads = 2, .batch_max = 1, .backlog_max = 16};
     struct chain c = {.engine = open_with(&o)};
     uint64_t low, ticket;
     cz_result r;
@@ -347,7 +348,7 @@ static void a_low_priority_is_not_starved_and_its_result_is_kept(void **state)
     (void)state;
     assert_ok(czi_read_begin(c.engine, &err), err);
     assert_ok(submit_one(c.engine, creation(1, 0, CZ_LOW), low_is_done, &c, &low, &err), err);
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < 12; i++) {
         c.nonce++;
         assert_ok(submit_one(c.engine, creation(c.nonce, 1, CZ_URGENT), next_urgent, &c,
                              &ticket, &err),
