@@ -299,6 +299,17 @@ static int write_file(const char *path)
     return ok ? 0 : 1;
 }
 
+/* For tests/property/verify.py: makes the sample's store and prints its root. */
+static int write_store(const char *path)
+{
+    struct sample s;
+    char hex[65];
+
+    make_store(path, &s);
+    czi_hex(hex, s.root, sizeof s.root);
+    return puts(hex) < 0;
+}
+
 #define EXPORTED(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(int argc, char **argv)
@@ -316,5 +327,7 @@ int main(int argc, char **argv)
 
     if (argc == 3 && !strcmp(argv[1], "--write"))
         return write_file(argv[2]);
+    if (argc == 3 && !strcmp(argv[1], "--store"))
+        return write_store(argv[2]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
