@@ -65,7 +65,8 @@ static uint64_t ledger_append(struct czi_ledger *l, uint8_t *frame, size_t paylo
     czi_frame_seal(frame, payload, f);
     czi_blake3(&f->first_position, 8, ids[0].bytes);
     start = czi_clock_ns();
-    must(czi_ledger_append(l, frame, CZI_FRAME_HEADER_SIZE + payload, ids, &err));
+    must(czi_ledger_append(l, &(struct czi_piece){frame, CZI_FRAME_HEADER_SIZE + payload, ids},
+                           1, &err));
     start = czi_clock_ns() - start;
     memcpy(f->previous, f->hash, 32);
     f->first_position++;
@@ -163,7 +164,7 @@ static void load(struct czi_ledger *l, struct czi_frame *f, const cz_id *ids, si
     f->position_count = 8192;
     for (size_t i = 0; i + 8192 <= count; i += 8192) {
         czi_frame_seal(frame, 0, f);
-        must(czi_ledger_append(l, frame, sizeof frame, ids + i, &err));
+        must(czi_ledger_append(l, &(struct czi_piece){frame, sizeof frame, ids + i}, 1, &err));
         memcpy(f->previous, f->hash, 32);
         f->first_position += 8192;
     }

@@ -91,7 +91,10 @@ static inline int fixture_append(struct czi_ledger *l, struct fixture_chain *c, 
 
     while (count--)
         fixture_frame_put(&next, &frames, &ids);
-    rc = czi_ledger_append(l, frames.data, frames.len, (const cz_id *)ids.data, err);
+    rc =
+        czi_ledger_append(l,
+                          &(struct czi_piece){frames.data, frames.len, (const cz_id *)ids.data},
+                          1, err);
     if (!rc)
         *c = next;
     czi_buf_done(&frames);

@@ -26,9 +26,10 @@
  * Conventions. A function that can fail returns 0 (CZ_OK) or a CZ_* code, and fills an
  * optional cz_error with what failed, where, and what to do. Outputs named ret_* are last
  * and untouched on failure (cz_error excepted). Strings are UTF-8. Nothing here reads a
- * clock for anything that reaches a log. The library never prints and never exits, but for
- * two cases in which going on would be untrue: a broken internal invariant aborts, and so
- * does a failed fsync when `abort_on_sync_failure` is set.
+ * clock for anything that reaches a log. The library never prints and never exits, but that a
+ * broken internal invariant aborts, because going on would be untrue. A failed write or fsync
+ * stops an engine for good: it is never retried, what it did not confirm is not acknowledged,
+ * and every later call returns CZ_CLOSED with the reason (R15).
  */
 #ifndef CAUSALITY_H
 #define CAUSALITY_H
@@ -307,9 +308,6 @@ typedef struct cz_options {
     bool ordered;
     /* Submissions that may wait, 1 to 65536; 0: 65536. Beyond it callers get CZ_BUSY. */
     unsigned backlog_max;
-    /* Ends the process when an fsync fails (R15). Otherwise the engine stops: every later
-     * call returns CZ_CLOSED, and nothing unconfirmed is acknowledged. */
-    bool abort_on_sync_failure;
 } cz_options;
 
 /* Makes an empty store. CZ_CONFLICT when dir already holds one or anything else. */

@@ -62,27 +62,48 @@ static int seal(cz_engine *g, struct czi_batch *b, cz_error *err)
     return rc;
 }
 
-/* Completes the frame and makes it durable. A batch of nothing but duplicates has no frame. */
-static int persist(cz_engine *g, struct czi_batch *b, cz_error *err)
+/* Completes the frames of some batches and makes them durable together. A batch of nothing but
+ * duplicates has no frame. */
+static int write_frames(cz_engine *g, struct czi_batch *const *batches, uint32_t count,
+                        cz_error *err)
 {
+    struct czi_piece pieces[CZI_BATCHES_IN_FLIGHT];
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        struct czi_batch *b = batches[i];
+
+        if (b->position_count + b->fact_count == 0)
+            continue;
+        czi_seal_frame(b, g->tip);
+        memcpy(g->tip, b->frame_hash, sizeof g->tip);
+        pieces[n++] = (struct czi_piece){b->frame.data, b->frame.len, b->effect_ids};
+    }
+    return n ? czi_ledger_append(g->ledger, pieces, n, err) : CZ_OK;
+}
+
+/* Behind the positioned ones, the ids and receipts of those that are looked up. */
+static int answer_look_ups(cz_engine *g, struct czi_batch *b, cz_error *err)
+{
+    uint32_t row = b->position_count;
     int rc = CZ_OK;
 
-    if (b->position_count + b->fact_count) {
-        czi_seal_frame(b, g->tip);
-        rc = czi_ledger_append(g->ledger, b->frame.data, b->frame.len, b->effect_ids, err);
-        if (rc == CZ_IO && g->options.abort_on_sync_failure)
-            czi_check_failed(err->detail, __FILE__, __LINE__);
-        if (rc)
-            return rc;
-        memcpy(g->tip, b->frame_hash, sizeof g->tip);
-    }
-    /* Behind the positioned ones, the ids and receipts of those that were looked up. */
-    for (uint32_t i = 0, row = b->position_count; i < b->entry_count && b->look_ups && !rc; i++)
+    for (uint32_t i = 0; i < b->entry_count && b->look_ups && !rc; i++)
         if (b->entries[i].status == CZI_ENTRY_LOOK_UP) {
             b->entries[i].number = row;
             rc = resolve(g, &b->entries[i], &b->receipt_ids[row], &b->effect_ids[row], err);
             row++;
         }
+    return rc;
+}
+
+static int persist(cz_engine *g, struct czi_batch *const *batches, uint32_t count,
+                   cz_error *err)
+{
+    int rc = write_frames(g, batches, count, err);
+
+    for (uint32_t i = 0; i < count && !rc; i++)
+        rc = answer_look_ups(g, batches[i], err);
     atomic_store(&g->wants_checkpoint, czi_ledger_wants_checkpoint(g->ledger));
     return rc;
 }
@@ -173,13 +194,14 @@ static void acknowledge(cz_engine *g, struct czi_batch *b)
             release(g, b->entries[k].pending);
         }
         catch_up(g);
-        if (g->room_wanted)
-            czi_cond_broadcast(g->room);
         czi_mutex_unlock(g->lock);
     }
     for (uint32_t i = 0; i < b->entry_count && b->look_ups + b->fact_count; i++)
         g->step.core.duplicates += b->entries[i].status == CZI_ENTRY_DUPLICATE;
     czi_mutex_lock(g->lock);
+    /* Once a batch: waking submitters for every few slots would cost more than their work. */
+    if (g->room_wanted)
+        czi_cond_broadcast(g->room);
     czi_cond_broadcast(g->acknowledged);
     czi_mutex_unlock(g->lock);
 }
@@ -196,21 +218,22 @@ static void channel_put(cz_engine *g, struct czi_channel *c, struct czi_batch *b
     czi_mutex_unlock(g->lock);
 }
 
-/* The next batch, or NULL when the workers shall end. */
-static struct czi_batch *channel_take(cz_engine *g, struct czi_channel *c)
+/* Waits for batches and takes up to max of them, in order; 0 when the workers shall end. */
+static uint32_t channel_take(cz_engine *g, struct czi_channel *c, struct czi_batch **ret,
+                             uint32_t max)
 {
-    struct czi_batch *b = NULL;
+    uint32_t n = 0;
 
     czi_mutex_lock(g->lock);
     while (!c->count && !g->workers_stop && !g->stop_code)
         czi_cond_wait(c->cond, g->lock);
-    if (c->count && !g->stop_code) {
-        b = c->batches[c->head];
+    while (c->count && n < max && !g->stop_code) {
+        ret[n++] = c->batches[c->head];
         c->head = (c->head + 1) % CZI_BATCHES_IN_FLIGHT;
         c->count--;
     }
     czi_mutex_unlock(g->lock);
-    return b;
+    return n;
 }
 
 static void note(cz_engine *g, enum czi_event_type type, struct czi_batch *b)
@@ -228,7 +251,7 @@ static void sealer(void *arg)
     struct czi_batch *b;
     cz_error err = {0};
 
-    while ((b = channel_take(g, &g->to_seal)) != NULL) {
+    while (channel_take(g, &g->to_seal, &b, 1)) {
         if (seal(g, b, &err)) {
             stop(g, CZ_NOMEM, &err);
             continue;
@@ -237,19 +260,21 @@ static void sealer(void *arg)
     }
 }
 
+/* Whatever was sealed while the disk was busy goes to it at once: group commit. */
 static void persister(void *arg)
 {
     cz_engine *g = arg;
-    struct czi_batch *b;
+    struct czi_batch *batches[CZI_BATCHES_IN_FLIGHT];
     cz_error err = {0};
+    uint32_t n;
 
-    while ((b = channel_take(g, &g->to_persist)) != NULL) {
-        int rc = persist(g, b, &err);
+    while ((n = channel_take(g, &g->to_persist, batches, CZI_BATCHES_IN_FLIGHT)) != 0) {
+        int rc = persist(g, batches, n, &err);
 
         if (rc)
             stop(g, rc, &err);
-        else
-            note(g, CZI_EVENT_PERSISTED, b);
+        for (uint32_t i = 0; i < n && !rc; i++)
+            note(g, CZI_EVENT_PERSISTED, batches[i]);
     }
 }
 
@@ -338,7 +363,7 @@ static int perform(cz_engine *g, const struct czi_update *u, struct local_events
             channel_put(g, &g->to_persist, u->batch);
             return CZ_OK;
         }
-        rc = persist(g, u->batch, err);
+        rc = persist(g, &u->batch, 1, err);
         push(l, (struct czi_event){.type = CZI_EVENT_PERSISTED, .batch = u->batch});
         return rc;
     case CZI_UPDATE_ACKNOWLEDGE:

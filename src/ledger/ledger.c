@@ -57,24 +57,29 @@ static int open_current(struct czi_ledger *l, cz_error *err)
     return l->fs->ops->open(l->fs, path, CZI_OPEN_WRITE, &l->file, err);
 }
 
-static int write_frames(struct czi_ledger *l, const uint8_t *frames, size_t len, cz_error *err)
+/* What is written together must be durable together or not at all: one mark, one sync. */
+static int write_pieces(struct czi_ledger *l, const struct czi_piece *pieces, size_t count,
+                        cz_error *err)
 {
     uint8_t mark[CZI_MARK_SIZE];
+    uint64_t at = l->end;
+    bool small = count == 1 && pieces->len <= ONE_WRITE_MAX;
     int rc;
 
     czi_mark_put(mark, l->segments, l->end);
-    if (len <= ONE_WRITE_MAX) {
+    if (small) {
         l->scratch.len = 0;
         czi_buf_put(&l->scratch, mark, sizeof mark);
-        czi_buf_put(&l->scratch, frames, len);
-        rc = l->scratch.failed
-                 ? czi_nomem(err, "a write")
-                 : l->fs->ops->write(l->file, l->end, l->scratch.data, l->scratch.len, err);
+        czi_buf_put(&l->scratch, pieces->frames, pieces->len);
+        if (l->scratch.failed)
+            return czi_nomem(err, "a write");
+        rc = l->fs->ops->write(l->file, at, l->scratch.data, l->scratch.len, err);
     } else {
-        rc = l->fs->ops->write(l->file, l->end, mark, sizeof mark, err);
-        if (!rc)
-            rc = l->fs->ops->write(l->file, l->end + sizeof mark, frames, len, err);
+        rc = l->fs->ops->write(l->file, at, mark, sizeof mark, err);
     }
+    at += sizeof mark;
+    for (size_t i = 0; i < count && !small && !rc; at += pieces[i++].len)
+        rc = l->fs->ops->write(l->file, at, pieces[i].frames, pieces[i].len, err);
     return rc ? rc : l->fs->ops->sync(l->file, err);
 }
 
@@ -95,28 +100,38 @@ static struct czi_frame peek(const uint8_t *data, size_t len)
     return f;
 }
 
-/* Checks that the frames continue the chain; makes room in the tail before anything is
- * written, so that nothing can fail once it is durable. */
-static int reserve(struct czi_ledger *l, const uint8_t *frames, size_t len, cz_error *err)
+/* Checks that a piece continues the chain from *at and moves *at behind it; returns its number
+ * of frames. */
+static uint64_t check_piece(const struct czi_piece *p, struct czi_place *at)
+{
+    uint64_t count = 0;
+    size_t size;
+
+    CZI_CHECK(p->len > 0);
+    for (size_t done = 0; done < p->len; done += size, count++) {
+        struct czi_frame f = peek(p->frames + done, p->len - done);
+
+        size = CZI_FRAME_HEADER_SIZE + f.payload.len;
+        CZI_CHECK(!memcmp(f.previous, at->hash, 32) && f.first_position == at->positions + 1 &&
+                  f.facts_before == at->facts);
+        *at = czi_place_of(&f);
+    }
+    return count;
+}
+
+/* Makes room in the tail before anything is written, so that nothing can fail once it is
+ * durable. */
+static int reserve(struct czi_ledger *l, const struct czi_piece *pieces, size_t count,
+                   cz_error *err)
 {
     struct czi_place at = l->tip;
-    uint64_t count = 0, positions;
+    uint64_t frames = 0;
     bool ok;
 
-    CZI_CHECK(len > 0);
-    for (; len; count++) {
-        struct czi_frame f = peek(frames, len);
-        size_t size = CZI_FRAME_HEADER_SIZE + f.payload.len;
-
-        CZI_CHECK(!memcmp(f.previous, at.hash, 32) && f.first_position == at.positions + 1 &&
-                  f.facts_before == at.facts);
-        at = czi_place_of(&f);
-        frames += size;
-        len -= size;
-    }
-    positions = at.positions - l->tip.positions;
+    for (size_t i = 0; i < count; i++)
+        frames += check_piece(&pieces[i], &at);
     czi_mutex_lock(l->mutex);
-    ok = czi_tail_reserve(l->tail, positions, count);
+    ok = czi_tail_reserve(l->tail, at.positions - l->tip.positions, frames);
     czi_mutex_unlock(l->mutex);
     return ok ? CZ_OK : czi_nomem(err, "the tail's index");
 }
@@ -129,46 +144,50 @@ void czi_ledger_note(struct czi_ledger *l, const struct czi_frame *f, const cz_i
     czi_mutex_unlock(l->mutex);
 }
 
-static void publish(struct czi_ledger *l, const uint8_t *frames, size_t len, const cz_id *ids)
+static void publish(struct czi_ledger *l, const struct czi_piece *p)
 {
-    uint64_t offset = l->end + CZI_MARK_SIZE;
+    const cz_id *ids = p->ids;
     size_t size;
 
-    for (size_t at = 0; at < len; at += size, offset += size) {
-        struct czi_frame f = peek(frames + at, len - at);
+    for (size_t at = 0; at < p->len; at += size) {
+        struct czi_frame f = peek(p->frames + at, p->len - at);
 
         size = CZI_FRAME_HEADER_SIZE + f.payload.len;
         f.segment = l->segments;
-        f.offset = offset;
+        f.offset = l->end;
         czi_ledger_note(l, &f, ids);
         ids += f.position_count;
+        l->end += size;
     }
-    l->end = offset;
-    atomic_fetch_add(&l->size, CZI_MARK_SIZE + len);
-    l->tail->bytes += CZI_MARK_SIZE + len;
 }
 
-int czi_ledger_append(struct czi_ledger *l, const uint8_t *frames, size_t len, const cz_id *ids,
+int czi_ledger_append(struct czi_ledger *l, const struct czi_piece *pieces, size_t count,
                       cz_error *err)
 {
     cz_error detail = {0};
+    uint64_t before;
     int rc;
 
-    CZI_CHECK(l->recovered && !l->read_only);
+    CZI_CHECK(l->recovered && !l->read_only && count);
     if (l->stopped)
         return czi_fail(err, CZ_CLOSED, "the journal stopped after: %s", l->reason.detail);
-    rc = reserve(l, frames, len, &detail);
+    rc = reserve(l, pieces, count, &detail);
     if (!rc)
         rc = open_current(l, &detail);
     if (!rc)
-        rc = write_frames(l, frames, len, &detail);
-    if (!rc) {
-        publish(l, frames, len, ids);
-        return CZ_OK;
+        rc = write_pieces(l, pieces, count, &detail);
+    if (rc) {
+        l->stopped = true;
+        l->reason = detail;
+        return czi_fail(err, rc, "the journal: %s", detail.detail);
     }
-    l->stopped = true;
-    l->reason = detail;
-    return czi_fail(err, rc, "the journal: %s", detail.detail);
+    before = l->end;
+    l->end += CZI_MARK_SIZE;
+    for (size_t i = 0; i < count; i++)
+        publish(l, &pieces[i]);
+    atomic_fetch_add(&l->size, l->end - before);
+    l->tail->bytes += l->end - before;
+    return CZ_OK;
 }
 
 /* ---- Finders ----------------------------------------------------------------------------- */

@@ -99,12 +99,18 @@ CZI_MUST_USE int czi_ledger_scan(struct czi_ledger *l, bool allow_torn, czi_fram
 void czi_ledger_tip(const struct czi_ledger *l, uint8_t ret_hash[32], uint64_t *ret_positions,
                     uint64_t *ret_facts);
 
-/* Appends sealed frames that lie one behind another in memory, one write and one sync for all
- * of them. ids: one effect id per position, for the tail's index. On any error the ledger is
- * stopped for good: the frames are not acknowledged, every later append gives CZ_CLOSED, and
- * a new open recovers. */
-CZI_MUST_USE int czi_ledger_append(struct czi_ledger *l, const uint8_t *frames, size_t len,
-                                   const cz_id *ids, cz_error *err);
+/* Sealed frames one behind another in memory, with one effect id per position. */
+struct czi_piece {
+    const uint8_t *frames;
+    size_t len;
+    const cz_id *ids;
+};
+
+/* Appends pieces in order, with one sync for all of them. On any error the ledger is stopped
+ * for good: the frames are not acknowledged, every later append gives CZ_CLOSED, and a new open
+ * recovers. */
+CZI_MUST_USE int czi_ledger_append(struct czi_ledger *l, const struct czi_piece *pieces,
+                                   size_t count, cz_error *err);
 
 /* The position of an effect: in the tail or the index. CZ_NOT_FOUND. The tail compares all 32
  * bytes, the index holds the first 12: whoever reads the effect there compares the rest. */

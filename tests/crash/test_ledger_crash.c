@@ -260,9 +260,15 @@ static int script_session(struct czi_ledger_options *o, bool background, struct 
         n = script_length(l);
         assert_true(n >= t->chain.frames && n + 4 <= SCRIPT_FRAMES);
         t->tried = n + 4;
-        rc = czi_ledger_append(l, script.frames.data + script.start[n],
-                               script.start[n + 4] - script.start[n],
-                               script_id(script.positions[n] + 1), err);
+        /* Two pieces of two frames each: one append all the same. */
+        struct czi_piece pieces[2] = {{script.frames.data + script.start[n],
+                                       script.start[n + 2] - script.start[n],
+                                       script_id(script.positions[n] + 1)},
+                                      {script.frames.data + script.start[n + 2],
+                                       script.start[n + 4] - script.start[n + 2],
+                                       script_id(script.positions[n + 2] + 1)}};
+
+        rc = czi_ledger_append(l, pieces, 2, err);
         t->chain.frames = rc ? t->chain.frames : n + 4;
     }
     if (!rc) {
