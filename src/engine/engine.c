@@ -464,10 +464,9 @@ static void engine_main(void *arg)
                 rc = perform(g, &updates[i], &l, &err);
             if (rc) {
                 stop(g, rc, &err);
-                break;
+                l.count = 0;
             }
         }
-        l.count = g->stop_code ? 0 : l.count;
     }
     join_workers(g);
     if (g->stop_code)
