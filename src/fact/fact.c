@@ -3,6 +3,7 @@
 
 #include "codec/blake3.h"
 #include "codec/dag_cbor.h"
+#include "codec/tags.h"
 
 #define TUPLE 10
 #define ANCHOR 3
@@ -59,7 +60,7 @@ static uint8_t *put_value(uint8_t *p, const struct czi_fact_value *v)
 static uint8_t *put_fact(uint8_t *p, const struct czi_fact *f)
 {
     p = czi_cbor_put_array(p, TUPLE);
-    p = czi_cbor_put_uint(p, CZI_FACT_TAG);
+    p = czi_cbor_put_uint(p, CZI_TAG_FACT);
     p = czi_cbor_put_text(p, (const char *)f->domain.data, f->domain.len);
     p = czi_cbor_put_uint(p, f->kind);
     p = czi_cbor_put_array(p, ANCHOR);
@@ -137,7 +138,7 @@ static struct czi_slice read_domain(struct czi_cbor *c)
     struct czi_slice domain;
 
     czi_cbor_array_of(c, TUPLE);
-    if (czi_cbor_uint(c) != CZI_FACT_TAG)
+    if (czi_cbor_uint(c) != CZI_TAG_FACT)
         czi_cbor_fail(c, "not a fact");
     domain = czi_cbor_text(c);
     if (!domain.len || domain.len > CZI_DOMAIN_SIZE_MAX)

@@ -21,9 +21,6 @@
 #include "base/error.h"
 #include "base/limits.h"
 
-/* The first element: what this is, and its version. */
-#define CZI_FACT_TAG 5
-
 enum czi_fact_kind {
     CZI_FACT_BLOCK = 1,       /* a block header */
     CZI_FACT_TRANSACTION = 2, /* something that a transaction in a block says */

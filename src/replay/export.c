@@ -27,10 +27,6 @@
 #include "ledger/record.h"
 #include "replay/journal.h"
 
-#define TAG_EXPORT 7
-#define TAG_PAGE 8
-#define TAG_ENVELOPE 9
-
 #define PAGE_SIZE 1024u
 
 /* Pieces are gathered up to this size before they go to the caller's sink. */
@@ -118,7 +114,7 @@ static int rejected_item(struct export *x, const cz_id *effect, struct czi_slice
         return CZ_OK;
     }
     p = czi_cbor_put_array(p, 3);
-    p = czi_cbor_put_uint(p, TAG_ENVELOPE);
+    p = czi_cbor_put_uint(p, CZI_TAG_ENVELOPE);
     p = czi_cbor_put_bytes(p, at, len);
     *ret = end_block(x, czi_cbor_put_bytes(p, bytes.data, bytes.len));
     return CZ_OK;
@@ -181,7 +177,7 @@ static int make_page(struct export *x, const uint32_t *slots, size_t count, cz_i
     if (!p)
         return czi_nomem(err, "a page of heads");
     p = czi_cbor_put_array(p, 2);
-    p = czi_cbor_put_uint(p, TAG_PAGE);
+    p = czi_cbor_put_uint(p, CZI_TAG_PAGE);
     p = czi_cbor_put_array(p, count);
     for (size_t i = 0; i < count; i++) {
         p = czi_cbor_put_array(p, 2);
@@ -203,7 +199,7 @@ static int make_root(struct export *x, const cz_id *pages, size_t count, cz_id *
     if (!p)
         return czi_nomem(err, "the root of an export");
     p = czi_cbor_put_array(p, 8);
-    p = czi_cbor_put_uint(p, TAG_EXPORT);
+    p = czi_cbor_put_uint(p, CZI_TAG_EXPORT);
     p = czi_cbor_put_uint(p, r->positions);
     p = czi_cbor_put_uint(p, r->facts);
     p = czi_cbor_put_bytes(p, r->root, sizeof r->root);

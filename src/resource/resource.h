@@ -15,18 +15,9 @@
 #include "base/limits.h"
 #include "base/quantity.h"
 #include "causality/causality.h"
+#include "codec/tags.h"
 
 /* ---- Identity and names ----------------------------------------------------------------- */
-
-/* Type tags of canonical tuples (first element), for all of Causality. docs/reference/formats.
- */
-enum czi_tag {
-    CZI_TAG_EFFECT = 1,
-    CZI_TAG_RECEIPT = 2,
-    CZI_TAG_RESOURCE = 4, /* [4, creator, label]: its hash is the resource id */
-    CZI_TAG_FACT = 5,
-    CZI_TAG_CHECKPOINT = 6,
-};
 
 /* Canonical bytes of a resource's identity; out holds CZI_IDENTITY_SIZE_MAX. */
 #define CZI_IDENTITY_SIZE_MAX (1 + 1 + 34 + 3 + CZI_LABEL_SIZE_MAX)

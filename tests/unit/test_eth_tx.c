@@ -341,7 +341,6 @@ static void tokens_move_by_exactly_formed_calls(void **state)
         {"23b872dd" OTHER_WORD ADDRESS_WORD ONE_WORD, CZI_ETH_ERC20_TRANSFER_FROM},
         {"a9059cbb" ADDRESS_WORD ONE_WORD "00", CZI_ETH_NATIVE},
         {"a9059cbb" ADDRESS_WORD, CZI_ETH_NATIVE},
-        {"a9059cbb" ADDRESS_WORD ZEROES ZEROES "0000", CZI_ETH_NATIVE},
         {"a9059cbb"
          "01"
          "0000000000000000000000"
@@ -371,6 +370,22 @@ static void tokens_move_by_exactly_formed_calls(void **state)
         assert_memory_equal(t.sender, SENDER, 20);
         assert_memory_equal(t.token, tx.to.address, 20);
     }
+}
+
+/* EIP-20: "Transfers of 0 values MUST be treated as normal transfers". */
+static void a_token_transfer_of_nothing_is_a_transfer(void **state)
+{
+    CZI_AUTOBUF input = {0};
+    struct czi_eth_transfer t = {0};
+    struct czi_eth_tx tx;
+
+    (void)state;
+    from_hex(&input, "a9059cbb" ADDRESS_WORD
+                     "0000000000000000000000000000000000000000000000000000000000000000");
+    tx = call(&input);
+    assert_true(transfer(&tx, &t));
+    assert_int_equal(t.standard, CZI_ETH_ERC20_TRANSFER);
+    assert_true(t.quantity == 0 && !t.too_large);
 }
 
 static void amounts_beyond_a_position_are_flagged(void **state)
@@ -407,6 +422,7 @@ int main(void)
         cmocka_unit_test(the_upper_half_of_s_ends_with_homestead),
         cmocka_unit_test(ether_moves_with_a_recipient_a_value_and_no_input),
         cmocka_unit_test(tokens_move_by_exactly_formed_calls),
+        cmocka_unit_test(a_token_transfer_of_nothing_is_a_transfer),
         cmocka_unit_test(amounts_beyond_a_position_are_flagged),
     };
 

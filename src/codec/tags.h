@@ -1,0 +1,19 @@
+/* tags.h - the first element of every canonical tuple: what it is, and its version.
+ *
+ * Layer: codec. One list for all rooms, so that no number is used twice; values are for ever.
+ * A log node, [previous, item], has none. See docs/reference/formats.md.
+ */
+#ifndef CZI_TAGS_H
+#define CZI_TAGS_H
+
+enum czi_tag {
+    CZI_TAG_EFFECT = 1,
+    CZI_TAG_RECEIPT = 2,
+    CZI_TAG_RESOURCE = 4, /* [4, creator, label]: its hash is the resource id */
+    CZI_TAG_FACT = 5,
+    CZI_TAG_EXPORT = 7,
+    CZI_TAG_PAGE = 8,     /* of an export's heads */
+    CZI_TAG_ENVELOPE = 9, /* in exports, around bytes whose links would not resolve */
+};
+
+#endif
