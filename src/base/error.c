@@ -12,27 +12,26 @@ _Noreturn void czi_check_failed(const char *expr, const char *file, int line)
     abort();
 }
 
-int czi_fail(cz_error *err, int code, const char *fmt, ...)
+void czi_error_set(cz_error *err, int code, const char *fmt, ...)
 {
     va_list ap;
 
     if (!err)
-        return code;
+        return;
     err->code = code;
     va_start(ap, fmt);
     (void)vsnprintf(err->detail, sizeof err->detail, fmt, ap);
     va_end(ap);
-    return code;
 }
 
-int czi_wrap(cz_error *err, int code, const char *fmt, ...)
+void czi_error_prefix(cz_error *err, int code, const char *fmt, ...)
 {
     char inner[sizeof err->detail];
     va_list ap;
     int n;
 
     if (!err)
-        return code;
+        return;
     err->code = code;
     memcpy(inner, err->detail, sizeof inner);
     inner[sizeof inner - 1] = 0;
@@ -40,15 +39,9 @@ int czi_wrap(cz_error *err, int code, const char *fmt, ...)
     n = vsnprintf(err->detail, sizeof err->detail, fmt, ap);
     va_end(ap);
     if (n < 0 || (size_t)n >= sizeof err->detail - 2)
-        return code;
+        return;
     (void)snprintf(err->detail + n, sizeof err->detail - (size_t)n, ": %.*s",
                    (int)(sizeof err->detail - (size_t)n - 3), inner);
-    return code;
-}
-
-int czi_nomem(cz_error *err, const char *what)
-{
-    return czi_fail(err, CZ_NOMEM, "out of memory for %s", what);
 }
 
 const char *cz_code_name(int code)

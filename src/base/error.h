@@ -13,13 +13,32 @@
 #include "base/check.h"
 #include "causality/causality.h"
 
-/* Sets code and detail and returns code; err may be NULL. */
-int czi_fail(cz_error *err, int code, const char *fmt, ...) CZI_PRINTF(3, 4);
+void czi_error_set(cz_error *err, int code, const char *fmt, ...) CZI_PRINTF(3, 4);
+void czi_error_prefix(cz_error *err, int code, const char *fmt, ...) CZI_PRINTF(3, 4);
 
-/* Puts "text: " before the detail that err holds, keeps the code, returns it. */
-int czi_wrap(cz_error *err, int code, const char *fmt, ...) CZI_PRINTF(3, 4);
+/* Both return the code that they are given; as macros, so that a compiler or an analyzer sees
+ * which code that is. err may be NULL. */
+
+/* Sets code and detail. */
+#define czi_fail(err, code, ...)                                                               \
+    ({                                                                                         \
+        int code_ = (code);                                                                    \
+        czi_error_set((err), code_, __VA_ARGS__);                                              \
+        code_;                                                                                 \
+    })
+
+/* Puts "text: " before the detail that err holds. */
+#define czi_wrap(err, code, ...)                                                               \
+    ({                                                                                         \
+        int code_ = (code);                                                                    \
+        czi_error_prefix((err), code_, __VA_ARGS__);                                           \
+        code_;                                                                                 \
+    })
 
 /* CZ_NOMEM with what was to be allocated. */
-int czi_nomem(cz_error *err, const char *what);
+static inline int czi_nomem(cz_error *err, const char *what)
+{
+    return czi_fail(err, CZ_NOMEM, "out of memory for %s", what);
+}
 
 #endif

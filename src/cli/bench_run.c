@@ -261,8 +261,10 @@ static int run_stream(cz_engine *g, const struct czi_bench *b, struct accounts *
     ret->rejected = a->rejected;
     if (!rc && b->batch == 1 && n) {
         qsort(latencies, n, sizeof *latencies, compare_u64);
-        ret->p50_us = (double)latencies[n / 2] / 1e3;
-        ret->p99_us = (double)latencies[(uint64_t)n * 99 / 100] / 1e3;
+        size_t half = n / 2, most = (size_t)n * 99 / 100;
+
+        ret->p50_us = (double)latencies[half] / 1e3;
+        ret->p99_us = (double)latencies[most] / 1e3;
     }
     return rc;
 }
@@ -355,10 +357,7 @@ static void remove_store(const char *dir)
 
 static int bench_engine(const struct czi_bench *b, struct czi_bench_result *ret, cz_error *err)
 {
-    cz_options o = {.threads = b->threads,
-                    .batch_max = b->batch,
-                    .ordered = true,
-                    .backlog_max = getenv("BL") ? (unsigned)atoi(getenv("BL")) : 0};
+    cz_options o = {.threads = b->threads, .batch_max = b->batch, .ordered = true};
     CZI_AUTOBUF dir = {0};
     const char *store = NULL;
     cz_engine *g = NULL;

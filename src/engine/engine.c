@@ -644,6 +644,7 @@ int cz_open(const char *dir, const cz_options *options, cz_engine **ret, cz_erro
         store.fs->ops->free(store.fs);
         return rc;
     }
+    CZI_CHECK(g);
     g->fs = store.fs;
     *ret = g;
     return CZ_OK;

@@ -297,6 +297,7 @@ static void unbind(struct names *n, const char *path)
 
     if (!found)
         return;
+    CZI_CHECK(n->at && n->count);
     czi_free(found->path);
     *found = n->at[--n->count];
 }
