@@ -392,6 +392,7 @@ int czi_bench_run(const struct czi_bench *options, struct czi_bench_result *ret,
     struct czi_bench b = *options;
     int rc;
 
+    czi_memory_keep();
     *ret = (struct czi_bench_result){0};
     if (!b.batch)
         b.batch = CZI_BATCH_ENTRIES_DEFAULT;
@@ -399,8 +400,8 @@ int czi_bench_run(const struct czi_bench *options, struct czi_bench_result *ret,
         rc = bench_plan(&b, ret, err);
     else
         rc = bench_engine(&b, ret, err);
-    /* The first run in memory also measures how the machine hands out fresh pages (in a virtual
-     * machine that can take longer than all else); the second one finds them made. */
+    /* The first run in memory also measures how the machine hands out fresh pages, which in a
+     * virtual machine can take longer than all else; the second one finds them made. */
     if (!rc && b.mode == CZI_BENCH_LOG) {
         *ret = (struct czi_bench_result){0};
         rc = bench_engine(&b, ret, err);

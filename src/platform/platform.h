@@ -75,6 +75,11 @@ CZI_MUST_USE int czi_fs_posix(const char *dir, struct czi_fs **ret, cz_error *er
  * that are large and visited at random. Counts as an allocation for czi_alloc_fail_after. */
 CZI_MUST_USE void *czi_pages_take(size_t size);
 void czi_pages_give(void *pages, size_t size); /* NULL: no-op */
+/* For benches, once, before other threads: from now on this process keeps the memory that it
+ * gives back, by czi_pages_give and by the heap, for the next who takes some. What a system
+ * charges for fresh memory (in a virtual machine up to a microsecond a kilobyte) then falls on
+ * the first of several runs only. */
+void czi_memory_keep(void);
 
 /* ---- Threads (posix.c) ------------------------------------------------------------------ */
 

@@ -15,6 +15,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -563,6 +565,47 @@ uint64_t czi_clock_ns(void)
 
 #define HUGE_PAGE (2u << 20)
 
+/* Given back and kept: the pages themselves hold the list. */
+struct kept {
+    struct kept *next;
+    size_t size;
+};
+static struct kept *kept;
+static bool keeping;
+static pthread_mutex_t kept_lock = PTHREAD_MUTEX_INITIALIZER;
+
+void czi_memory_keep(void)
+{
+    keeping = true;
+    (void)mallopt(M_MMAP_THRESHOLD, INT_MAX);
+    (void)mallopt(M_TRIM_THRESHOLD, INT_MAX);
+}
+
+static void *take_kept(size_t size)
+{
+    struct kept *found = NULL;
+
+    pthread_mutex_lock(&kept_lock);
+    for (struct kept **at = &kept; *at; at = &(*at)->next)
+        if ((*at)->size == size) {
+            found = *at;
+            *at = found->next;
+            break;
+        }
+    pthread_mutex_unlock(&kept_lock);
+    return found ? memset(found, 0, size) : NULL;
+}
+
+static void put_kept(void *pages, size_t size)
+{
+    struct kept *k = pages;
+
+    pthread_mutex_lock(&kept_lock);
+    *k = (struct kept){kept, size};
+    kept = k;
+    pthread_mutex_unlock(&kept_lock);
+}
+
 void *czi_pages_take(size_t size)
 {
     size_t room = size + HUGE_PAGE;
@@ -570,6 +613,9 @@ void *czi_pages_take(size_t size)
 
     if (czi_alloc_must_fail() || room < size)
         return NULL;
+    pages = keeping ? take_kept(size) : NULL;
+    if (pages)
+        return pages;
     all = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (all == MAP_FAILED)
         return NULL;
@@ -589,6 +635,8 @@ void *czi_pages_take(size_t size)
 
 void czi_pages_give(void *pages, size_t size)
 {
-    if (pages)
+    if (pages && keeping)
+        put_kept(pages, size);
+    else if (pages)
         (void)munmap(pages, (size + 4095) & ~(size_t)4095);
 }
