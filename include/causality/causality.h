@@ -252,7 +252,7 @@ CZ_API CZ_MUST_USE int cz_effect_write(cz_effect *e, const cz_id *resource, cons
                                        size_t len, cz_error *err);
 /* Lifecycle: active <-> locked, active <-> frozen; consume from active or locked (a
  * fungible's remaining quantity is retired from the supply); archive from active or frozen,
- * empty only. consumed and archived are final. */
+ * empty only; a position is consumed empty only too. consumed and archived are final. */
 CZ_API CZ_MUST_USE int cz_effect_lock(cz_effect *e, const cz_id *resource, cz_error *err);
 CZ_API CZ_MUST_USE int cz_effect_unlock(cz_effect *e, const cz_id *resource, cz_error *err);
 CZ_API CZ_MUST_USE int cz_effect_freeze(cz_effect *e, const cz_id *resource, cz_error *err);

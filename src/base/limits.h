@@ -63,8 +63,9 @@
  * with bench transfers: 2,048 runs at 1.2 times the rate of 8,192 in mode log). */
 #define CZI_BATCH_ENTRIES_DEFAULT 2048u
 
-/* Accesses in one batch; a batch closes early when the next effect could exceed it. */
-#define CZI_BATCH_ACCESSES_MAX (CZI_BATCH_ENTRIES_MAX * 4u)
+/* Accesses in one batch, for each entry that it may have: a transfer has two. A batch closes
+ * early when the next effect could exceed it. */
+#define CZI_BATCH_ACCESSES_EACH 4u
 
 /* Canonical bytes in one batch: small batches keep a crash's redo short. At least one
  * effect or fact of the largest size fits. */

@@ -12,7 +12,7 @@ int czi_batch_new(uint32_t room, struct czi_batch **ret, cz_error *err)
         return czi_nomem(err, "a batch");
     b->room = room;
     /* A single effect may use all accesses that one may have. */
-    b->post_room = CZI_MAX(room * 4, (uint32_t)CZI_ACCESSES_MAX);
+    b->post_room = CZI_MAX(room * CZI_BATCH_ACCESSES_EACH, (uint32_t)CZI_ACCESSES_MAX);
     b->entries = czi_alloc_aligned(room * sizeof *b->entries);
     b->posts = czi_alloc_aligned(b->post_room * sizeof *b->posts);
     b->hashes = czi_alloc_aligned(b->post_room * sizeof *b->hashes);

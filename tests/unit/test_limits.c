@@ -19,7 +19,7 @@ static void a_batch_is_bounded_in_entries_accesses_and_bytes(void **state)
 
     (void)state;
     assert_ok(czi_batch_new(CZI_BATCH_ENTRIES_MAX, &b, &err), err);
-    assert_int_equal(b->post_room, CZI_BATCH_ACCESSES_MAX);
+    assert_int_equal(b->post_room, CZI_BATCH_ENTRIES_MAX * CZI_BATCH_ACCESSES_EACH);
     for (unsigned i = 0; i < CZI_BATCH_ENTRIES_MAX; i++) {
         assert_true(czi_batch_fits(b, &small));
         if (i == CZI_BATCH_ENTRIES_MAX - 1) /* four accesses an entry */
