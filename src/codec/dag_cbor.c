@@ -42,6 +42,28 @@ uint8_t *czi_cbor_put_quantity_wide(uint8_t *p, __int128 v)
     return p + 16;
 }
 
+void czi_cbor_add_head(struct czi_buf *b, unsigned major, uint64_t arg)
+{
+    uint8_t *p = czi_buf_reserve(b, CZI_CBOR_HEAD_SIZE_MAX);
+
+    if (p)
+        b->len = (size_t)(czi_cbor_put_head(p, major, arg) - b->data);
+}
+
+void czi_cbor_add_string(struct czi_buf *b, unsigned major, const void *data, size_t len)
+{
+    czi_cbor_add_head(b, major, len);
+    czi_buf_put(b, data, len);
+}
+
+void czi_cbor_add_quantity(struct czi_buf *b, __int128 v)
+{
+    uint8_t *p = czi_buf_reserve(b, CZI_CBOR_QUANTITY_SIZE_MAX);
+
+    if (p)
+        b->len = (size_t)(czi_cbor_put_quantity(p, v) - b->data);
+}
+
 /* ---- Text ----------------------------------------------------------------------------- */
 
 /* The length of the character that starts at p, 0 when there is none: RFC 3629 section 4.

@@ -106,6 +106,11 @@ static inline uint8_t *czi_cbor_put_bool(uint8_t *p, bool v)
  * U+10FFFF). */
 CZI_MUST_USE bool czi_utf8_valid(const void *data, size_t len);
 
+/* The same into a growing buffer, where speed does not matter. */
+void czi_cbor_add_head(struct czi_buf *b, unsigned major, uint64_t arg);
+void czi_cbor_add_string(struct czi_buf *b, unsigned major, const void *data, size_t len);
+void czi_cbor_add_quantity(struct czi_buf *b, __int128 v);
+
 /* ---- Decoder -------------------------------------------------------------------------- */
 
 /* After the first error every call returns zero values and does not move; the caller checks

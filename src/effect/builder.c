@@ -325,20 +325,6 @@ static int compare_ids(const void *a, const void *b)
     return memcmp(a, b, sizeof(cz_id));
 }
 
-static void put_head(struct czi_buf *b, unsigned major, uint64_t arg)
-{
-    uint8_t *p = czi_buf_reserve(b, CZI_CBOR_HEAD_SIZE_MAX);
-
-    if (p)
-        b->len = (size_t)(czi_cbor_put_head(p, major, arg) - b->data);
-}
-
-static void put_id(struct czi_buf *b, const cz_id *id)
-{
-    put_head(b, 2, sizeof *id);
-    czi_buf_put(b, id, sizeof *id);
-}
-
 /* Writes the declared accesses in canonical order; number[i] becomes the place of access i. */
 static void put_accesses(cz_effect *e, struct czi_buf *b, uint8_t number[CZI_ACCESSES_MAX])
 {
@@ -361,22 +347,22 @@ static void put_accesses(cz_effect *e, struct czi_buf *b, uint8_t number[CZI_ACC
         order[at] = i;
         writes += e->accesses[i].written;
     }
-    put_head(b, 4, writes);
+    czi_cbor_add_head(b, 4, writes);
     for (unsigned i = 0; i < e->access_count; i++) {
         if (i == writes)
-            put_head(b, 4, e->access_count - writes);
-        put_id(b, &e->accesses[order[i]].id);
+            czi_cbor_add_head(b, 4, e->access_count - writes);
+        czi_cbor_add_string(b, CZI_CBOR_BYTES, &e->accesses[order[i]].id, sizeof(cz_id));
         number[order[i]] = (uint8_t)i;
     }
     if (writes == e->access_count)
-        put_head(b, 4, 0);
+        czi_cbor_add_head(b, 4, 0);
 }
 
 static void put_ops(cz_effect *e, struct czi_buf *b, const uint8_t number[CZI_ACCESSES_MAX])
 {
     size_t count = e->ops.len / sizeof(struct pending_op);
 
-    put_head(b, 4, count);
+    czi_cbor_add_head(b, 4, count);
     for (size_t i = 0; i < count; i++) {
         struct pending_op p;
 
@@ -395,7 +381,7 @@ static void put_ops(cz_effect *e, struct czi_buf *b, const uint8_t number[CZI_AC
 static void put_links(struct czi_buf *b, cz_id *list, uint8_t count)
 {
     qsort(list, count, sizeof *list, compare_ids);
-    put_head(b, 4, count);
+    czi_cbor_add_head(b, 4, count);
     for (uint8_t i = 0; i < count; i++) {
         uint8_t *p = czi_buf_reserve(b, CZI_CBOR_LINK_SIZE);
 
@@ -408,17 +394,17 @@ static void write_canonical(cz_effect *e, struct czi_buf *b, bool with_signature
 {
     uint8_t number[CZI_ACCESSES_MAX] = {0};
 
-    put_head(b, 4, 10);
-    put_head(b, 0, CZI_TAG_EFFECT);
-    put_id(b, &e->origin);
-    put_head(b, 0, e->nonce);
-    put_head(b, 0, e->priority);
+    czi_cbor_add_head(b, 4, 10);
+    czi_cbor_add_head(b, 0, CZI_TAG_EFFECT);
+    czi_cbor_add_string(b, CZI_CBOR_BYTES, &e->origin, sizeof(cz_id));
+    czi_cbor_add_head(b, 0, e->nonce);
+    czi_cbor_add_head(b, 0, e->priority);
     put_accesses(e, b, number);
     put_ops(e, b, number);
     put_links(b, e->facts, e->fact_count);
     put_links(b, e->after, e->after_count);
     if (with_signature && e->signature_len) {
-        put_head(b, 2, e->signature_len);
+        czi_cbor_add_head(b, 2, e->signature_len);
         czi_buf_put(b, e->signature, e->signature_len);
     } else {
         czi_buf_put_byte(b, 0xf6);

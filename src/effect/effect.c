@@ -132,64 +132,42 @@ void czi_op_next(struct czi_cbor *c, struct czi_op *op)
     }
 }
 
-static void put_head(struct czi_buf *b, unsigned major, uint64_t arg)
-{
-    uint8_t *p = czi_buf_reserve(b, CZI_CBOR_HEAD_SIZE_MAX);
-
-    if (p)
-        b->len = (size_t)(czi_cbor_put_head(p, major, arg) - b->data);
-}
-
 static void put_null(struct czi_buf *b)
 {
     czi_buf_put_byte(b, 0xf6);
 }
 
-static void put_string(struct czi_buf *b, unsigned major, const void *data, size_t len)
-{
-    put_head(b, major, len);
-    czi_buf_put(b, data, len);
-}
-
-static void put_quantity(struct czi_buf *b, cz_quantity q)
-{
-    uint8_t *p = czi_buf_reserve(b, CZI_CBOR_QUANTITY_SIZE_MAX);
-
-    if (p)
-        b->len = (size_t)(czi_cbor_put_quantity(p, q) - b->data);
-}
-
 static void put_creation(struct czi_buf *b, const struct czi_op *op)
 {
-    put_string(b, 2, op->creator, sizeof(cz_id));
-    put_string(b, 3, op->label.data, op->label.len);
-    put_head(b, 0, op->kind);
+    czi_cbor_add_string(b, 2, op->creator, sizeof(cz_id));
+    czi_cbor_add_string(b, 3, op->label.data, op->label.len);
+    czi_cbor_add_head(b, 0, op->kind);
     if (op->kind == CZ_DATA) {
         put_null(b);
-        put_string(b, 2, op->data.data, op->data.len);
+        czi_cbor_add_string(b, 2, op->data.data, op->data.len);
     } else {
-        put_string(b, 3, op->asset.data, op->asset.len);
+        czi_cbor_add_string(b, 3, op->asset.data, op->asset.len);
         if (op->kind == CZ_FUNGIBLE)
-            put_quantity(b, op->quantity);
+            czi_cbor_add_quantity(b, op->quantity);
         else
             put_null(b);
     }
-    put_string(b, 2, op->controller, sizeof(cz_id));
+    czi_cbor_add_string(b, 2, op->controller, sizeof(cz_id));
     czi_buf_put_byte(b, op->if_absent ? 0xf5 : 0xf4);
 }
 
 static void put_requirement(struct czi_buf *b, const cz_requirement *r)
 {
     if (r->has_state)
-        put_head(b, 0, r->state);
+        czi_cbor_add_head(b, 0, r->state);
     else
         put_null(b);
     if (r->has_version)
-        put_head(b, 0, r->version);
+        czi_cbor_add_head(b, 0, r->version);
     else
         put_null(b);
     if (r->has_quantity)
-        put_quantity(b, r->quantity);
+        czi_cbor_add_quantity(b, r->quantity);
     else
         put_null(b);
 }
@@ -199,20 +177,20 @@ void czi_op_put(struct czi_buf *b, const struct czi_op *op)
     const char *arguments = op_arguments[op->code];
     uint8_t access = op->a;
 
-    put_head(b, 4, tuple_length(arguments));
-    put_head(b, 0, op->code);
+    czi_cbor_add_head(b, 4, tuple_length(arguments));
+    czi_cbor_add_head(b, 0, op->code);
     for (; *arguments; arguments++) {
         switch (*arguments) {
         case 'w':
         case 'r':
-            put_head(b, 0, access);
+            czi_cbor_add_head(b, 0, access);
             access = op->b;
             break;
         case 'q':
-            put_quantity(b, op->quantity);
+            czi_cbor_add_quantity(b, op->quantity);
             break;
         case 'd':
-            put_string(b, 2, op->data.data, op->data.len);
+            czi_cbor_add_string(b, 2, op->data.data, op->data.len);
             break;
         case 'C':
             put_creation(b, op);

@@ -18,61 +18,30 @@
 
 /* ---- Rows ------------------------------------------------------------------------------- */
 
-static void put_id(struct czi_buf *b, const void *id)
-{
-    uint8_t *p = czi_buf_reserve(b, 34);
-
-    if (p)
-        b->len = (size_t)(czi_cbor_put_bytes(p, id, 32) - b->data);
-}
-
-static void put_string(struct czi_buf *b, unsigned major, const void *s, size_t len)
-{
-    uint8_t *p = czi_buf_reserve(b, CZI_CBOR_HEAD_SIZE_MAX);
-
-    if (p)
-        b->len = (size_t)(czi_cbor_put_head(p, major, len) - b->data);
-    czi_buf_put(b, s, len);
-}
-
-static void put_uint(struct czi_buf *b, unsigned major, uint64_t v)
-{
-    uint8_t *p = czi_buf_reserve(b, CZI_CBOR_HEAD_SIZE_MAX);
-
-    if (p)
-        b->len = (size_t)(czi_cbor_put_head(p, major, v) - b->data);
-}
-
-static void put_quantity(struct czi_buf *b, cz_quantity q)
-{
-    uint8_t *p = czi_buf_reserve(b, CZI_CBOR_QUANTITY_SIZE_MAX);
-
-    if (p)
-        b->len = (size_t)(czi_cbor_put_quantity(p, q) - b->data);
-}
-
 static void put_resource(struct czi_buf *b, const struct czi_core *core, uint32_t slot)
 {
     const struct czi_resource *x = czi_resource_at(&core->resources, slot);
     const struct czi_resource_name *n = czi_resource_name(&core->resources, slot);
 
-    put_uint(b, 4, 11);
-    put_id(b, &n->creator);
-    put_id(b, &n->controller);
-    put_string(b, 3, n->label, strlen(n->label));
-    put_uint(b, 0, x->kind);
-    put_uint(b, 0, x->state);
+    czi_cbor_add_head(b, 4, 11);
+    czi_cbor_add_string(b, CZI_CBOR_BYTES, &n->creator, sizeof(cz_id));
+    czi_cbor_add_string(b, CZI_CBOR_BYTES, &n->controller, sizeof(cz_id));
+    czi_cbor_add_string(b, 3, n->label, strlen(n->label));
+    czi_cbor_add_head(b, 0, x->kind);
+    czi_cbor_add_head(b, 0, x->state);
     if (x->kind == CZ_DATA) {
         czi_buf_put_byte(b, 0xf6);
-        put_string(b, 2, n->data, n->data_len);
+        czi_cbor_add_string(b, 2, n->data, n->data_len);
     } else {
-        put_string(b, 3, core->assets[x->asset].name, strlen(core->assets[x->asset].name));
-        put_quantity(b, x->quantity);
+        czi_cbor_add_string(b, 3, core->assets[x->asset].name,
+                            strlen(core->assets[x->asset].name));
+        czi_cbor_add_quantity(b, x->quantity);
     }
-    put_uint(b, 0, x->version);
-    put_uint(b, 0, x->position);
-    put_uint(b, 0, x->lamport);
-    put_id(b, czi_resource_head(&core->resources, slot)->node);
+    czi_cbor_add_head(b, 0, x->version);
+    czi_cbor_add_head(b, 0, x->position);
+    czi_cbor_add_head(b, 0, x->lamport);
+    czi_cbor_add_string(b, CZI_CBOR_BYTES, czi_resource_head(&core->resources, slot)->node,
+                        sizeof(cz_id));
 }
 
 static void add_row(struct czi_rows *rows, uint8_t table, const void *key, size_t key_len,
@@ -108,7 +77,7 @@ static void add_resources(struct czi_core *core, struct czi_rows *rows, struct c
     for (uint32_t i = 0; i < core->dirty_origin_count; i++) {
         uint32_t n = core->dirty_origins[i];
 
-        put_uint(value, 0, core->origins[n].next_nonce);
+        czi_cbor_add_head(value, 0, core->origins[n].next_nonce);
         add_row(rows, 'o', czi_id_table_id(&core->origin_ids, n), sizeof(cz_id), value);
     }
 }
@@ -118,25 +87,25 @@ static void add_names(struct czi_core *core, struct czi_rows *rows, struct czi_b
     for (uint32_t i = 0; i < core->asset_ids.count; i++) {
         if (!core->assets[i].dirty)
             continue;
-        put_quantity(value, core->assets[i].supply);
+        czi_cbor_add_quantity(value, core->assets[i].supply);
         add_row(rows, 'a', core->assets[i].name, strlen(core->assets[i].name), value);
     }
     for (uint32_t i = 0; i < core->domain_ids.count; i++) {
         if (!core->domains[i].dirty)
             continue;
-        put_uint(value, 4, 2);
-        put_id(value, core->domains[i].head);
-        put_uint(value, 0, core->domains[i].facts);
+        czi_cbor_add_head(value, 4, 2);
+        czi_cbor_add_string(value, CZI_CBOR_BYTES, core->domains[i].head, sizeof(cz_id));
+        czi_cbor_add_head(value, 0, core->domains[i].facts);
         add_row(rows, 'd', core->domains[i].name, strlen(core->domains[i].name), value);
     }
     for (uint32_t i = core->facts_saved; i < core->fact_ids.count; i++) {
         czi_buf_put_byte(value, 0xf6);
         add_row(rows, 'f', czi_id_table_id(&core->fact_ids, i), sizeof(cz_id), value);
     }
-    put_uint(value, 4, 3);
-    put_uint(value, 0, core->applied);
-    put_uint(value, 0, core->rejected);
-    put_uint(value, 0, core->batches);
+    czi_cbor_add_head(value, 4, 3);
+    czi_cbor_add_head(value, 0, core->applied);
+    czi_cbor_add_head(value, 0, core->rejected);
+    czi_cbor_add_head(value, 0, core->batches);
     add_row(rows, 'c', NULL, 0, value);
 }
 
@@ -405,7 +374,7 @@ static int compare_origin(void *arg, const struct czi_row *row)
     c->count++;
     c->value.len = 0;
     if (n != CZI_ID_NONE)
-        put_uint(&c->value, 0, c->core->origins[n].next_nonce);
+        czi_cbor_add_head(&c->value, 0, c->core->origins[n].next_nonce);
     if (c->value.failed)
         return czi_nomem(c->err, "a row");
     return n != CZI_ID_NONE && same(c, row) ? CZ_OK : differs(c, row, "the nonce of origin");
@@ -443,9 +412,9 @@ static int compare_domain(void *arg, const struct czi_row *row)
     c->count++;
     c->value.len = 0;
     if (n != CZI_ID_NONE) {
-        put_uint(&c->value, 4, 2);
-        put_id(&c->value, c->core->domains[n].head);
-        put_uint(&c->value, 0, c->core->domains[n].facts);
+        czi_cbor_add_head(&c->value, 4, 2);
+        czi_cbor_add_string(&c->value, CZI_CBOR_BYTES, c->core->domains[n].head, sizeof(cz_id));
+        czi_cbor_add_head(&c->value, 0, c->core->domains[n].facts);
     }
     if (c->value.failed)
         return czi_nomem(c->err, "a row");
