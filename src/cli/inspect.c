@@ -62,7 +62,7 @@ void czi_inspect_print(const cz_journal_report *r)
     printf("%-14s %s\n", "index", r->index_compared ? "agrees" : "not there to compare");
     if (r->unfinished_tail)
         printf("%-14s %" PRIu64 " bytes behind the last whole frame, journal/%016" PRIx32
-               " at %" PRIu64 ": nobody was told of them\n",
+               " at %" PRIu64 ": an append that was cut short, or altered\n",
                "torn tail", r->tail_bytes, r->tail_segment, r->tail_offset);
     czi_hex(root, r->root, sizeof r->root);
     printf("%-14s %s\n", "root", root);

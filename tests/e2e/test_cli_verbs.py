@@ -349,5 +349,15 @@ class Usage(Store):
             subprocess.run(["chmod", "-R", "u+w", self.store], check=True)
 
 
+class UnfinishedTail(Store):
+    def test_audit_does_not_vouch_for_what_follows_the_last_whole_frame(self):
+        self.apply([create("a", 5, 1)])
+        segment = self.store / "journal" / "0000000000000001"
+        segment.write_bytes(segment.read_bytes() + b"half of an append")
+        done = self.run_code(1, "audit")
+        self.assertIn(b"torn tail      17 bytes", done.stdout)
+        self.assertIn(b"audit: ok up to position 1, not behind it", done.stdout)
+
+
 if __name__ == "__main__":
     main()
