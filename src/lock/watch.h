@@ -1,0 +1,32 @@
+/* watch.h - whoever wants to look again when a lock may have become available.
+ *
+ * Layer: lock. Thread: as lock.h. A watcher is not in the queue and blocks nobody: tasks that
+ * were not admitted yet use it (program/scheduler.h). Each lock keeps its watchers in a pairing
+ * heap (Fredman, Sedgewick, Sleator, Tarjan: The pairing heap, 1986) by key: the lowest looks
+ * first. Adding costs O(1), removing O(log n) amortised.
+ */
+#ifndef CZI_WATCH_H
+#define CZI_WATCH_H
+
+#include "lock/lock.h"
+
+struct czi_watcher {
+    struct czi_watcher *child, *next; /* in the heap */
+    struct czi_watcher *previous;     /* the left neighbour, or the parent of the first child */
+    struct czi_lock *lock;            /* watched; NULL: none */
+    uint64_t key;                     /* lowest first; no two are equal */
+    /* Looks again. False: it still wants this lock, and so does everybody behind it; true: it
+     * watches this lock no longer. */
+    bool (*retry)(struct czi_watcher *w);
+};
+
+void czi_watch(struct czi_lock *lock, struct czi_watcher *w);
+/* Of one that watches. The lock is dropped if it is of no use to anybody else. */
+void czi_unwatch(struct czi_locks *l, struct czi_watcher *w);
+/* The watcher with the lowest key, or NULL. */
+static inline struct czi_watcher *czi_lock_watcher(const struct czi_lock *lock)
+{
+    return lock->watchers;
+}
+
+#endif
