@@ -90,6 +90,9 @@
 /* A waiting priority is served once after this many admissions went past it (R11). */
 #define CZI_AGEING_ADMISSIONS 64u
 
+/* Owners that wait in the queues of locks at the same time, at 128 bytes each: 256 MiB. */
+#define CZI_WAITING_MAX (1u << 21)
+
 /* Resources in one store: 2^26 at about 250 bytes each is what a 24 GiB machine holds. */
 #define CZI_RESOURCES_MAX (1u << 26)
 

@@ -40,7 +40,7 @@ struct czi_watcher;
 
 /* One owner's part in one lock, waiting or granted. */
 struct czi_hold {
-    struct czi_hold *next, *prev; /* in the lock's queue, or among its holders */
+    struct czi_hold *next, *prev;    /* in the lock's queue, or among its holders */
     struct czi_hold *after, *before; /* among the owner's wants, or its holds */
     struct czi_lock *lock;
     struct czi_owner *owner;
@@ -69,12 +69,11 @@ struct czi_owner {
     uint64_t deadline;        /* while WAITING; UINT64_MAX: none */
     uint32_t timer;           /* place in the heap of deadlines + 1; 0: none */
     uint32_t blocked;         /* wants that are not eligible */
-    uint32_t mark;            /* of the last search that came by */
-    uint32_t hold_count;
-    uint8_t kind;  /* the user's: what it is embedded in */
-    uint8_t state; /* enum czi_owner_state */
-    uint8_t outcome; /* enum czi_woken, when it was woken */
-    bool woken; /* in the list of woken owners */
+    uint64_t mark;            /* of the last search that came by */
+    uint8_t kind;             /* the user's: what it is embedded in */
+    uint8_t state;            /* enum czi_owner_state */
+    uint8_t outcome;          /* enum czi_woken, when it was woken */
+    bool woken;               /* in the list of woken owners */
 };
 _Static_assert(sizeof(struct czi_owner) == 64, "the bound on a waiting request counts on it");
 
@@ -105,9 +104,9 @@ struct czi_locks {
     struct czi_lock *stirred, *stirred_last;
     struct czi_owner **timers; /* 4-ary heap by deadline */
     uint32_t timer_count, timer_room;
-    uint32_t waiting;   /* owners that wait */
-    uint32_t live;      /* locks that exist */
-    uint32_t mark;      /* of the newest search */
+    uint32_t waiting;             /* owners that wait */
+    uint32_t live;                /* locks that exist */
+    uint64_t mark;                /* of the newest search */
     struct czi_cycle_step *cycle; /* of the newest DEADLOCK */
     uint32_t cycle_count, cycle_room;
     /* A lock that nobody holds, waits for or watches is gone: whoever keeps a pointer to it
@@ -135,10 +134,10 @@ struct czi_want {
 
 enum czi_acquired {
     CZI_GRANTED,
-    CZI_QUEUED,   /* the owner will be woken */
+    CZI_QUEUED,     /* the owner will be woken */
     CZI_WOULD_WAIT, /* only a try */
-    CZI_DEADLOCK, /* l->cycle tells it, beginning with the owner; empty: no memory for that */
-    CZI_TOO_MANY, /* CZI_WAITING_MAX owners wait */
+    CZI_DEADLOCK,   /* l->cycle tells it, beginning with the owner; empty: no memory for that */
+    CZI_TOO_MANY,   /* CZI_WAITING_MAX owners wait */
     CZI_NO_MEMORY,
 };
 
@@ -178,7 +177,8 @@ uint64_t czi_locks_next_deadline(const struct czi_locks *l);
 /* The next owner that was granted, cancelled or expired since the last call, in the order in
  * which it happened; NULL: no more. Its state is IDLE, its outcome says which. */
 struct czi_owner *czi_locks_take_woken(struct czi_locks *l);
-/* The next lock that has watchers and whose holders or queue became fewer; NULL: no more. */
+/* The next lock that has watchers and whose holders or queue became fewer; NULL: no more. The
+ * caller lets its watchers look, then czi_lock_drop. */
 struct czi_lock *czi_locks_take_stirred(struct czi_locks *l);
 
 /* ---- Deadlock (deadlock.c) -----------------------------------------------------------------

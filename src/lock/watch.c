@@ -1,0 +1,77 @@
+/* watch.c - see watch.h. */
+#include "lock/watch.h"
+
+/* The one with the lower key becomes the root of both. */
+static struct czi_watcher *meld(struct czi_watcher *a, struct czi_watcher *b)
+{
+    struct czi_watcher *t;
+
+    if (!a || !b)
+        return a ? a : b;
+    if (b->key < a->key) {
+        t = a;
+        a = b;
+        b = t;
+    }
+    b->next = a->child;
+    b->previous = a;
+    if (a->child)
+        a->child->previous = b;
+    a->child = b;
+    return a;
+}
+
+/* One heap of a list of siblings: in pairs from the left, then all from the right. */
+static struct czi_watcher *meld_siblings(struct czi_watcher *first)
+{
+    struct czi_watcher *pairs = NULL, *root = NULL;
+
+    while (first) {
+        struct czi_watcher *a = first, *b = a->next;
+
+        first = b ? b->next : NULL;
+        a->next = a->previous = NULL;
+        if (b)
+            b->next = b->previous = NULL;
+        a = meld(a, b);
+        a->next = pairs;
+        pairs = a;
+    }
+    while (pairs) {
+        struct czi_watcher *rest = pairs->next;
+
+        pairs->next = NULL;
+        root = meld(root, pairs);
+        pairs = rest;
+    }
+    return root;
+}
+
+void czi_watch(struct czi_lock *lock, struct czi_watcher *w)
+{
+    CZI_CHECK(!w->lock);
+    w->child = w->next = w->previous = NULL;
+    w->lock = lock;
+    lock->watchers = meld(lock->watchers, w);
+}
+
+void czi_unwatch(struct czi_locks *l, struct czi_watcher *w)
+{
+    struct czi_lock *lock = w->lock;
+    struct czi_watcher *below = meld_siblings(w->child);
+
+    CZI_CHECK(lock);
+    w->lock = NULL;
+    if (lock->watchers == w) {
+        lock->watchers = below;
+    } else {
+        if (w->previous->child == w)
+            w->previous->child = w->next;
+        else
+            w->previous->next = w->next;
+        if (w->next)
+            w->next->previous = w->previous;
+        lock->watchers = meld(lock->watchers, below);
+    }
+    czi_lock_drop(l, lock);
+}
