@@ -119,6 +119,13 @@
 /* A block file for import: mainnet's largest are near 2 MiB, in JSON below 16 MiB. */
 #define CZI_BLOCK_FILE_MAX (64u * 1024u * 1024u)
 
+/* Tasks that have begun and not ended, so that each has a stack: at least 4 KiB are touched,
+ * so this many are 4 GiB. A task that is queued has none. */
+#define CZI_TASK_STACKS_MAX (1u << 20)
+
+/* Bytes of one task's stack: what a thread gets from Linux. */
+#define CZI_TASK_STACK_SIZE_MAX (8u << 20)
+
 /* Threads that a store may use for execution, sealing and signature checks. */
 #define CZI_THREADS_MAX 64u
 

@@ -81,6 +81,24 @@ void czi_pages_give(void *pages, size_t size); /* NULL: no-op */
  * the first of several runs only. */
 void czi_memory_keep(void);
 
+/* ---- Stacks (posix.c) ------------------------------------------------------------------- */
+
+/* A stack begins and ends at multiples of this, and a guard is one of it. */
+#define CZI_STACK_PAGE 4096u
+
+/* Zeroed memory for stacks, a multiple of CZI_STACK_PAGE: it is committed page by page, as it
+ * is touched, and never as huge pages. NULL when out of memory. Counts as an allocation for
+ * czi_alloc_fail_after. */
+CZI_MUST_USE void *czi_stacks_take(size_t size);
+/* `guards` is how many guards were put into it. NULL: no-op. */
+void czi_stacks_give(void *stacks, size_t size, size_t guards);
+/* From now on, who touches this page dies by SIGSEGV. False when that cannot be: before Linux
+ * 6.13 a guard takes two of the memory maps of which a process may have 65,530
+ * (vm.max_map_count), and guards leave half of them to others. */
+bool czi_stack_guard(void *page);
+/* Tests only: be a system before 6.13 with room for so many guards. */
+void czi_stack_guards_limit(size_t max);
+
 /* ---- Threads (posix.c) ------------------------------------------------------------------ */
 
 struct czi_thread;

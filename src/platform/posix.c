@@ -640,3 +640,70 @@ void czi_pages_give(void *pages, size_t size)
     else if (pages)
         (void)munmap(pages, (size + 4095) & ~(size_t)4095);
 }
+
+/* ---- Stacks ----------------------------------------------------------------------------- */
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102 /* Linux 6.13: a guard in the page table, no map of its own */
+#endif
+
+static atomic_size_t guards;                  /* in this process, of each kind */
+static atomic_size_t guards_limit = SIZE_MAX; /* of a test */
+static size_t guards_by_maps;
+static pthread_once_t guards_once = PTHREAD_ONCE_INIT;
+
+/* Half of the maps, two a guard: the page, and what it cuts off. */
+static void count_maps(void)
+{
+    unsigned long maps = 0;
+    FILE *f = fopen("/proc/sys/vm/max_map_count", "re");
+
+    if (!f || fscanf(f, "%lu", &maps) != 1)
+        maps = 65530;
+    if (f)
+        (void)fclose(f);
+    guards_by_maps = maps / 4;
+}
+
+void *czi_stacks_take(size_t size)
+{
+    void *stacks;
+
+    if (czi_alloc_must_fail())
+        return NULL;
+    stacks = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (stacks == MAP_FAILED)
+        return NULL;
+    (void)madvise(stacks, size, MADV_NOHUGEPAGE);
+    return stacks;
+}
+
+void czi_stacks_give(void *stacks, size_t size, size_t guard_count)
+{
+    if (!stacks)
+        return;
+    (void)munmap(stacks, size);
+    atomic_fetch_sub(&guards, guard_count);
+}
+
+bool czi_stack_guard(void *page)
+{
+    size_t limit = atomic_load(&guards_limit), count = atomic_fetch_add(&guards, 1);
+
+    if (limit == SIZE_MAX) {
+        if (madvise(page, CZI_STACK_PAGE, MADV_GUARD_INSTALL) == 0)
+            return true;
+        pthread_once(&guards_once, count_maps);
+        limit = guards_by_maps;
+    }
+    if (count < limit && mprotect(page, CZI_STACK_PAGE, PROT_NONE) == 0)
+        return true;
+    atomic_fetch_sub(&guards, 1);
+    return false;
+}
+
+void czi_stack_guards_limit(size_t max)
+{
+    atomic_store(&guards_limit, max);
+}

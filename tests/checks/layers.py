@@ -27,7 +27,8 @@ NEVER = {
     "ledger": {"engine", "lock", "vm"},
     "vm": {"engine", "ledger", "lock"},
 }
-USES_PLATFORM = {"platform", "ledger", "engine", "domain", "replay", "cluster", "server", "cli"}
+USES_PLATFORM = {"platform", "ledger", "engine", "program", "domain", "replay", "cluster",
+                 "server", "cli"}
 
 # The core computes: the same input gives the same bytes on every machine, at any time.
 CORE = {"base", "codec", "resource", "effect", "fact", "timemap", "engine", "ledger", "lock", "vm"}
