@@ -441,6 +441,56 @@ typedef struct cz_stats {
 } cz_stats;
 CZ_API CZ_MUST_USE int cz_stats_get(cz_engine *engine, cz_stats *ret, cz_error *err);
 
+/* ---- Who holds, who waits ----------------------------------------------------------- */
+
+/* Whoever holds or waits: a context, or an effect that waits for a guard. */
+enum cz_party_kind { CZ_PARTY_THREAD, CZ_PARTY_TASK, CZ_PARTY_CONTEXT, CZ_PARTY_EFFECT };
+#define CZ_PARTY_NAME_SIZE 64
+typedef struct cz_party {
+    enum cz_party_kind kind;
+    uint64_t id;                   /* of the context, from 1; an effect's ticket */
+    char name[CZ_PARTY_NAME_SIZE]; /* as the user gave it; an effect's id */
+} cz_party;
+
+/* One party at one resource. */
+typedef struct cz_wait_edge {
+    cz_id resource;
+    const char *label; /* of the resource; of an effect or origin that is waited for: "" */
+    cz_party party;
+    enum cz_access mode;
+    bool holds;     /* else it waits */
+    uint64_t place; /* in the queue, from 1; 0 for holders */
+} cz_wait_edge;
+
+/* Party i waits for resource i, which party i + 1 (after the last the first) holds, or is
+ * queued for ahead of it. */
+typedef struct cz_cycle_step {
+    cz_party party;
+    cz_id resource; /* or the effect that it waits for */
+    char label[CZ_LABEL_SIZE_MAX + 1];
+    enum cz_access mode;
+    bool awaits_effect;
+} cz_cycle_step;
+typedef struct cz_cycle {
+    const cz_cycle_step *steps;
+    size_t count;
+    uint64_t number; /* of the refusal, from 1 */
+} cz_cycle;
+
+/* A callback's non-zero return ends the walk and is returned. Either may be NULL. */
+typedef struct cz_wait_graph_visitor {
+    /* Grouped by resource, ascending by id; holders before waiters, these in queue order. */
+    int (*edge)(void *arg, const cz_wait_edge *edge);
+    /* Cycles that were refused lately, newest first (at most 16, of at most 64 steps). */
+    int (*cycle)(void *arg, const cz_cycle *cycle);
+    void *arg;
+} cz_wait_graph_visitor;
+/* The same of the process that has the store in dir open for writing, as it was at one moment.
+ * CZ_NOT_FOUND: there is no such process; CZ_BUSY: it does not answer; CZ_LIMIT, after
+ * everything else: the graph is larger than an answer, and the end was left out. */
+CZ_API CZ_MUST_USE int cz_wait_graph_of(const char *dir, const cz_wait_graph_visitor *visitor,
+                                        cz_error *err);
+
 /* ---- Domains ------------------------------------------------------------------------ */
 
 /* Text of one file: a block as eth_getBlockByNumber(n, true) gives it, the JSON-RPC answer

@@ -129,4 +129,11 @@
 /* Threads that a store may use for execution, sealing and signature checks. */
 #define CZI_THREADS_MAX 64u
 
+/* A request to a running engine: a tag and a few arguments. */
+#define CZI_CONTROL_MESSAGE_MAX 1024u
+
+/* An answer of a running engine, which is copied in memory before it is sent. A waiting
+ * request takes 16 bytes and its party's name, so one million with short names fit. */
+#define CZI_CONTROL_ANSWER_MAX (64u * 1024u * 1024u)
+
 #endif

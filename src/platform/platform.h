@@ -2,7 +2,7 @@
  *
  * Layer: platform (above base). posix.c implements it on Linux; simulated.c implements the
  * files in memory with faults on command. Nothing else in the core touches the OS: no file,
- * thread, clock or environment.
+ * socket, thread, clock or environment.
  *
  * Threads: everything here may be called from any thread; an open file belongs to one thread
  * at a time. Errors: CZ_IO with the operation, the path and the system's reason, except where
@@ -69,6 +69,41 @@ struct czi_file {
 /* Files below dir of the real file system. dir need not exist yet. */
 CZI_MUST_USE int czi_fs_posix(const char *dir, struct czi_fs **ret, cz_error *err);
 
+/* ---- Local sockets (posix.c) ------------------------------------------------------------ */
+
+/* Messages between processes of one machine, by a socket that is a file in a directory. A
+ * message is a u32 length, little-endian, and as many bytes. No descriptor survives an exec,
+ * and a peer that is gone raises no signal. A stream belongs to one thread at a time. */
+struct czi_listener;
+struct czi_stream;
+
+/* Listens at dir/name, for the owner of the process only (mode 0600). The path of dir may be
+ * longer than an address of a socket. A socket that is there already is replaced: the caller
+ * knows that nobody else listens (a store's writer has its lock). CZ_CONFLICT: another kind of
+ * file is there. */
+CZI_MUST_USE int czi_listen(const char *dir, const char *name, struct czi_listener **ret,
+                            cz_error *err);
+/* Waits for the next client; NULL when the listener was stopped. Where the system has no room
+ * for one more it tries again now and then. The stream ends before the listener does. */
+CZI_MUST_USE struct czi_stream *czi_accept(struct czi_listener *l);
+/* Ends accepting, and every message on the listener's streams, for good: those return
+ * CZ_CLOSED. From any thread, any number of times. */
+void czi_listener_stop(struct czi_listener *l);
+/* Removes the file. NULL: no-op. */
+void czi_listener_close(struct czi_listener *l);
+
+/* CZ_NOT_FOUND when nobody listens there, CZ_TIMEOUT when who does has no room for more. */
+CZI_MUST_USE int czi_dial(const char *dir, const char *name, uint64_t timeout_ms,
+                          struct czi_stream **ret, cz_error *err);
+/* One whole message, within timeout_ms in all, however slowly the other side goes: CZ_TIMEOUT.
+ * CZ_IO also when the other side ended. After an error the stream is of no use. */
+CZI_MUST_USE int czi_stream_send(struct czi_stream *s, const void *data, size_t len,
+                                 uint64_t timeout_ms, cz_error *err);
+/* Replaces what buf holds. CZ_LIMIT: it is longer than size_max; nothing of it was read. */
+CZI_MUST_USE int czi_stream_receive(struct czi_stream *s, size_t size_max, uint64_t timeout_ms,
+                                    struct czi_buf *buf, cz_error *err);
+void czi_stream_close(struct czi_stream *s); /* NULL: no-op */
+
 /* ---- Memory (posix.c) -------------------------------------------------------------------- */
 
 /* Zeroed pages, in huge ones where the system has them; NULL when out of memory. For arrays
@@ -111,7 +146,21 @@ void czi_thread_join(struct czi_thread *t); /* and frees; NULL: no-op */
 CZI_MUST_USE struct czi_mutex *czi_mutex_new(void);
 void czi_mutex_free(struct czi_mutex *m);
 void czi_mutex_lock(struct czi_mutex *m);
+bool czi_mutex_try_lock(struct czi_mutex *m); /* false: somebody has it */
 void czi_mutex_unlock(struct czi_mutex *m);
+/* One mutex of the whole process, which needs no making. */
+void czi_process_lock(void);
+void czi_process_unlock(void);
+/* fn is called when the calling thread ends, however it does; one fn for the whole process.
+ * False when the system has no room for that. */
+CZI_MUST_USE bool czi_at_thread_exit(void (*fn)(void));
+/* Tells the processor that this is a loop that waits for another one. */
+static inline void czi_cpu_relax(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
 CZI_MUST_USE struct czi_cond *czi_cond_new(void);
 void czi_cond_free(struct czi_cond *c);
 void czi_cond_wait(struct czi_cond *c, struct czi_mutex *m);

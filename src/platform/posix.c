@@ -1,4 +1,5 @@
-/* posix.c - the platform contract on Linux: files below a directory, threads, clock.
+/* posix.c - the platform contract on Linux: files below a directory, local sockets, threads,
+ * clock.
  *
  * Layer: platform. Threads: any; an open file belongs to one thread at a time, but two handles
  * of one file do not disturb each other (positions are given with every call).
@@ -17,14 +18,18 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <malloc.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -404,6 +409,350 @@ int czi_fs_posix(const char *dir, struct czi_fs **ret, cz_error *err)
     return CZ_OK;
 }
 
+/* ---- Local sockets ---------------------------------------------------------------------- */
+
+/* Clients that may wait to be accepted. */
+#define LISTEN_BACKLOG 16
+/* How soon a listener tries again when a process has no more descriptors or memory. */
+#define ACCEPT_AGAIN_MS 100
+
+struct czi_listener {
+    int fd, dir;
+    int stop; /* an eventfd: readable for good once the listener was stopped */
+    bool bound;
+    char name[];
+};
+
+struct czi_stream {
+    int fd;
+    int stop; /* the listener's; -1 on the side that dialled */
+};
+
+static int socket_fail(const char *what, const char *dir, const char *name, int error,
+                       cz_error *err)
+{
+    int code = error == ENOENT || error == ECONNREFUSED ? CZ_NOT_FOUND
+               : error == EEXIST                        ? CZ_CONFLICT
+               : error == EAGAIN                        ? CZ_TIMEOUT
+               : error == ENOMEM                        ? CZ_NOMEM
+                                                        : CZ_IO;
+    char text[128];
+
+    return czi_fail(err, code, "cannot %s %s/%s: %s", what, dir, name,
+                    strerror_r(error, text, sizeof text));
+}
+
+static int open_path(const char *dir)
+{
+    int fd;
+
+    do
+        fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+/* An address has 108 bytes and a path may have 4,096: a long one goes by the open directory. */
+static struct sockaddr_un socket_address(const char *dir, int fd, const char *name)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    size_t size = sizeof a.sun_path;
+    int n = snprintf(a.sun_path, size, "%s/%s", dir, name);
+
+    if (n < 0 || (size_t)n >= size)
+        n = snprintf(a.sun_path, size, "/proc/self/fd/%d/%s", fd, name);
+    CZI_CHECK(n > 0 && (size_t)n < size);
+    return a;
+}
+
+/* CZ_OK: fd is ready, or has an error that the next call tells. */
+static int wait_ready(int fd, short events, int stop, uint64_t deadline)
+{
+    struct pollfd p[2] = {{.fd = fd, .events = events}, {.fd = stop, .events = POLLIN}};
+
+    for (;;) {
+        uint64_t now = czi_clock_ns();
+        int n;
+
+        if (now >= deadline)
+            return CZ_TIMEOUT;
+        n = poll(p, 2,
+                 deadline == UINT64_MAX
+                     ? -1
+                     : (int)CZI_MIN((deadline - now + 999999) / 1000000, 1000000u));
+        if (n > 0)
+            return p[1].revents ? CZ_CLOSED : CZ_OK;
+        if (n < 0 && errno != EINTR && errno != ENOMEM)
+            return CZ_IO;
+    }
+}
+
+static uint64_t deadline_after(uint64_t timeout_ms)
+{
+    return czi_clock_ns() + CZI_MIN(timeout_ms, UINT64_MAX / 4000000) * 1000000;
+}
+
+/* Removes what a dead process left; EEXIST for anything but a socket. */
+static int remove_stale(const struct czi_listener *l)
+{
+    struct stat st;
+
+    if (fstatat(l->dir, l->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? 0 : errno;
+    if (!S_ISSOCK(st.st_mode))
+        return EEXIST;
+    return unlinkat(l->dir, l->name, 0) < 0 ? errno : 0;
+}
+
+/* 0 or an errno. The mode is set between bind and listen: nobody can connect before. */
+static int open_listener(struct czi_listener *l, const char *dir)
+{
+    struct sockaddr_un a;
+    int error;
+
+    l->dir = open_path(dir);
+    if (l->dir < 0)
+        return errno;
+    l->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (l->stop < 0)
+        return errno;
+    l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (l->fd < 0)
+        return errno;
+    error = remove_stale(l);
+    if (error)
+        return error;
+    a = socket_address(dir, l->dir, l->name);
+    if (bind(l->fd, (const struct sockaddr *)&a, sizeof a) < 0)
+        return errno;
+    l->bound = true;
+    if (fchmodat(l->dir, l->name, 0600, 0) < 0 || listen(l->fd, LISTEN_BACKLOG) < 0)
+        return errno;
+    return 0;
+}
+
+int czi_listen(const char *dir, const char *name, struct czi_listener **ret, cz_error *err)
+{
+    size_t len = strlen(name);
+    struct czi_listener *l = czi_alloc(sizeof *l + len + 1);
+    int error;
+
+    if (!l)
+        return czi_nomem(err, "a socket");
+    l->fd = l->dir = l->stop = -1;
+    l->bound = false;
+    memcpy(l->name, name, len + 1);
+    error = open_listener(l, dir);
+    if (error) {
+        czi_listener_close(l);
+        return socket_fail("listen at", dir, name, error, err);
+    }
+    *ret = l;
+    return CZ_OK;
+}
+
+struct czi_stream *czi_accept(struct czi_listener *l)
+{
+    while (wait_ready(l->fd, POLLIN, l->stop, UINT64_MAX) == CZ_OK) {
+        struct czi_stream *s = czi_alloc(sizeof *s);
+        int fd = s ? accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK) : -1;
+        int error = s ? errno : ENOMEM;
+
+        if (fd >= 0) {
+            *s = (struct czi_stream){fd, l->stop};
+            return s;
+        }
+        czi_free(s);
+        /* Who waits keeps the listener readable: without a pause this would spin. */
+        if (error != EINTR && error != EAGAIN && error != ECONNABORTED)
+            (void)wait_ready(-1, 0, l->stop, deadline_after(ACCEPT_AGAIN_MS));
+    }
+    return NULL;
+}
+
+void czi_listener_stop(struct czi_listener *l)
+{
+    uint64_t one = 1;
+    ssize_t n;
+
+    do
+        n = write(l->stop, &one, sizeof one);
+    while (n < 0 && errno == EINTR);
+    CZI_CHECK(n == sizeof one || errno == EAGAIN);
+}
+
+void czi_listener_close(struct czi_listener *l)
+{
+    if (!l)
+        return;
+    if (l->bound)
+        (void)unlinkat(l->dir, l->name, 0);
+    if (l->fd >= 0)
+        close(l->fd);
+    if (l->stop >= 0)
+        close(l->stop);
+    if (l->dir >= 0)
+        close(l->dir);
+    czi_free(l);
+}
+
+/* A socket that is connected and does not block, or -1. While it connects it blocks, because
+ * only that waits for room in a full queue of clients. */
+static int connect_to(const struct sockaddr_un *a, uint64_t timeout_ms)
+{
+    uint64_t ms = CZI_MAX(CZI_MIN(timeout_ms, 1000000000u), 1u);
+    struct timeval wait = {.tv_sec = (time_t)(ms / 1000),
+                           .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), rc, error;
+
+    if (fd < 0)
+        return -1;
+    rc = setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
+    if (!rc)
+        do
+            rc = connect(fd, (const struct sockaddr *)a, sizeof *a);
+        while (rc < 0 && errno == EINTR);
+    if (!rc)
+        rc = fcntl(fd, F_SETFL, O_NONBLOCK);
+    if (!rc)
+        return fd;
+    error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+int czi_dial(const char *dir, const char *name, uint64_t timeout_ms, struct czi_stream **ret,
+             cz_error *err)
+{
+    struct czi_stream *s = czi_alloc(sizeof *s);
+    int fd, error;
+
+    if (!s)
+        return czi_nomem(err, "a connection");
+    *s = (struct czi_stream){-1, -1};
+    fd = open_path(dir);
+    if (fd >= 0) {
+        struct sockaddr_un a = socket_address(dir, fd, name);
+
+        s->fd = connect_to(&a, timeout_ms);
+    }
+    error = errno;
+    if (fd >= 0)
+        close(fd);
+    if (s->fd < 0) {
+        czi_free(s);
+        return socket_fail("connect to", dir, name, error, err);
+    }
+    *ret = s;
+    return CZ_OK;
+}
+
+/* What a stream's wait or transfer ended with. */
+static int stream_fail(int rc, int error, cz_error *err)
+{
+    char text[128];
+
+    if (rc == CZ_CLOSED)
+        return czi_fail(err, rc, "this side stops listening");
+    if (rc == CZ_TIMEOUT)
+        return czi_fail(err, rc, "the other side is too slow");
+    if (!error)
+        return czi_fail(err, CZ_IO, "the other side ended the connection");
+    return czi_fail(err, CZ_IO, "the connection broke: %s",
+                    strerror_r(error, text, sizeof text));
+}
+
+static int send_all(struct czi_stream *s, const void *data, size_t len, uint64_t deadline,
+                    cz_error *err)
+{
+    size_t done = 0;
+
+    while (done < len) {
+        ssize_t n = send(s->fd, (const uint8_t *)data + done, len - done, MSG_NOSIGNAL);
+        int rc = CZ_IO;
+
+        if (n > 0) {
+            done += (size_t)n;
+            continue;
+        }
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN)
+            rc = wait_ready(s->fd, POLLOUT, s->stop, deadline);
+        if (rc)
+            return stream_fail(rc, errno, err);
+    }
+    return CZ_OK;
+}
+
+static int receive_all(struct czi_stream *s, void *data, size_t len, uint64_t deadline,
+                       cz_error *err)
+{
+    size_t done = 0;
+
+    while (done < len) {
+        ssize_t n = recv(s->fd, (uint8_t *)data + done, len - done, 0);
+        int rc = CZ_IO;
+
+        if (n > 0) {
+            done += (size_t)n;
+            continue;
+        }
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN)
+            rc = wait_ready(s->fd, POLLIN, s->stop, deadline);
+        if (rc)
+            return stream_fail(rc, n ? errno : 0, err);
+    }
+    return CZ_OK;
+}
+
+int czi_stream_send(struct czi_stream *s, const void *data, size_t len, uint64_t timeout_ms,
+                    cz_error *err)
+{
+    uint64_t deadline = deadline_after(timeout_ms);
+    uint8_t head[4];
+    int rc;
+
+    CZI_CHECK(len <= UINT32_MAX);
+    czi_put_u32le(head, (uint32_t)len);
+    rc = send_all(s, head, sizeof head, deadline, err);
+    return rc ? rc : send_all(s, data, len, deadline, err);
+}
+
+int czi_stream_receive(struct czi_stream *s, size_t size_max, uint64_t timeout_ms,
+                       struct czi_buf *buf, cz_error *err)
+{
+    uint64_t deadline = deadline_after(timeout_ms);
+    uint8_t head[4];
+    uint32_t len;
+    int rc = receive_all(s, head, sizeof head, deadline, err);
+
+    if (rc)
+        return rc;
+    len = czi_get_u32le(head);
+    if (len > size_max)
+        return czi_fail(err, CZ_LIMIT, "a message of %u bytes; at most %zu are taken", len,
+                        size_max);
+    buf->len = 0;
+    if (!czi_buf_reserve(buf, len))
+        return czi_nomem(err, "a message");
+    rc = receive_all(s, buf->data, len, deadline, err);
+    if (!rc)
+        buf->len = len;
+    return rc;
+}
+
+void czi_stream_close(struct czi_stream *s)
+{
+    if (!s)
+        return;
+    close(s->fd);
+    czi_free(s);
+}
+
 /* ---- Threads ---------------------------------------------------------------------------- */
 
 struct czi_thread {
@@ -487,9 +836,50 @@ void czi_mutex_lock(struct czi_mutex *m)
     CZI_CHECK(pthread_mutex_lock(&m->m) == 0);
 }
 
+bool czi_mutex_try_lock(struct czi_mutex *m)
+{
+    int error = pthread_mutex_trylock(&m->m);
+
+    CZI_CHECK(error == 0 || error == EBUSY);
+    return error == 0;
+}
+
 void czi_mutex_unlock(struct czi_mutex *m)
 {
     CZI_CHECK(pthread_mutex_unlock(&m->m) == 0);
+}
+
+static pthread_mutex_t process_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+void czi_process_lock(void)
+{
+    CZI_CHECK(pthread_mutex_lock(&process_mutex) == 0);
+}
+
+void czi_process_unlock(void)
+{
+    CZI_CHECK(pthread_mutex_unlock(&process_mutex) == 0);
+}
+
+static pthread_once_t exit_key_once = PTHREAD_ONCE_INIT;
+static pthread_key_t exit_key;
+static bool exit_key_made;
+
+/* A thread that ends calls this with the function that it was told. */
+static void at_thread_exit(void *fn)
+{
+    ((void (*)(void))(uintptr_t)fn)();
+}
+
+static void make_exit_key(void)
+{
+    exit_key_made = pthread_key_create(&exit_key, at_thread_exit) == 0;
+}
+
+bool czi_at_thread_exit(void (*fn)(void))
+{
+    CZI_CHECK(pthread_once(&exit_key_once, make_exit_key) == 0);
+    return exit_key_made && pthread_setspecific(exit_key, (void *)(uintptr_t)fn) == 0;
 }
 
 struct czi_cond *czi_cond_new(void)
@@ -514,9 +904,15 @@ void czi_cond_free(struct czi_cond *c)
     czi_free(c);
 }
 
+/* A thread that is cancelled (pthread_cancel) while it waits inside of the library would leave
+ * locks behind; it is cancelled afterwards. */
 void czi_cond_wait(struct czi_cond *c, struct czi_mutex *m)
 {
+    int state;
+
+    CZI_CHECK(pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state) == 0);
     CZI_CHECK(pthread_cond_wait(&c->c, &m->m) == 0);
+    CZI_CHECK(pthread_setcancelstate(state, NULL) == 0);
 }
 
 bool czi_cond_wait_ms(struct czi_cond *c, struct czi_mutex *m, uint64_t timeout_ms)
@@ -525,8 +921,11 @@ bool czi_cond_wait_ms(struct czi_cond *c, struct czi_mutex *m, uint64_t timeout_
              at = now + CZI_MIN(timeout_ms, UINT64_MAX / 4000000) * 1000000;
     struct timespec ts = {.tv_sec = (time_t)(at / 1000000000),
                           .tv_nsec = (long)(at % 1000000000)};
-    int error = pthread_cond_timedwait(&c->c, &m->m, &ts);
+    int error, state;
 
+    CZI_CHECK(pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state) == 0);
+    error = pthread_cond_timedwait(&c->c, &m->m, &ts);
+    CZI_CHECK(pthread_setcancelstate(state, NULL) == 0);
     CZI_CHECK(error == 0 || error == ETIMEDOUT);
     return error == 0;
 }
