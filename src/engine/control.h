@@ -9,7 +9,7 @@
 #ifndef CZI_CONTROL_H
 #define CZI_CONTROL_H
 
-#include "engine/wait_graph.h"
+#include "engine/wait_graph_codec.h"
 
 #define CZI_CONTROL_NAME "control"
 

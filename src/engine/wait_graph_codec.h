@@ -1,11 +1,11 @@
-/* wait_graph.h - who holds and who waits, as bytes that another process reads.
+/* wait_graph_codec.h - who holds and who waits, as bytes that another process reads.
  *
  * Layer: engine. Threads: pure functions. The form is in docs/reference/formats.md, "Control
  * socket". The encoder is a visitor of the graph; the decoder calls a visitor with what the
  * encoder was called with.
  */
-#ifndef CZI_WAIT_GRAPH_H
-#define CZI_WAIT_GRAPH_H
+#ifndef CZI_WAIT_GRAPH_CODEC_H
+#define CZI_WAIT_GRAPH_CODEC_H
 
 #include "base/bytes.h"
 #include "causality/causality.h"

@@ -1,5 +1,5 @@
-/* wait_graph.c - see wait_graph.h. */
-#include "engine/wait_graph.h"
+/* wait_graph_codec.c - see wait_graph_codec.h. */
+#include "engine/wait_graph_codec.h"
 
 #include "base/error.h"
 #include "base/limits.h"
