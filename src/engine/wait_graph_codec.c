@@ -184,14 +184,17 @@ static int walk_resources(struct czi_cbor *c, const cz_wait_graph_visitor *v)
 
     for (uint64_t n = czi_cbor_array(c), i = 0; i < n && !c->what && !rc; i++) {
         cz_id before = e.resource;
-        uint64_t place = 0;
+        uint64_t place = 0, lines;
 
         czi_cbor_array_of(c, 3);
         e.resource = czi_cbor_bytes32(c);
         read_text(c, label, sizeof label);
         if (i && memcmp(&before, &e.resource, sizeof before) >= 0)
             czi_cbor_fail(c, "resources do not ascend");
-        for (uint64_t m = czi_cbor_array(c), k = 0; k < m && !c->what && !rc; k++) {
+        lines = czi_cbor_array(c);
+        if (!lines)
+            czi_cbor_fail(c, "a resource where nobody is");
+        for (uint64_t k = 0; k < lines && !c->what && !rc; k++) {
             czi_cbor_array_of(c, 5);
             read_party(c, &e.party);
             e.mode = (enum cz_access)czi_cbor_uint_max(c, CZ_WRITE);

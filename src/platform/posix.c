@@ -29,6 +29,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -663,22 +664,26 @@ static int stream_fail(int rc, int error, cz_error *err)
                     strerror_r(error, text, sizeof text));
 }
 
-static int send_all(struct czi_stream *s, const void *data, size_t len, uint64_t deadline,
+/* Both parts, in one call if the socket has room: a short message arrives whole. */
+static int send_all(struct czi_stream *s, struct iovec part[2], uint64_t deadline,
                     cz_error *err)
 {
-    size_t done = 0;
+    const struct msghdr message = {.msg_iov = part, .msg_iovlen = 2};
 
-    while (done < len) {
-        ssize_t n = send(s->fd, (const uint8_t *)data + done, len - done, MSG_NOSIGNAL);
+    while (part[0].iov_len + part[1].iov_len) {
+        ssize_t n = sendmsg(s->fd, &message, MSG_NOSIGNAL);
         int rc = CZ_IO;
 
-        if (n > 0) {
-            done += (size_t)n;
-            continue;
+        for (int i = 0; i < 2 && n > 0; i++) {
+            size_t sent = CZI_MIN((size_t)n, part[i].iov_len);
+
+            part[i].iov_base = (uint8_t *)part[i].iov_base + sent;
+            part[i].iov_len -= sent;
+            n -= (ssize_t)sent;
         }
-        if (n < 0 && errno == EINTR)
+        if (n >= 0 || errno == EINTR)
             continue;
-        if (n < 0 && errno == EAGAIN)
+        if (errno == EAGAIN)
             rc = wait_ready(s->fd, POLLOUT, s->stop, deadline);
         if (rc)
             return stream_fail(rc, errno, err);
@@ -712,14 +717,13 @@ static int receive_all(struct czi_stream *s, void *data, size_t len, uint64_t de
 int czi_stream_send(struct czi_stream *s, const void *data, size_t len, uint64_t timeout_ms,
                     cz_error *err)
 {
-    uint64_t deadline = deadline_after(timeout_ms);
     uint8_t head[4];
-    int rc;
+    /* What is sent is only read. */
+    struct iovec part[2] = {{head, sizeof head}, {(void *)(uintptr_t)data, len}};
 
     CZI_CHECK(len <= UINT32_MAX);
     czi_put_u32le(head, (uint32_t)len);
-    rc = send_all(s, head, sizeof head, deadline, err);
-    return rc ? rc : send_all(s, data, len, deadline, err);
+    return send_all(s, part, deadline_after(timeout_ms), err);
 }
 
 int czi_stream_receive(struct czi_stream *s, size_t size_max, uint64_t timeout_ms,

@@ -316,6 +316,7 @@ static void only_the_canonical_form_is_read_and_nothing_is_told_before(void **st
          "84 0b 81 83" ID1 "60 82 85 00 01 60 00 01 85 00 01 60 00 00 80 00"},
         {"one place twice",
          "84 0b 81 83" ID1 "60 82 85 00 01 60 00 01 85 00 01 60 00 01 80 00"},
+        {"a resource where nobody is", "84 0b 81 83" ID1 "60 80 80 00"},
         {"cycle zero", "84 0b 80 81 82 00 80 00"},
         {"cycles that ascend", "84 0b 80 82 82 01 80 82 02 80 00"},
         {"a good edge, then a bad cycle",
