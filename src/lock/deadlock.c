@@ -5,9 +5,11 @@
  * those ahead the nearest writer is enough, or for a writer also the readers behind that one:
  * these wait for what is further ahead in turn.
  *
- * A depth-first search from the owner that begins to wait. The stack is a list through the
- * owners, so nothing is allocated and the depth has no bound. Only owners that wait are put on
- * it, which leaves the list of woken ones alone.
+ * A breadth-first search from the owner that begins to wait, so the cycle that is told is a
+ * shortest one. Its queue is a list through the owners: nothing is allocated, and the depth has
+ * no bound. Only owners that wait are put on it, which leaves the list of woken ones alone. Of
+ * what a walk along a lock's queue passed, `seen` is set until the end of the search, so that
+ * readers in a row do not walk it again and again.
  */
 #include "lock/lock.h"
 
@@ -33,47 +35,76 @@ static bool each_blocker(const struct czi_hold *w,
 }
 
 struct search {
-    struct czi_owner *start, *from, *stack;
+    struct czi_owner *start, *from, *last;
     uint64_t mark;
 };
 
 /* True when the search is back where it began. */
-static bool visit(void *arg, struct czi_owner *to)
+static bool visit(struct search *s, struct czi_owner *to)
 {
-    struct search *s = arg;
-
     if (to != s->start && (to->mark == s->mark || to->state == CZI_OWNER_IDLE))
         return false;
     to->mark = s->mark;
     to->parent = s->from;
     if (to == s->start)
         return true;
-    to->link = s->stack;
-    s->stack = to;
+    to->link = NULL;
+    s->last->link = to;
+    s->last = to;
     return false;
 }
 
-static bool visit_blocker(void *arg, const struct czi_hold *b)
+/* The owners that a waiting hold waits for, but those that a walk from behind it, or from next
+ * to it, has visited. A writer visits the readers ahead too, so it stops at no sign. */
+static bool visit_blockers(struct search *s, struct czi_hold *w)
 {
-    return visit(arg, b->owner);
+    bool writes = w->mode == CZ_WRITE;
+    struct czi_hold *h;
+
+    if (w->eligible || w->seen)
+        return false;
+    w->seen = !writes;
+    for (h = w->prev; h; h = h->prev) {
+        if (h->mode == CZ_WRITE)
+            return visit(s, h->owner);
+        if (writes && visit(s, h->owner))
+            return true;
+        if (h->seen && !writes)
+            return false;
+        h->seen = true;
+    }
+    for (h = w->lock->holders; h; h = h->next)
+        if ((writes || h->mode == CZ_WRITE) && visit(s, h->owner))
+            return true;
+    return false;
 }
 
 static bool search(struct search *s)
 {
-    s->from = s->start;
-    for (;;) {
+    for (s->from = s->start; s->from; s->from = s->from->link) {
         if (s->from->state == CZI_OWNER_AWAITING) {
             if (visit(s, s->from->awaits))
                 return true;
-        } else {
-            for (const struct czi_hold *w = s->from->wants; w; w = w->after)
-                if (each_blocker(w, visit_blocker, s))
-                    return true;
+            continue;
         }
-        if (!s->stack)
-            return false;
-        s->from = s->stack;
-        s->stack = s->from->link;
+        for (struct czi_hold *w = s->from->wants; w; w = w->after)
+            if (visit_blockers(s, w))
+                return true;
+    }
+    return false;
+}
+
+/* What a walk has seen is a row of neighbours, from where it began. */
+static void forget_seen(struct search *s)
+{
+    for (struct czi_owner *o = s->start; o; o = o->link) {
+        if (o->state == CZI_OWNER_AWAITING)
+            continue;
+        for (struct czi_hold *w = o->wants; w; w = w->after) {
+            w->seen = false;
+            for (struct czi_hold *h = w->prev; h && h->seen; h = h->prev)
+                h->seen = false;
+        }
     }
 }
 
@@ -146,13 +177,17 @@ static void tell(struct czi_locks *l, struct czi_owner *start)
 
 bool czi_owner_in_cycle(struct czi_locks *l, struct czi_owner *owner)
 {
-    struct search s = {.start = owner, .mark = ++l->mark};
+    struct search s = {.start = owner, .last = owner, .mark = ++l->mark};
+    bool found;
 
     CZI_CHECK(owner->state != CZI_OWNER_IDLE);
-    if (!search(&s))
-        return false;
-    tell(l, owner);
-    return true;
+    owner->link = NULL;
+    owner->mark = s.mark;
+    found = search(&s);
+    forget_seen(&s);
+    if (found)
+        tell(l, owner);
+    return found;
 }
 
 bool czi_owner_await(struct czi_locks *l, struct czi_owner *owner, struct czi_owner *awaited)
@@ -160,7 +195,8 @@ bool czi_owner_await(struct czi_locks *l, struct czi_owner *owner, struct czi_ow
     CZI_CHECK(owner->state == CZI_OWNER_IDLE && !owner->woken);
     owner->state = CZI_OWNER_AWAITING;
     owner->awaits = awaited;
-    if (!owner->holds || !czi_owner_in_cycle(l, owner))
+    awaited->is_awaited = true;
+    if (!czi_owner_may_block(owner) || !czi_owner_in_cycle(l, owner))
         return true;
     czi_owner_await_done(owner);
     return false;

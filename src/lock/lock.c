@@ -3,9 +3,10 @@
  * Layer: lock. Invariants of a lock:
  *  I1  holders are one writer or any number of readers
  *  I2  in the queue, what is before `frontier` is eligible and what follows is not
- *  I3  eligible waiting holds are one writer, with no holders, or readers, with no writer
- * holding I4  an owner's `blocked` is the number of its wants that are not eligible; it is
- * never zero for an owner that waits, but in the middle of a transition
+ *  I3  eligible waiting holds are one writer while nobody holds, or readers while no writer
+ *      holds
+ *  I4  an owner's `blocked` is the number of its wants that are not eligible; while it waits
+ *      that is not zero, but in the middle of a transition
  */
 #include "lock/lock.h"
 
@@ -71,9 +72,14 @@ struct czi_lock *czi_locks_take_stirred(struct czi_locks *l)
 
     if (lock) {
         l->stirred = lock->stirred;
-        lock->is_stirred = false;
     }
     return lock;
+}
+
+void czi_lock_stirred(struct czi_locks *l, struct czi_lock *lock)
+{
+    lock->is_stirred = false;
+    czi_lock_drop(l, lock);
 }
 
 /* ---- Deadlines: a 4-ary heap ---------------------------------------------------------------
@@ -308,6 +314,7 @@ static bool take_holds(struct czi_locks *l, struct czi_owner *owner, struct czi_
         h->owner = owner;
         h->mode = wants[i].mode & 1u;
         h->eligible = true;
+        h->seen = false;
         h->user = 0;
         wants[i].hold = h;
     }
@@ -333,6 +340,7 @@ static void leave(struct czi_locks *l, struct czi_owner *o)
 static enum czi_acquired wait_for(struct czi_locks *l, struct czi_owner *owner,
                                   struct czi_want *wants, uint32_t count, uint64_t deadline)
 {
+    CZI_CHECK(count <= CZI_WANTS_MAX);
     if (l->waiting >= CZI_WAITING_MAX)
         return CZI_TOO_MANY;
     if ((deadline != UINT64_MAX && !timer_room(l)) || !take_holds(l, owner, wants, count))
@@ -346,7 +354,7 @@ static enum czi_acquired wait_for(struct czi_locks *l, struct czi_owner *owner,
         owner_push(&owner->wants, wants[i].hold);
     for (uint32_t i = 0; i < count; i++)
         enqueue(wants[i].hold);
-    if (owner->holds && czi_owner_in_cycle(l, owner)) {
+    if (czi_owner_may_block(owner) && czi_owner_in_cycle(l, owner)) {
         l->waiting--;
         owner->state = CZI_OWNER_IDLE;
         owner->blocked = 0;
@@ -379,6 +387,16 @@ enum czi_acquired czi_locks_acquire(struct czi_locks *l, struct czi_owner *owner
     if (CZI_UNLIKELY(rc == CZI_WOULD_WAIT || rc == CZI_TOO_MANY || rc == CZI_NO_MEMORY))
         drop_all(l, wants, count);
     return rc;
+}
+
+bool czi_locks_seize(struct czi_locks *l, struct czi_owner *owner, struct czi_lock *lock)
+{
+    struct czi_want want = {lock, CZ_WRITE, NULL};
+
+    if (!take_holds(l, owner, &want, 1))
+        return false;
+    add_holder(want.hold);
+    return true;
 }
 
 void czi_locks_release(struct czi_locks *l, struct czi_hold *h)

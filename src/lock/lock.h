@@ -46,7 +46,7 @@ struct czi_hold {
     struct czi_owner *owner;
     uint8_t mode; /* enum cz_access */
     bool granted, eligible;
-    uint8_t unused;
+    bool seen;     /* by a search */
     uint32_t user; /* of whoever acquired it; 0 at first */
 };
 _Static_assert(sizeof(struct czi_hold) == 56, "the bound on a waiting request counts on it");
@@ -56,6 +56,9 @@ enum czi_owner_state {
     CZI_OWNER_WAITING,  /* for the locks of `wants` */
     CZI_OWNER_AWAITING, /* for what another owner does (an effect to be applied) */
 };
+
+/* Locks in one request; callers have lower bounds. */
+#define CZI_WANTS_MAX ((1u << 20) - 1)
 
 /* Embedded in what owns. All zero but `kind` is valid: holds nothing, waits for nothing. */
 struct czi_owner {
@@ -67,15 +70,16 @@ struct czi_owner {
     struct czi_owner *link;   /* in the list of woken owners, or in a search */
     struct czi_owner *parent; /* of a search */
     uint64_t deadline;        /* while WAITING; UINT64_MAX: none */
-    uint32_t timer;           /* place in the heap of deadlines + 1; 0: none */
-    uint32_t blocked;         /* wants that are not eligible */
     uint64_t mark;            /* of the last search that came by */
-    uint8_t kind;             /* the user's: what it is embedded in */
-    uint8_t state;            /* enum czi_owner_state */
-    uint8_t outcome;          /* enum czi_woken, when it was woken */
-    bool woken;               /* in the list of woken owners */
+    uint32_t timer;           /* place in the heap of deadlines + 1; 0: none */
+    uint32_t blocked : 20;    /* wants that are not eligible */
+    uint32_t kind : 6;        /* the user's: what it is embedded in */
+    uint32_t state : 2;       /* enum czi_owner_state */
+    uint32_t outcome : 2;     /* enum czi_woken, when it was woken */
+    bool woken : 1;           /* in the list of woken owners */
+    bool is_awaited : 1;      /* by an owner, now or before */
 };
-_Static_assert(sizeof(struct czi_owner) == 64, "the bound on a waiting request counts on it");
+_Static_assert(sizeof(struct czi_owner) == 56, "the bound on a waiting request counts on it");
 
 struct czi_lock {
     struct czi_hold *holders;                /* newest first */
@@ -160,6 +164,11 @@ static inline bool czi_lock_available(const struct czi_lock *lock, enum cz_acces
     return !lock->writer && !lock->frontier && (!lock->head || lock->head->mode == CZ_READ);
 }
 
+/* Gives a lock that nobody is at to an owner, which may be waiting. False when out of memory.
+ */
+CZI_MUST_USE bool czi_locks_seize(struct czi_locks *l, struct czi_owner *owner,
+                                  struct czi_lock *lock);
+
 /* Of a granted hold; it is gone afterwards. */
 void czi_locks_release(struct czi_locks *l, struct czi_hold *hold);
 /* All holds of an owner. */
@@ -178,8 +187,9 @@ uint64_t czi_locks_next_deadline(const struct czi_locks *l);
  * which it happened; NULL: no more. Its state is IDLE, its outcome says which. */
 struct czi_owner *czi_locks_take_woken(struct czi_locks *l);
 /* The next lock that has watchers and whose holders or queue became fewer; NULL: no more. The
- * caller lets its watchers look, then czi_lock_drop. */
+ * caller lets its watchers look, then calls czi_lock_stirred; the lock stays until that. */
 struct czi_lock *czi_locks_take_stirred(struct czi_locks *l);
+void czi_lock_stirred(struct czi_locks *l, struct czi_lock *lock);
 
 /* ---- Deadlock (deadlock.c) -----------------------------------------------------------------
  */
@@ -189,6 +199,12 @@ struct czi_lock *czi_locks_take_stirred(struct czi_locks *l);
 CZI_MUST_USE bool czi_owner_await(struct czi_locks *l, struct czi_owner *owner,
                                   struct czi_owner *awaited);
 void czi_owner_await_done(struct czi_owner *owner);
+
+/* Whether somebody may wait for an owner that begins to wait. If not, no search is needed. */
+static inline bool czi_owner_may_block(const struct czi_owner *owner)
+{
+    return owner->holds || owner->is_awaited;
+}
 
 /* Whether `owner`, which waits, waits for itself through others. Then l->cycle tells it. */
 bool czi_owner_in_cycle(struct czi_locks *l, struct czi_owner *owner);

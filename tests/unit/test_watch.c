@@ -1,0 +1,225 @@
+/* test_watch.c - who watches a lock, lowest first, and when a lock is stirred. */
+#include "lock_fixture.h"
+
+#define WATCHERS 300
+
+/* ---- The heap against a plain array ---------------------------------------------------------
+ */
+
+static struct czi_watcher *lowest(struct czi_watcher *w, size_t count)
+{
+    struct czi_watcher *low = NULL;
+
+    for (size_t i = 0; i < count; i++)
+        if (w[i].lock && (!low || w[i].key < low->key))
+            low = &w[i];
+    return low;
+}
+
+/* Every watcher of a heap is under one with a lower key, and knows its left neighbour. */
+static size_t check_heap(const struct czi_watcher *w)
+{
+    const struct czi_watcher *left = w;
+    size_t n = 1;
+
+    for (const struct czi_watcher *c = w->child; c; c = c->next) {
+        assert_true(c->key > w->key);
+        assert_ptr_equal(c->previous, left);
+        left = c;
+        n += check_heap(c);
+    }
+    return n;
+}
+
+static void one_seed(uint64_t seed)
+{
+    struct fixture *f = malloc(sizeof *f);
+    struct czi_watcher w[WATCHERS] = {0};
+    struct czi_rng rng = czi_rng(seed);
+    struct czi_lock *lock;
+    size_t watching = 0;
+
+    fixture_init(f);
+    granted(f, 'A', "w0");
+    lock = f->lock[0];
+    for (unsigned i = 0; i < 1000; i++) {
+        struct czi_watcher *some = &w[czi_rng_below(&rng, WATCHERS)];
+        /* Grows, then shrinks, then grows. */
+        bool add = czi_rng_below(&rng, 10) < (i / 300 % 2 ? 2u : 8u);
+
+        if (add && !some->lock) {
+            some->key = czi_rng_next(&rng);
+            czi_watch(lock, some);
+            watching++;
+        } else if (!add && watching) {
+            some = czi_rng_below(&rng, 2) ? czi_lock_watcher(lock) : some;
+            watching -= some->lock != NULL;
+            if (some->lock)
+                czi_unwatch(&f->l, some);
+            assert_null(some->lock);
+        }
+        if (czi_lock_watcher(lock) != lowest(w, WATCHERS))
+            fail_msg("seed %llu, step %u: not the lowest", (unsigned long long)seed, i);
+        if (i % 50 == 0 && watching)
+            assert_int_equal(check_heap(czi_lock_watcher(lock)), watching);
+    }
+    for (uint64_t last = 0; czi_lock_watcher(lock); last = czi_lock_watcher(lock)->key) {
+        assert_true(czi_lock_watcher(lock)->key >= last);
+        czi_unwatch(&f->l, czi_lock_watcher(lock));
+        if (!czi_lock_watcher(lock))
+            break;
+    }
+    fixture_done(f);
+    free(f);
+}
+
+static void the_first_watcher_is_the_lowest_whatever_came_and_went(void **state)
+{
+    unsigned long seeds = test_env("CAUSALITY_SEEDS", 100);
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= seeds; seed++)
+        one_seed(seed);
+}
+
+/* Recursion or a bad shape would show here: ascending keys make a chain, descending a row. */
+static void a_hundred_thousand_in_order_come_out_in_order(void **state)
+{
+    enum { N = 100000 };
+    struct fixture *f = malloc(sizeof *f);
+    struct czi_watcher *w = calloc(N, sizeof *w);
+
+    (void)state;
+    assert_non_null(w);
+    fixture_init(f);
+    granted(f, 'A', "w0");
+    for (int ascending = 0; ascending < 2; ascending++) {
+        for (uint64_t i = 0; i < N; i++) {
+            w[i].key = ascending ? i : N - 1 - i;
+            czi_watch(f->lock[0], &w[i]);
+        }
+        for (uint64_t i = 0; i < N; i++) {
+            assert_int_equal(czi_lock_watcher(f->lock[0])->key, i);
+            czi_unwatch(&f->l, czi_lock_watcher(f->lock[0]));
+        }
+    }
+    free(w);
+    fixture_done(f);
+    free(f);
+}
+
+/* ---- Locks that are watched -----------------------------------------------------------------
+ */
+
+static void a_watched_lock_stays_until_nobody_watches(void **state)
+{
+    struct fixture *f = malloc(sizeof *f);
+    struct czi_watcher w = {.key = 1};
+
+    (void)state;
+    fixture_init(f);
+    czi_watch(lock_at(f, 0), &w);
+    czi_lock_drop(&f->l, f->lock[0]);
+    assert_non_null(f->lock[0]);
+    czi_unwatch(&f->l, &w);
+    assert_null(f->lock[0]);
+    fixture_done(f);
+    free(f);
+}
+
+static void a_watcher_blocks_nobody(void **state)
+{
+    struct fixture *f = malloc(sizeof *f);
+    struct czi_watcher w = {.key = 1};
+
+    (void)state;
+    fixture_init(f);
+    czi_watch(lock_at(f, 0), &w);
+    granted(f, 'A', "w0");
+    czi_unwatch(&f->l, &w);
+    fixture_done(f);
+    free(f);
+}
+
+/* The keys of the locks that were stirred since the last time, in order. */
+static const char *stirred(struct fixture *f)
+{
+    struct czi_lock *lock;
+
+    f->text[0] = 0;
+    while ((lock = czi_locks_take_stirred(&f->l))) {
+        say(f, (char[]){(char)('0' + lock->key), 0});
+        czi_lock_stirred(&f->l, lock);
+    }
+    return f->text;
+}
+
+static void a_watched_lock_is_stirred_when_fewer_hold_it_or_wait(void **state)
+{
+    struct fixture *f = malloc(sizeof *f);
+    struct czi_watcher w[3] = {{.key = 1}, {.key = 2}, {.key = 3}};
+
+    (void)state;
+    fixture_init(f);
+    for (unsigned i = 0; i < 3; i++)
+        czi_watch(lock_at(f, i), &w[i]);
+    granted(f, 'A', "r0 w1 w2 w3");
+    queued(f, 'B', "w0");
+    assert_string_equal(stirred(f), "");
+    release(f, 'A', 3); /* nobody watches it */
+    assert_string_equal(stirred(f), "");
+    cancel(f, 'B');
+    assert_string_equal(stirred(f), "0");
+    release(f, 'A', 2);
+    release(f, 'A', 0);
+    release(f, 'A', 1);
+    assert_string_equal(stirred(f), "2 0 1");
+    granted(f, 'A', "r0");
+    granted(f, 'C', "r0");
+    release(f, 'A', 0);
+    release(f, 'C', 0);
+    assert_string_equal(stirred(f), "0"); /* once, however often */
+    for (unsigned i = 0; i < 3; i++)
+        czi_unwatch(&f->l, &w[i]);
+    fixture_done(f);
+    free(f);
+}
+
+static void a_stirred_lock_stays_until_it_was_looked_at(void **state)
+{
+    struct fixture *f = malloc(sizeof *f);
+    struct czi_watcher w = {.key = 1};
+    struct czi_lock *lock;
+
+    (void)state;
+    fixture_init(f);
+    czi_watch(lock_at(f, 0), &w);
+    granted(f, 'A', "w0");
+    release(f, 'A', 0);
+    czi_unwatch(&f->l, &w);
+    assert_non_null(f->lock[0]);
+    lock = czi_locks_take_stirred(&f->l);
+    assert_ptr_equal(lock, f->lock[0]);
+    granted(f, 'A', "w0"); /* as one that looks again does, and stirs it anew */
+    release(f, 'A', 0);
+    assert_non_null(f->lock[0]);
+    czi_lock_stirred(&f->l, lock);
+    assert_null(f->lock[0]);
+    assert_null(czi_locks_take_stirred(&f->l));
+    fixture_done(f);
+    free(f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_watcher_is_the_lowest_whatever_came_and_went),
+        cmocka_unit_test(a_hundred_thousand_in_order_come_out_in_order),
+        cmocka_unit_test(a_watched_lock_stays_until_nobody_watches),
+        cmocka_unit_test(a_watcher_blocks_nobody),
+        cmocka_unit_test(a_watched_lock_is_stirred_when_fewer_hold_it_or_wait),
+        cmocka_unit_test(a_stirred_lock_stays_until_it_was_looked_at),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
