@@ -68,10 +68,15 @@ extern "C" {
     X(CZ_PROOF, 7, "proof")         /* an outside claim whose proof does not hold */           \
     X(CZ_LIMIT, 8, "limit")         /* a bound of limits.h; the detail names it */             \
     X(CZ_NOMEM, 9, "out of memory")                                                            \
-    X(CZ_TIMEOUT, 10, "timeout") /* cz_wait only: the result is still to come */               \
+    X(CZ_TIMEOUT, 10, "timeout") /* waited as long as was allowed */                           \
     X(CZ_CLOSED, 11, "closed")   /* the engine stopped, by cz_close or by an earlier error */  \
     X(CZ_DIFFERS, 12, "differs") /* replay found another result than the journal says */       \
-    X(CZ_UNSUPPORTED, 13, "unsupported")
+    X(CZ_UNSUPPORTED, 13, "unsupported")                                                       \
+    X(CZ_DEADLOCK, 14, "deadlock")   /* waiting would never end; the detail names the cycle */ \
+    X(CZ_STALE, 15, "stale")         /* a guard that ended, or is another context's */         \
+    X(CZ_CANCELLED, 16, "cancelled") /* the context or task was cancelled */                   \
+    X(CZ_WRONG_TYPE, 17, "wrong type") /* the resource is of another kind */                   \
+    X(CZ_REJECTED, 18, "rejected")     /* recorded, but not applied; the result tells why */
 
 enum cz_code {
 #define CZ_DECLARE(code, value, name) code = value,
@@ -377,18 +382,22 @@ CZ_API CZ_MUST_USE int cz_submit_batch(cz_engine *engine, const cz_submission *s
                                        cz_error *err);
 
 /* CZ_BUSY while the result is not yet there; CZ_NOT_FOUND when the ticket was never given or
- * is older than the last backlog_max * 2 (131,072). */
+ * is older than the last backlog_max * 2 (131,072) and some more. CZ_BUSY also while it waits
+ * for a guard. */
 CZ_API CZ_MUST_USE int cz_poll(cz_engine *engine, uint64_t ticket, cz_result *ret,
                                cz_error *err);
-/* As cz_poll, but waits; CZ_TIMEOUT after timeout_ms. */
+/* As cz_poll, but waits; CZ_TIMEOUT after timeout_ms. CZ_DEADLOCK when the effect waits for a
+ * guard of the caller's, directly or through others. */
 CZ_API CZ_MUST_USE int cz_wait(cz_engine *engine, uint64_t ticket, uint64_t timeout_ms,
                                cz_result *ret, cz_error *err);
-/* Waits until everything submitted before is acknowledged. */
+/* Waits until everything submitted before is acknowledged. CZ_DEADLOCK when some of it waits
+ * for a guard of the caller's. */
 CZ_API CZ_MUST_USE int cz_flush(cz_engine *engine, cz_error *err);
 
 /* ---- Reading ------------------------------------------------------------------------ */
 
-/* These wait until what was submitted before is acknowledged, and see exactly that. */
+/* These wait until what was submitted before is acknowledged or waits for a guard, and see
+ * exactly what is acknowledged. */
 
 CZ_API CZ_MUST_USE int cz_resource_get(cz_engine *engine, const cz_id *id, cz_resource *ret,
                                        cz_error *err);
@@ -441,6 +450,151 @@ typedef struct cz_stats {
 } cz_stats;
 CZ_API CZ_MUST_USE int cz_stats_get(cz_engine *engine, cz_stats *ret, cz_error *err);
 
+/* ---- Guards ------------------------------------------------------------------------- */
+
+/* A guard is a scoped hold of one resource: shared (CZ_READ) or exclusive (CZ_WRITE). While it
+ * is held, nobody else writes the resource (shared) or touches it (exclusive): not with a
+ * guard, and not with a submitted effect, which waits in the resource's queue meanwhile and
+ * lets others pass that have nothing to do with it. The queue is first come first served (R8):
+ * neighbouring readers share, a reader behind a waiting writer waits, and a reader never
+ * becomes a writer.
+ *
+ *     CZ_GUARD(account);
+ *     cz_contents c;
+ *     if (cz_acquire(engine, &(cz_claim){id, CZ_WRITE, CZ_TYPED(CZ_DATA)}, CZ_FOREVER,
+ * &account, &err) || cz_guard_contents(&account, &c, &err)) return err.code; c.data = "paid",
+ * c.data_len = 4; if (cz_guard_update(&account, &c, &err) || cz_guard_commit(&account, NULL,
+ * &err)) return err.code;                  // leaving the scope aborts what was not committed
+ *
+ * Every guard belongs to the *context* that acquired it: the calling thread's own, the task's
+ * when a task calls, or one that the thread entered. What a context holds is released when it
+ * ends, however it ends. From a thread these functions block; from a task they suspend it.
+ *
+ * Waiting can end in CZ_TIMEOUT, CZ_CANCELLED, CZ_CLOSED, and in CZ_DEADLOCK: somebody whom the
+ * caller would wait for waits for the caller, directly or through others. The request that
+ * would close the cycle fails at once and changes nothing; the caller still holds what it held.
+ * Release something and try again, or acquire all that is needed in one step
+ * (cz_acquire_many), which cannot deadlock. */
+typedef struct cz_guard {
+    uint64_t engine;
+    uint32_t index, generation;
+} cz_guard;
+
+/* Declares a guard that releases itself at the end of its scope, uncommitted. No goto past the
+ * declaration, and no longjmp out of the scope. */
+#if defined(__GNUC__)
+#define CZ_GUARD(name) __attribute__((cleanup(cz_guard_cleanup))) cz_guard name = {0, 0, 0}
+#endif
+
+/* One resource that is asked for. */
+typedef struct cz_claim {
+    cz_id resource;
+    enum cz_access mode;
+    unsigned kinds; /* which kinds will do: CZ_TYPED(kind) | …; 0: any. Else CZ_WRONG_TYPE */
+} cz_claim;
+#define CZ_TYPED(kind) (1u << (kind))
+
+/* Waits until the resource can be had. timeout_ms may be CZ_FOREVER. CZ_NOT_FOUND when there is
+ * no such resource, CZ_LIMIT beyond a million guards. Cost, when nobody is in the way: about
+ * that of a reader-writer lock. */
+CZ_API CZ_MUST_USE int cz_acquire(cz_engine *engine, const cz_claim *claim, uint64_t timeout_ms,
+                                  cz_guard *ret, cz_error *err);
+/* Does not wait: CZ_BUSY, and the detail names the holder. */
+CZ_API CZ_MUST_USE int cz_try_acquire(cz_engine *engine, const cz_claim *claim, cz_guard *ret,
+                                      cz_error *err);
+/* All or nothing, in one step, at most CZ_CLAIMS_MAX. A resource may be named more than once:
+ * the stronger mode wins, and the same guard is given at each place; release it once. */
+#define CZ_CLAIMS_MAX 1024
+CZ_API CZ_MUST_USE int cz_acquire_many(cz_engine *engine, const cz_claim *claims, size_t count,
+                                       uint64_t timeout_ms, cz_guard *ret, cz_error *err);
+
+/* Ends the hold; what was updated and not committed is thrown away (R9). Afterwards *guard is
+ * no guard, which is fine to release again. CZ_STALE for a copy of a released one, and for
+ * another context's. */
+CZ_API int cz_release(cz_guard *guard, cz_error *err);
+/* Several; those that are no guards, or the same one again, are skipped. */
+CZ_API int cz_release_many(cz_guard *guards, size_t count, cz_error *err);
+CZ_API void cz_guard_cleanup(cz_guard *guard);
+
+/* What a guarded resource holds, with the updates of this guard. */
+typedef struct cz_contents {
+    cz_id resource;
+    enum cz_kind kind;
+    enum cz_state state;
+    const char *asset; /* NULL for data */
+    cz_quantity quantity;
+    const uint8_t *data; /* of data resources; lives as long as the guard, or until an update */
+    size_t data_len;
+    uint64_t version; /* without the updates */
+} cz_contents;
+
+/* Waits until what it shows is on disk (R15). */
+CZ_API CZ_MUST_USE int cz_guard_contents(const cz_guard *guard, cz_contents *ret,
+                                         cz_error *err);
+/* Replaces state, quantity and data of a guard in write mode; the rest must be as it is.
+ * Nothing is recorded before the commit. Data is copied. */
+CZ_API CZ_MUST_USE int cz_guard_update(const cz_guard *guard, const cz_contents *contents,
+                                       cz_error *err);
+
+/* Records what was updated as one effect, waits until it is on disk, and releases the guard.
+ * When it is rejected (CZ_REJECTED, result->reason) or could not be proposed, the guard is
+ * still held with its updates. Without updates nothing is recorded and result->has_receipt is
+ * false. The effect's origin is the resource's own (hash of resource and "guard"). result may
+ * be NULL. */
+CZ_API CZ_MUST_USE int cz_guard_commit(cz_guard *guard, cz_result *ret, cz_error *err);
+/* The same of several guards of one context as one effect: all or nothing. Quantities become
+ * transfers (positions: moves) between the guarded resources, so their sum must not change;
+ * otherwise CZ_INVALID. Those without updates are read. */
+CZ_API CZ_MUST_USE int cz_guards_commit(cz_guard *guards, size_t count, cz_result *ret,
+                                        cz_error *err);
+/* Applies an effect of the caller's under guards: each resource that it touches must be among
+ * theirs, in a mode that allows it. Otherwise as cz_guards_commit. */
+CZ_API CZ_MUST_USE int cz_guards_apply(cz_guard *guards, size_t count, cz_effect *effect,
+                                       cz_result *ret, cz_error *err);
+/* Throws the updates away and releases: cz_release under the name of what it means. */
+CZ_API int cz_guard_abort(cz_guard *guard, cz_error *err);
+
+/* A reference that does not keep the guard. Both may be used from any thread. */
+typedef struct cz_weak_guard {
+    cz_guard guard;
+} cz_weak_guard;
+CZ_API cz_weak_guard cz_guard_weak(const cz_guard *guard);
+CZ_API bool cz_weak_alive(const cz_weak_guard *weak);
+
+/* A view of a part of a guarded resource, of part_size bytes (at most CZ_LENS_SIZE_MAX): how to
+ * get it out of the whole, and how to put it back, which makes a new whole. put NULL: the view
+ * is read-only. Pure functions; they return a code. data that put gives must live until it
+ * returns to cz_view_set. */
+#define CZ_LENS_SIZE_MAX 4096
+typedef struct cz_lens {
+    size_t part_size;
+    int (*get)(void *arg, const cz_contents *whole, void *ret_part, cz_error *err);
+    int (*put)(void *arg, const cz_contents *whole, const void *part, cz_contents *ret_whole,
+               cz_error *err);
+    void *arg;
+} cz_lens;
+typedef struct cz_view {
+    cz_guard guard;
+    const cz_lens *lens; /* the caller's; must outlive the view */
+} cz_view;
+/* The view lives as long as the guard; later it is CZ_STALE. */
+CZ_API CZ_MUST_USE int cz_guard_map(const cz_guard *guard, const cz_lens *lens, cz_view *ret,
+                                    cz_error *err);
+CZ_API CZ_MUST_USE int cz_view_get(const cz_view *view, void *ret_part, cz_error *err);
+CZ_API CZ_MUST_USE int cz_view_set(const cz_view *view, const void *part, cz_error *err);
+
+/* Makes a resource, and waits until that is on disk. CZ_CONFLICT when it exists; CZ_REJECTED.
+ * cz_register also takes one that exists with the same kind and asset. */
+CZ_API CZ_MUST_USE int cz_create(cz_engine *engine, const cz_creation *creation, cz_id *ret,
+                                 cz_error *err);
+CZ_API CZ_MUST_USE int cz_register(cz_engine *engine, const cz_creation *creation, cz_id *ret,
+                                   cz_error *err);
+
+/* Submits an effect and waits until it is acknowledged: CZ_OK or CZ_REJECTED, with the result.
+ * CZ_DEADLOCK when it waits for a guard of the caller's; it stays submitted. */
+CZ_API CZ_MUST_USE int cz_perform(cz_engine *engine, cz_effect *effect, cz_result *ret,
+                                  cz_error *err);
+
 /* ---- Who holds, who waits ----------------------------------------------------------- */
 
 /* Whoever holds or waits: a context, or an effect that waits for a guard. */
@@ -477,6 +631,20 @@ typedef struct cz_cycle {
     uint64_t number; /* of the refusal, from 1 */
 } cz_cycle;
 
+/* The cycle of the calling context's last CZ_DEADLOCK; lives until its next one. CZ_NOT_FOUND
+ * when there was none, or no memory to keep it. */
+CZ_API CZ_MUST_USE int cz_deadlock_cycle(cz_engine *engine, cz_cycle *ret, cz_error *err);
+
+/* Holders of a resource, and who waits for it in queue order: the first `room` of them go to
+ * ret, which may be NULL; *ret_count is how many there are. */
+CZ_API CZ_MUST_USE int cz_owner(cz_engine *engine, const cz_id *resource, cz_wait_edge *ret,
+                                size_t room, size_t *ret_count, cz_error *err);
+CZ_API CZ_MUST_USE int cz_waiters(cz_engine *engine, const cz_id *resource, cz_wait_edge *ret,
+                                  size_t room, size_t *ret_count, cz_error *err);
+/* Whether a guard would be granted at once. */
+CZ_API CZ_MUST_USE int cz_is_available(cz_engine *engine, const cz_id *resource,
+                                       enum cz_access mode, bool *ret, cz_error *err);
+
 /* A callback's non-zero return ends the walk and is returned. Either may be NULL. */
 typedef struct cz_wait_graph_visitor {
     /* Grouped by resource, ascending by id; holders before waiters, these in queue order. */
@@ -485,11 +653,48 @@ typedef struct cz_wait_graph_visitor {
     int (*cycle)(void *arg, const cz_cycle *cycle);
     void *arg;
 } cz_wait_graph_visitor;
+CZ_API CZ_MUST_USE int cz_wait_graph(cz_engine *engine, const cz_wait_graph_visitor *visitor,
+                                     cz_error *err);
 /* The same of the process that has the store in dir open for writing, as it was at one moment.
  * CZ_NOT_FOUND: there is no such process; CZ_BUSY: it does not answer; CZ_LIMIT, after
  * everything else: the graph is larger than an answer, and the end was left out. */
 CZ_API CZ_MUST_USE int cz_wait_graph_of(const char *dir, const cz_wait_graph_visitor *visitor,
                                         cz_error *err);
+
+typedef struct cz_lock_stats {
+    uint64_t acquired, waited; /* guards granted; of these, after waiting */
+    uint64_t refused;          /* tries that found somebody in the way */
+    uint64_t deadlocks, timeouts, cancellations;
+    uint64_t commits, rejections, aborts; /* aborts: guards released with updates */
+    uint64_t effects_waited;              /* effects that waited for a guard */
+    uint64_t guards, waiting, waiting_effects, contexts; /* now */
+} cz_lock_stats;
+CZ_API CZ_MUST_USE int cz_lock_stats_get(cz_engine *engine, cz_lock_stats *ret, cz_error *err);
+
+/* ---- Contexts ----------------------------------------------------------------------- */
+
+/* What one line of work holds. Each thread has one of its own for each engine, made when it is
+ * first needed and ended when the thread does. A program whose lines of work are not threads
+ * makes contexts itself, and enters one in a thread for as long as it works there. */
+typedef struct cz_context cz_context;
+
+/* name: up to 63 bytes, for messages. Keeps the engine open. */
+CZ_API CZ_MUST_USE int cz_context_new(cz_engine *engine, const char *name, cz_context **ret,
+                                      cz_error *err);
+/* From now on the calling thread acts for it, until cz_context_leave. CZ_BUSY while another
+ * thread does. Not in a task. */
+CZ_API CZ_MUST_USE int cz_context_enter(cz_context *context, cz_error *err);
+CZ_API void cz_context_leave(void);
+/* Releases all that it holds, uncommitted, and frees it. CZ_BUSY while a thread is in it.
+ * NULL: no-op. */
+CZ_API int cz_context_end(cz_context *context, cz_error *err);
+/* From any thread: what it waits for now, or what it next would, ends in CZ_CANCELLED. */
+CZ_API void cz_context_cancel(cz_context *context);
+/* A name for the calling thread's context, instead of "thread N". */
+CZ_API CZ_MUST_USE int cz_thread_name(cz_engine *engine, const char *name, cz_error *err);
+/* What the calling context holds, newest first. */
+CZ_API CZ_MUST_USE int cz_context_guards(cz_engine *engine, cz_wait_edge *ret, size_t room,
+                                         size_t *ret_count, cz_error *err);
 
 /* ---- Domains ------------------------------------------------------------------------ */
 

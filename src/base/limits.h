@@ -78,6 +78,16 @@
 /* Submissions that wait for admission; beyond it the caller gets CZ_BUSY (R11). */
 #define CZI_BACKLOG_MAX 65536u
 
+/* Commits of guards under way at the same time, beside the backlog: effects that wait for a
+ * guard may fill the backlog, and must not keep its holder from committing. */
+#define CZI_COMMITS_MAX 256u
+
+/* Guards that are held at the same time, at 72 bytes each. */
+#define CZI_GUARDS_MAX (1u << 20)
+
+/* Engines open in one process: a guard names its engine by a place in a table. */
+#define CZI_ENGINES_MAX 1024u
+
 /* Bytes of waiting submissions. */
 #define CZI_BACKLOG_BYTES_MAX (64u * 1024u * 1024u)
 

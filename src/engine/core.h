@@ -14,6 +14,7 @@
 
 #include "effect/receipt.h"
 #include "engine/admission.h"
+#include "engine/park.h"
 #include "resource/resource.h"
 
 /* ---- A submission that waits: bytes, and what they say ----------------------------------- */
@@ -29,6 +30,9 @@ struct czi_pending {
     void *arg;
     uint32_t len;
     bool in_use, is_fact;
+    bool under_guards;         /* its submitter holds guards on all that it touches */
+    bool was_parked;           /* its ticket does not hold back later ones */
+    struct czi_parked *parked; /* while it waits for a guard, until it is executed */
     union {
         uint8_t inline_bytes[CZI_INLINE_SIZE];
         struct { /* of a fact, whose bytes are always on the heap */
@@ -38,6 +42,16 @@ struct czi_pending {
     };
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct czi_pending) == 256, "four cache lines: they move between cores");
+
+static inline struct czi_arrival czi_arrival_of(uint32_t number, const struct czi_pending *p)
+{
+    return (struct czi_arrival){.number = number,
+                                .len = p->len,
+                                .accesses = (uint8_t)czi_effect_accesses(&p->view),
+                                .priority = p->view.priority,
+                                .after_count = p->view.after_count,
+                                .is_fact = p->is_fact};
+}
 
 /* ---- Batch ------------------------------------------------------------------------------- */
 
@@ -64,8 +78,9 @@ struct czi_entry {
     uint8_t post_count;
     uint8_t reason;
     uint8_t status;
-    unsigned shape : 4; /* enum czi_shape; not general only when both slots are known */
-    unsigned first : 4; /* of such a shape: `from` is access 0 or 1 */
+    unsigned shape : 4;  /* enum czi_shape; not general only when both slots are known */
+    unsigned first : 3;  /* of such a shape: `from` is access 0 or 1 */
+    unsigned waited : 1; /* for a guard; now it has it */
 };
 _Static_assert(sizeof(struct czi_entry) == 64, "one cache line");
 
@@ -100,7 +115,8 @@ struct czi_asset {
 };
 
 struct czi_origin {
-    uint64_t next_nonce; /* lowest one that is not used; 0: none was */
+    uint64_t next_nonce;   /* lowest one that is not used; 0: none was */
+    struct czi_lock *lock; /* of its effects that wait, or NULL */
     bool dirty;
 };
 
@@ -116,6 +132,7 @@ struct czi_domain {
 struct czi_predecessor {
     bool applied;
     uint64_t lamport;
+    struct czi_parked *parked; /* it waits for a guard: whoever follows it waits too */
 };
 
 struct czi_core {
@@ -131,6 +148,10 @@ struct czi_core {
     uint64_t positions; /* given so far */
     uint64_t batches;
     uint64_t applied, rejected, duplicates;
+    struct czi_parking parking;
+    /* Called between entries, so that others may come in; NULL: nobody may. */
+    void (*breathe)(void *arg);
+    void *breathe_arg;
     bool plan_only;          /* no posts are kept: nothing can be sealed */
     struct general *general; /* scratch of the general way */
     /* Answers for a submission's predecessors, one per predecessor, in the order cited. */
@@ -143,7 +164,8 @@ void czi_core_done(struct czi_core *core); /* of all zero: no-op */
 
 /* Finds what each entry's origin and transfer accesses are, before any of it executes. */
 CZI_MUST_USE int czi_core_plan(struct czi_core *core, struct czi_batch *b, cz_error *err);
-/* Executes a planned batch in order: positions, outcomes and posts are set. On an error
+/* Executes a planned batch in order: positions, outcomes and posts are set. What must wait for
+ * a guard leaves the batch. On an error
  * (CZ_NOMEM) the state is unusable and the engine must stop. */
 CZI_MUST_USE int czi_core_execute(struct czi_core *core, struct czi_batch *b, cz_error *err);
 

@@ -148,24 +148,6 @@ static void release(cz_engine *g, struct czi_pending *p)
     g->free_list[g->free_count++] = (uint32_t)(p - g->pendings);
 }
 
-/* Under lock: a ticket is acknowledged, its callback is over. */
-static void count_off(cz_engine *g, uint64_t ticket)
-{
-    if (CZI_LIKELY(ticket == g->oldest))
-        g->oldest++;
-    else
-        g->out_of_order++;
-}
-
-/* Tickets that were acknowledged before an older one, now that it is too. */
-static void catch_up(cz_engine *g)
-{
-    while (g->out_of_order && g->results[g->oldest % g->results_max].ticket == g->oldest) {
-        g->out_of_order--;
-        g->oldest++;
-    }
-}
-
 static void acknowledge(cz_engine *g, struct czi_batch *b)
 {
     enum { GROUP = 256 };
@@ -177,8 +159,9 @@ static void acknowledge(cz_engine *g, struct czi_batch *b)
         for (uint32_t k = i; k < end; k++) {
             if (k + 8 < b->entry_count)
                 __builtin_prefetch(&b->entries[k + 8].pending->ticket);
-            g->results[b->entries[k].pending->ticket % g->results_max] =
-                result_of(b, &b->entries[k]);
+            cz_result r = result_of(b, &b->entries[k]);
+
+            (void)czi_result_put(g, &r, b->entries[k].pending->was_parked);
         }
         czi_mutex_unlock(g->lock);
         /* Only this thread writes results, and these stay for a while. */
@@ -186,14 +169,14 @@ static void acknowledge(cz_engine *g, struct czi_batch *b)
             const struct czi_pending *p = b->entries[k].pending;
 
             if (p->done)
-                p->done(p->arg, &g->results[p->ticket % g->results_max]);
+                p->done(p->arg, czi_result_find(g, p->ticket));
         }
         czi_mutex_lock(g->lock);
         for (uint32_t k = i; k < end; k++) {
-            count_off(g, b->entries[k].pending->ticket);
+            if (CZI_LIKELY(!b->entries[k].pending->was_parked))
+                czi_ticket_done(g, b->entries[k].pending->ticket);
             release(g, b->entries[k].pending);
         }
-        catch_up(g);
         czi_mutex_unlock(g->lock);
     }
     for (uint32_t i = 0; i < b->entry_count && b->look_ups + b->fact_count; i++)
@@ -204,6 +187,7 @@ static void acknowledge(cz_engine *g, struct czi_batch *b)
         czi_cond_broadcast(g->room);
     czi_cond_broadcast(g->acknowledged);
     czi_mutex_unlock(g->lock);
+    czi_manager_acked(g, b->first_position + b->position_count - 1);
 }
 
 /* ---- Worker threads
@@ -288,6 +272,13 @@ static int look_up(cz_engine *g, const cz_id *id, struct czi_predecessor *ret, c
     int rc;
 
     *ret = (struct czi_predecessor){0};
+    if (czi_parked_count(&s->core)) {
+        czi_manager_lock(g);
+        ret->parked = czi_parked_find(&s->core, id);
+        czi_manager_unlock(g);
+    }
+    if (ret->parked)
+        return CZ_OK;
     for (unsigned i = 0; i < CZI_BATCHES_IN_FLIGHT; i++) {
         const struct czi_batch *b = s->all[i];
 
@@ -296,7 +287,8 @@ static int look_up(cz_engine *g, const cz_id *id, struct czi_predecessor *ret, c
 
             if (__atomic_load_n(&e->status, __ATOMIC_RELAXED) == CZI_ENTRY_EFFECT &&
                 e->number < b->position_count && czi_id_equal(&b->effect_ids[e->number], id)) {
-                *ret = (struct czi_predecessor){e->reason == CZ_APPLIED, e->lamport};
+                *ret = (struct czi_predecessor){.applied = e->reason == CZ_APPLIED,
+                                                .lamport = e->lamport};
                 return CZ_OK;
             }
         }
@@ -305,8 +297,9 @@ static int look_up(cz_engine *g, const cz_id *id, struct czi_predecessor *ret, c
     if (rc == CZ_NOT_FOUND)
         return CZ_OK;
     if (!rc)
-        *ret = (struct czi_predecessor){g->look_up.record.outcome.reason == CZ_APPLIED,
-                                        g->look_up.record.outcome.lamport};
+        *ret =
+            (struct czi_predecessor){.applied = g->look_up.record.outcome.reason == CZ_APPLIED,
+                                     .lamport = g->look_up.record.outcome.lamport};
     return rc;
 }
 
@@ -382,6 +375,22 @@ static int perform(cz_engine *g, const struct czi_update *u, struct local_events
     return CZ_OK;
 }
 
+/* Under lock: takes what workers and submitters have left. */
+static void collect(cz_engine *g, struct local_events *l)
+{
+    struct czi_arrival *other = g->inbox;
+
+    for (uint32_t i = 0; i < g->note_count; i++)
+        push(l, g->notes[i]);
+    g->note_count = 0;
+    push(l, (struct czi_event){.type = CZI_EVENT_ADMIT,
+                               .arrivals = g->inbox,
+                               .count = g->inbox_count});
+    g->inbox = g->inbox_other;
+    g->inbox_other = other;
+    g->inbox_count = 0;
+}
+
 /* Waits for something to do; false when the thread shall end. */
 static bool gather(cz_engine *g, struct local_events *l)
 {
@@ -391,11 +400,12 @@ static bool gather(cz_engine *g, struct local_events *l)
     czi_mutex_lock(g->lock);
     for (;;) {
         bool idle = czi_step_in_flight(s) == 0;
-        bool waiting = g->inbox_count + s->admission.count > 0;
+        bool waiting = g->inbox_count + czi_step_waiting(s) > 0;
 
         s->paused = g->pauses > 0;
         g->wanted = czi_step_wanted(s);
-        end = g->stop_code || (g->closing && idle && !waiting && !g->note_count);
+        end = g->stop_code ||
+              (g->closing && idle && !waiting && !czi_parked_count(&s->core) && !g->note_count);
         if (end || g->note_count || g->inbox_count >= g->wanted)
             break;
         g->resting = idle && (g->pauses || !waiting);
@@ -404,16 +414,7 @@ static bool gather(cz_engine *g, struct local_events *l)
         czi_cond_wait(g->wake, g->lock);
     }
     g->resting = false;
-    for (uint32_t i = 0; i < g->note_count; i++)
-        push(l, g->notes[i]);
-    g->note_count = 0;
-    push(l, (struct czi_event){.type = CZI_EVENT_ADMIT,
-                               .arrivals = g->inbox,
-                               .count = g->inbox_count});
-    struct czi_arrival *other = g->inbox;
-    g->inbox = g->inbox_other;
-    g->inbox_other = other;
-    g->inbox_count = 0;
+    collect(g, l);
     czi_mutex_unlock(g->lock);
     return !end;
 }
@@ -433,7 +434,7 @@ static void join_workers(cz_engine *g)
 /* After a stop: whoever wants to be called back learns that nothing is known. */
 static void call_back_unknown(cz_engine *g)
 {
-    for (uint32_t i = 0; i < g->options.backlog_max; i++) {
+    for (uint32_t i = 0; i < g->slots; i++) {
         struct czi_pending *p = &g->pendings[i];
         cz_result r = {.ticket = p->ticket, .status = CZ_STATUS_UNKNOWN};
 
@@ -442,35 +443,80 @@ static void call_back_unknown(cz_engine *g)
     }
 }
 
+/* One event: a step of the state machine, and what it asks for. */
+static int handle(cz_engine *g, const struct czi_event *e, struct local_events *l,
+                  cz_error *err)
+{
+    struct czi_update updates[CZI_UPDATES_MAX];
+    uint32_t n;
+    int rc;
+
+    czi_manager_lock(g);
+    rc = czi_step(&g->step, e, err);
+    if (!rc)
+        rc = czi_report_parked(g, err);
+    czi_manager_unlock(g);
+    n = g->step.update_count;
+    memcpy(updates, g->step.updates, n * sizeof *updates);
+    for (uint32_t i = 0; i < n && !rc; i++)
+        rc = perform(g, &updates[i], l, err);
+    return rc;
+}
+
+/* Handles events until none is left; after an error the engine has stopped. */
+static void handle_all(cz_engine *g, struct local_events *l)
+{
+    cz_error err = {0};
+
+    while (l->count) {
+        struct czi_event e = l->events[l->head];
+        int rc;
+
+        l->head = (l->head + 1) % CZI_COUNTOF(l->events);
+        l->count--;
+        rc = handle(g, &e, l, &err);
+        if (rc) {
+            stop(g, rc, &err);
+            l->count = 0;
+        }
+    }
+}
+
+/* After a stop: nobody waits any longer. */
+static void let_go(cz_engine *g)
+{
+    czi_manager_close(g, false);
+    call_back_unknown(g);
+}
+
 static void engine_main(void *arg)
 {
     cz_engine *g = arg;
     struct local_events l = {0};
-    cz_error err = {0};
 
-    while (gather(g, &l)) {
-        while (l.count) {
-            struct czi_event e = l.events[l.head];
-            struct czi_update updates[CZI_UPDATES_MAX];
-            uint32_t n;
-            int rc;
-
-            l.head = (l.head + 1) % CZI_COUNTOF(l.events);
-            l.count--;
-            rc = czi_step(&g->step, &e, &err);
-            n = g->step.update_count;
-            memcpy(updates, g->step.updates, n * sizeof *updates);
-            for (uint32_t i = 0; i < n && !rc; i++)
-                rc = perform(g, &updates[i], &l, &err);
-            if (rc) {
-                stop(g, rc, &err);
-                l.count = 0;
-            }
-        }
-    }
+    while (gather(g, &l))
+        handle_all(g, &l);
     join_workers(g);
     if (g->stop_code)
-        call_back_unknown(g);
+        let_go(g);
+}
+
+bool czi_engine_pump(cz_engine *g)
+{
+    struct local_events l = {0};
+    struct czi_step *s = &g->step;
+
+    CZI_CHECK(g->driven);
+    if (g->stop_code)
+        return false;
+    s->paused = false;
+    if (g->inbox_count < czi_step_wanted(s))
+        return false;
+    collect(g, &l);
+    handle_all(g, &l);
+    if (g->stop_code)
+        let_go(g);
+    return true;
 }
 
 /* ---- Opening and closing
@@ -478,12 +524,13 @@ static void engine_main(void *arg)
 
 static int make_memory(cz_engine *g, cz_error *err)
 {
-    uint32_t n = g->options.backlog_max;
+    uint32_t n = g->options.backlog_max + CZI_COMMITS_MAX;
 
+    g->slots = n;
     g->pendings = czi_pages_take(n * sizeof *g->pendings);
     g->free_list = czi_alloc(n * sizeof *g->free_list);
-    g->results_max = CZI_MIN(2 * n, CZI_RESULTS_KEPT);
-    g->results = czi_alloc_zero(g->results_max, sizeof *g->results);
+    g->results.max = CZI_MIN(2 * n, CZI_RESULTS_KEPT);
+    g->results.ring = czi_alloc_zero(g->results.max, sizeof *g->results.ring);
     g->inbox = czi_alloc(n * sizeof *g->inbox);
     g->inbox_other = czi_alloc(n * sizeof *g->inbox);
     g->lock = czi_mutex_new();
@@ -493,7 +540,7 @@ static int make_memory(cz_engine *g, cz_error *err)
     g->acknowledged = czi_cond_new();
     g->to_seal.cond = czi_cond_new();
     g->to_persist.cond = czi_cond_new();
-    if (!g->pendings || !g->free_list || !g->results || !g->inbox || !g->inbox_other ||
+    if (!g->pendings || !g->free_list || !g->results.ring || !g->inbox || !g->inbox_other ||
         !g->lock || !g->reading || !g->wake || !g->room || !g->acknowledged ||
         !g->to_seal.cond || !g->to_persist.cond)
         return czi_nomem(err, "an engine");
@@ -509,7 +556,7 @@ static int start_threads(cz_engine *g, cz_error *err)
 {
     int rc = CZ_OK;
 
-    if (g->options.read_only)
+    if (g->options.read_only || g->driven)
         return CZ_OK;
     if (g->options.threads > 1)
         rc = czi_thread_start(&g->seal_thread, sealer, g, "cz-seal", err);
@@ -529,7 +576,7 @@ static int free_engine(cz_engine *g, int rc, cz_error *err)
     czi_finder_done(&g->finder);
     czi_finder_done(&g->look_up);
     czi_finder_done(&g->reader);
-    for (uint32_t i = 0; g->pendings && i < g->options.backlog_max; i++)
+    for (uint32_t i = 0; g->pendings && i < g->slots; i++)
         if (g->pendings[i].in_use && g->pendings[i].bytes != g->pendings[i].inline_bytes)
             czi_free(g->pendings[i].bytes);
     closed = czi_ledger_close(g->ledger, &late);
@@ -540,10 +587,12 @@ static int free_engine(cz_engine *g, int rc, cz_error *err)
     }
     if (g->fs)
         g->fs->ops->free(g->fs);
+    czi_manager_done(g);
     czi_step_done(&g->step);
-    czi_pages_give(g->pendings, g->options.backlog_max * sizeof *g->pendings);
+    czi_pages_give(g->pendings, g->slots * sizeof *g->pendings);
     czi_free(g->free_list);
-    czi_free(g->results);
+    czi_free(g->results.ring);
+    czi_free(g->results.late);
     czi_free(g->inbox);
     czi_free(g->inbox_other);
     czi_cond_free(g->wake);
@@ -585,8 +634,8 @@ int cz_init(const char *dir, cz_error *err)
     return rc;
 }
 
-int czi_open_store(const struct czi_ledger_options *store, const cz_options *options,
-                   cz_engine **ret, cz_error *err)
+static int open_store(const struct czi_ledger_options *store, const cz_options *options,
+                      bool driven, cz_engine **ret, cz_error *err)
 {
     struct czi_ledger_options ledger = *store;
     cz_engine *g = czi_alloc_zero(1, sizeof *g);
@@ -596,14 +645,17 @@ int czi_open_store(const struct czi_ledger_options *store, const cz_options *opt
         return czi_nomem(err, "an engine");
     if (options)
         g->options = *options;
+    g->driven = driven;
+    if (driven)
+        g->options.threads = 1;
     atomic_init(&g->refs, 1);
     rc = check_options(&g->options, err);
     if (!rc)
         rc = make_memory(g, err);
-    else
-        g->options.backlog_max = 0;
     if (!rc)
-        rc = czi_step_init(&g->step, g->pendings, g->options.backlog_max, g->options.batch_max,
+        rc = czi_manager_init(g, err);
+    if (!rc)
+        rc = czi_step_init(&g->step, g->pendings, g->slots, g->options.batch_max,
                            g->options.ordered, err);
     ledger.read_only = g->options.read_only;
     g->in_memory = ledger.memory_index;
@@ -613,7 +665,12 @@ int czi_open_store(const struct czi_ledger_options *store, const cz_options *opt
         return free_engine(g, rc, err);
     g->finder.ledger = g->look_up.ledger = g->reader.ledger = g->ledger;
     g->resting = true;
+    if (!driven) {
+        g->step.core.breathe = czi_manager_breathe;
+        g->step.core.breathe_arg = g;
+    }
     rc = czi_engine_load(g, err);
+    atomic_store(&g->manager.durable, g->step.core.positions);
     if (!rc)
         rc = start_threads(g, err);
     if (rc) {
@@ -623,6 +680,18 @@ int czi_open_store(const struct czi_ledger_options *store, const cz_options *opt
     }
     *ret = g;
     return CZ_OK;
+}
+
+int czi_open_store(const struct czi_ledger_options *store, const cz_options *options,
+                   cz_engine **ret, cz_error *err)
+{
+    return open_store(store, options, false, ret, err);
+}
+
+int czi_open_driven(const struct czi_ledger_options *store, const cz_options *options,
+                    cz_engine **ret, cz_error *err)
+{
+    return open_store(store, options, true, ret, err);
 }
 
 int cz_open(const char *dir, const cz_options *options, cz_engine **ret, cz_error *err)
@@ -662,10 +731,13 @@ int cz_close(cz_engine *g, cz_error *err)
 
     if (!g || atomic_fetch_sub(&g->refs, 1) != 1)
         return CZ_OK;
+    czi_manager_close(g, true);
     czi_mutex_lock(g->lock);
     g->closing = true;
     czi_cond_broadcast(g->wake);
     czi_mutex_unlock(g->lock);
+    while (g->driven && czi_engine_pump(g))
+        continue;
     czi_thread_join(g->engine_thread);
     if (g->stop_code)
         rc = czi_fail(err, g->stop_code, "%s", g->stop_detail);

@@ -11,6 +11,7 @@
 #define CZI_ENGINE_H
 
 #include "engine/find.h"
+#include "engine/manager.h"
 #include "engine/step.h"
 #include "platform/platform.h"
 
@@ -25,9 +26,23 @@ struct czi_channel {
     struct czi_cond *cond;
 };
 
+/* Results by ticket, under the engine's lock (results.c). */
+struct czi_results {
+    cz_result *ring; /* ticket 0: none */
+    uint32_t max;
+    uint32_t parked; /* tickets that wait for a guard, or did and are not acknowledged */
+    /* Of such tickets, when newer ones have taken their place in the ring: oldest first. */
+    cz_result *late;
+    uint32_t late_count, late_room;
+};
+#define CZI_STATUS_PARKED ((enum cz_status)15) /* in these only: no result yet */
+
 struct cz_engine {
     _Atomic uint32_t refs;
+    uint64_t serial; /* registry.h */
     cz_options options;
+    bool driven; /* no threads: czi_engine_pump does the work, on the caller's */
+    struct czi_manager manager;
     struct czi_fs *fs; /* owned; NULL when the opener's */
     struct czi_ledger *ledger;
     bool in_memory;       /* gone when closed */
@@ -44,6 +59,7 @@ struct cz_engine {
     struct czi_mutex *lock;
     /* All below: under lock. */
     struct czi_cond *wake, *room, *acknowledged;
+    uint32_t slots; /* submissions: of the backlog, and those kept for commits */
     uint32_t *free_list;
     uint32_t free_count;
     uint64_t heap_bytes; /* of waiting submissions that are larger than inline */
@@ -53,8 +69,7 @@ struct cz_engine {
     struct czi_channel to_seal, to_persist;
     struct czi_event notes[2 * CZI_BATCHES_IN_FLIGHT]; /* of the workers */
     uint32_t note_count;
-    cz_result *results; /* by ticket; ticket 0: none */
-    uint32_t results_max;
+    struct czi_results results;
     uint64_t next_ticket, oldest; /* tickets below oldest are acknowledged, */
     uint64_t out_of_order;        /* and so many above it */
     uint32_t room_wanted;         /* submitters that wait for room */
@@ -71,6 +86,18 @@ struct cz_engine {
 CZI_MUST_USE int czi_open_store(const struct czi_ledger_options *store,
                                 const cz_options *options, cz_engine **ret, cz_error *err);
 
+/* The same without threads: nothing happens but in czi_engine_pump, or while the calling thread
+ * waits. Time is manager.now. */
+CZI_MUST_USE int czi_open_driven(const struct czi_ledger_options *store,
+                                 const cz_options *options, cz_engine **ret, cz_error *err);
+/* Does what there is to do now; false when that was nothing. */
+bool czi_engine_pump(cz_engine *engine);
+
+/* cz_submit; under_guards: its submitter holds guards on all that it touches. Then it uses room
+ * that is kept for such effects, so that those who wait for the guards cannot be in its way. */
+CZI_MUST_USE int czi_submit(cz_engine *engine, const void *bytes, size_t len, bool under_guards,
+                            cz_done_fn done, void *arg, uint64_t *ret_ticket, cz_error *err);
+
 /* Queues one fact whose proof has been verified. domain is a slice of bytes. */
 CZI_MUST_USE int czi_submit_fact(cz_engine *engine, const void *bytes, size_t len,
                                  uint64_t *ret_ticket, cz_error *err);
@@ -84,6 +111,16 @@ void czi_read_end(cz_engine *engine);
 CZI_MUST_USE int czi_engine_load(cz_engine *engine, cz_error *err);
 /* rows.c */
 CZI_MUST_USE int czi_engine_checkpoint(cz_engine *engine, bool background, cz_error *err);
+
+/* Under lock. */
+/* The result of a ticket; the ring's place may be another's. Where it is now. */
+const cz_result *czi_result_put(cz_engine *engine, const cz_result *r, bool was_parked);
+/* A ticket waits for a guard and does not hold back others. */
+CZI_MUST_USE int czi_result_parked(cz_engine *engine, uint64_t ticket, cz_error *err);
+/* NULL: there is none, or it is no longer kept. */
+const cz_result *czi_result_find(const cz_engine *engine, uint64_t ticket);
+/* A ticket is acknowledged, or needs not be for others to be. */
+void czi_ticket_done(cz_engine *engine, uint64_t ticket);
 
 /* A fact's id and its domain's name, for a pending that has its bytes. */
 CZI_MUST_USE int czi_pending_fact(struct czi_pending *p, cz_error *err);

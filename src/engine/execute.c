@@ -63,7 +63,7 @@ static void plan_shape(const struct czi_core *core, struct czi_entry *e)
     const struct czi_effect_view *v = &p->view;
 
     e->shape = v->shape & 15u;
-    e->first = v->from & 15u;
+    e->first = v->from & 7u;
     if (e->shape == CZI_SHAPE_GENERAL)
         return;
     e->quantity = v->quantity;
@@ -82,6 +82,7 @@ int czi_core_plan(struct czi_core *core, struct czi_batch *b, cz_error *err)
 
         look_ahead(core, b, i);
         e->shape = CZI_SHAPE_GENERAL;
+        e->waited = p->parked != NULL;
         if (p->is_fact)
             continue;
         e->nonce = p->view.nonce;
@@ -612,10 +613,32 @@ static void touch_ahead(const struct czi_core *core, const struct czi_batch *b, 
     }
 }
 
+/* One entry that does not wait; false when out of memory. */
+static inline bool run_entry(struct czi_core *core, struct czi_batch *b, struct czi_entry *e)
+{
+    if (CZI_UNLIKELY(e->status == CZI_ENTRY_FACT))
+        return run_fact(core, b, e);
+    if (CZI_UNLIKELY(!take_nonce(core, e))) {
+        e->status = CZI_ENTRY_LOOK_UP;
+        b->look_ups++;
+        e->number = CZI_ID_NONE;
+        return true;
+    }
+    e->number = b->position_count++;
+    e->posts = b->post_count;
+    if (CZI_LIKELY(e->shape == CZI_SHAPE_TRANSFER))
+        run_transfer(core, b, e);
+    else if (e->shape == CZI_SHAPE_CHECK)
+        run_check(core, b, e);
+    else
+        return run_general(core, b, e, core->general);
+    return true;
+}
+
 int czi_core_execute(struct czi_core *core, struct czi_batch *b, cz_error *err)
 {
-    struct general *g = core->general;
     uint64_t rejected = 0;
+    uint32_t kept = 0;
 
     b->first_position = core->positions + 1;
     b->facts_before = core->fact_ids.count;
@@ -623,31 +646,29 @@ int czi_core_execute(struct czi_core *core, struct czi_batch *b, cz_error *err)
     b->position_count = b->fact_count = b->post_count = b->look_ups = 0;
     for (uint32_t i = 0; i < b->entry_count; i++) {
         struct czi_entry *e = &b->entries[i];
-        bool ok = true;
 
-        if (i % TOUCH == 0)
+        if (i % TOUCH == 0) {
+            if (core->breathe)
+                core->breathe(core->breathe_arg);
             touch_ahead(core, b, i);
-        __builtin_prefetch((const uint8_t *)&b->posts[b->post_count] + 1024, 1);
-        if (CZI_UNLIKELY(e->status == CZI_ENTRY_FACT)) {
-            ok = run_fact(core, b, e);
-        } else if (CZI_UNLIKELY(!take_nonce(core, e))) {
-            e->status = CZI_ENTRY_LOOK_UP;
-            b->look_ups++;
-            e->number = CZI_ID_NONE;
-        } else {
-            e->number = b->position_count++;
-            e->posts = b->post_count;
-            if (CZI_LIKELY(e->shape == CZI_SHAPE_TRANSFER))
-                run_transfer(core, b, e);
-            else if (e->shape == CZI_SHAPE_CHECK)
-                run_check(core, b, e);
-            else
-                ok = run_general(core, b, e, g);
-            rejected += e->reason != CZ_APPLIED;
         }
-        if (CZI_UNLIKELY(!ok))
+        __builtin_prefetch((const uint8_t *)&b->posts[b->post_count] + 1024, 1);
+        if (CZI_UNLIKELY(core->parking.locks.live) && czi_must_park(core, e)) {
+            if (!czi_park(core, e))
+                return czi_nomem(err, "an effect that waits for a guard");
+            continue;
+        }
+        if (CZI_UNLIKELY(!run_entry(core, b, e)))
             return czi_nomem(err, "the state of a resource or fact");
+        if (e->number != CZI_ID_NONE)
+            rejected += e->reason != CZ_APPLIED;
+        if (CZI_UNLIKELY(e->waited))
+            czi_park_end(core, e->pending->parked);
+        if (CZI_UNLIKELY(kept != i))
+            b->entries[kept] = *e;
+        kept++;
     }
+    b->entry_count = kept;
     core->positions += b->position_count;
     core->rejected += rejected;
     core->applied += b->position_count - rejected;
@@ -659,6 +680,7 @@ int czi_core_init(struct czi_core *core, cz_error *err)
     static const struct czi_page_source pages = {czi_pages_take, czi_pages_give};
 
     *core = (struct czi_core){.resources.source = &pages};
+    czi_parking_init(core);
     core->general = czi_alloc_zero(1, sizeof *core->general);
     return core->general ? CZ_OK : czi_nomem(err, "the engine's scratch memory");
 }

@@ -112,5 +112,6 @@ void czi_core_done(struct czi_core *core)
     czi_id_table_done(&core->asset_ids);
     czi_id_table_done(&core->domain_ids);
     czi_resources_done(&core->resources);
+    czi_parking_done(core);
     *core = (struct czi_core){0};
 }

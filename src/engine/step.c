@@ -58,7 +58,19 @@ uint32_t czi_step_wanted(const struct czi_step *s)
     if (s->paused || s->in_checkpoint || s->wants_checkpoint || s->looking_up || s->blocked ||
         s->free_count == 0)
         return UINT32_MAX;
-    return enough > s->admission.count ? enough - s->admission.count : 0;
+    return enough > czi_step_waiting(s) ? enough - czi_step_waiting(s) : 0;
+}
+
+/* Effects that waited for a guard and have it now come first: who holds what others wait for
+ * must not stand behind them. */
+static const struct czi_arrival *next(struct czi_step *s)
+{
+    const struct czi_parked *p = s->core.parking.ready;
+
+    if (CZI_LIKELY(!p))
+        return czi_admission_peek(&s->admission);
+    s->ready = czi_arrival_of((uint32_t)(p->pending - s->pendings), p->pending);
+    return &s->ready;
 }
 
 /* Takes what fits, in order. A submission with predecessors begins a batch of its own, after
@@ -69,7 +81,7 @@ static struct czi_batch *fill(struct czi_step *s)
     const struct czi_arrival *a;
 
     czi_batch_clear(b);
-    while ((a = czi_admission_peek(&s->admission)) != NULL && czi_batch_fits(b, a)) {
+    while ((a = next(s)) != NULL && czi_batch_fits(b, a)) {
         struct czi_pending *p = &s->pendings[a->number];
 
         if (a->after_count && p != s->known_of) {
@@ -83,7 +95,10 @@ static struct czi_batch *fill(struct czi_step *s)
         if (a->after_count && b->entry_count)
             break;
         czi_batch_add(b, a, p);
-        czi_admission_pop(&s->admission);
+        if (p->parked)
+            czi_park_pop_ready(&s->core);
+        else
+            czi_admission_pop(&s->admission);
     }
     return b->entry_count ? b : NULL;
 }
@@ -92,7 +107,7 @@ static int start_batches(struct czi_step *s, cz_error *err)
 {
     int rc;
 
-    while (s->admission.count && czi_step_wanted(s) == 0) {
+    while (czi_step_waiting(s) && czi_step_wanted(s) == 0) {
         struct czi_batch *b = fill(s);
 
         if (!b)
@@ -105,7 +120,12 @@ static int start_batches(struct czi_step *s, cz_error *err)
         if (rc)
             return rc;
         s->known_of = NULL;
-        emit(s, CZI_UPDATE_SEAL, b, NULL);
+        if (b->entry_count) {
+            emit(s, CZI_UPDATE_SEAL, b, NULL);
+        } else { /* all of it waits for guards */
+            s->free[s->free_count++] = b;
+            s->unsealed--;
+        }
     }
     if (s->wants_checkpoint && !s->in_checkpoint && czi_step_in_flight(s) == 0) {
         s->wants_checkpoint = false;

@@ -65,6 +65,7 @@ struct czi_step {
     const struct czi_pending *looking_up; /* LOOK_UP is under way */
     struct czi_predecessor known[CZI_CITATIONS_MAX];
     const struct czi_pending *known_of;
+    struct czi_arrival ready; /* of the effect that has its guards and is next */
     struct czi_update updates[CZI_UPDATES_MAX];
     uint32_t update_count;
 };
@@ -77,6 +78,12 @@ void czi_step_done(struct czi_step *s);
 
 /* Leaves updates[0 .. update_count). An error means that the engine must stop. */
 CZI_MUST_USE int czi_step(struct czi_step *s, const struct czi_event *event, cz_error *err);
+
+/* How many submissions could be in the next batch. */
+static inline uint32_t czi_step_waiting(const struct czi_step *s)
+{
+    return s->admission.count + __atomic_load_n(&s->core.parking.ready_count, __ATOMIC_SEQ_CST);
+}
 
 /* How many more submissions an ADMIT must bring to start a batch; UINT32_MAX: another event
  * must come first. */

@@ -29,6 +29,12 @@ static bool is_closed(const cz_engine *g)
 /* Under lock. */
 static void wait_for_room(cz_engine *g)
 {
+    if (g->driven) {
+        czi_mutex_unlock(g->lock);
+        CZI_CHECK(czi_engine_pump(g)); /* else this would never end */
+        czi_mutex_lock(g->lock);
+        return;
+    }
     g->room_wanted++;
     czi_cond_wait(g->room, g->lock);
     g->room_wanted--;
@@ -37,32 +43,34 @@ static void wait_for_room(cz_engine *g)
 /* Under lock. How many slots can be taken: one that is free, and whose result will have a
  * place. With priorities an old ticket may wait while newer ones pass; none may come so far
  * ahead of it that its result would lie where the old one's belongs. */
-static uint32_t room_left(const cz_engine *g)
+static uint32_t room_left(const cz_engine *g, bool under_guards)
 {
-    uint64_t ahead = g->next_ticket - g->oldest + (g->options.backlog_max - g->free_count);
+    uint32_t kept = under_guards ? 0 : CZI_COMMITS_MAX;
+    uint64_t ahead = g->next_ticket - g->oldest + (g->slots - g->free_count);
 
-    return ahead < g->results_max ? (uint32_t)CZI_MIN(g->results_max - ahead, g->free_count)
-                                  : 0;
+    if (ahead + kept >= g->results.max || g->free_count <= kept)
+        return 0;
+    return (uint32_t)CZI_MIN(g->results.max - kept - ahead, g->free_count - kept);
 }
 
 /* Takes 1 to max slots; waits for the first one if asked to. */
-static int reserve(cz_engine *g, uint32_t max, bool wait, uint32_t *slots, uint32_t *ret_count,
-                   cz_error *err)
+static int reserve(cz_engine *g, uint32_t max, bool wait, bool under_guards, uint32_t *slots,
+                   uint32_t *ret_count, cz_error *err)
 {
     int rc = CZ_OK;
     uint32_t n = 0;
 
     czi_mutex_lock(g->lock);
-    while (wait && !is_closed(g) && !room_left(g))
+    while (wait && !is_closed(g) && !room_left(g, under_guards))
         wait_for_room(g);
     if (is_closed(g))
         rc = stopped(g, err);
-    else if (!room_left(g))
+    else if (!room_left(g, under_guards))
         rc = czi_fail(err, CZ_BUSY,
                       "the backlog is full (%u submissions wait): try again when results come",
                       g->options.backlog_max);
     else
-        for (max = CZI_MIN(max, CZI_MIN(RESERVE_MAX, room_left(g))); n < max; n++)
+        for (max = CZI_MIN(max, CZI_MIN(RESERVE_MAX, room_left(g, under_guards))); n < max; n++)
             slots[n] = g->free_list[--g->free_count];
     czi_mutex_unlock(g->lock);
     *ret_count = n;
@@ -130,6 +138,8 @@ static int fill(cz_engine *g, uint32_t slot, const cz_submission *s, bool is_fac
     p->done = done;
     p->arg = arg;
     p->is_fact = is_fact;
+    p->under_guards = p->was_parked = false;
+    p->parked = NULL;
     return CZ_OK;
 }
 
@@ -169,13 +179,7 @@ static int link_in(cz_engine *g, const uint32_t *slots, uint32_t count, uint64_t
 
         p->ticket = g->next_ticket++;
         p->in_use = true;
-        g->inbox[g->inbox_count++] =
-            (struct czi_arrival){.number = slots[i],
-                                 .len = p->len,
-                                 .accesses = (uint8_t)czi_effect_accesses(&p->view),
-                                 .priority = p->view.priority,
-                                 .after_count = p->view.after_count,
-                                 .is_fact = p->is_fact};
+        g->inbox[g->inbox_count++] = czi_arrival_of(slots[i], p);
     }
     if (g->inbox_count >= g->wanted)
         czi_cond_signal(g->wake);
@@ -183,17 +187,18 @@ static int link_in(cz_engine *g, const uint32_t *slots, uint32_t count, uint64_t
     return rc;
 }
 
-int cz_submit(cz_engine *g, const void *bytes, size_t len, cz_done_fn done, void *arg,
-              uint64_t *ret_ticket, cz_error *err)
+int czi_submit(cz_engine *g, const void *bytes, size_t len, bool under_guards, cz_done_fn done,
+               void *arg, uint64_t *ret_ticket, cz_error *err)
 {
     cz_submission s = {bytes, len};
     uint32_t slot, n;
     uint64_t ticket;
-    int rc = reserve(g, 1, false, &slot, &n, err);
+    int rc = reserve(g, 1, under_guards && !g->driven, under_guards, &slot, &n, err);
 
     if (rc)
         return rc;
-    rc = fill(g, slot, &s, false, false, done, arg, err);
+    rc = fill(g, slot, &s, false, under_guards, done, arg, err);
+    g->pendings[slot].under_guards = under_guards;
     if (rc) {
         give_back(g, &slot, 1);
         return rc;
@@ -206,6 +211,12 @@ int cz_submit(cz_engine *g, const void *bytes, size_t len, cz_done_fn done, void
     if (ret_ticket)
         *ret_ticket = ticket;
     return CZ_OK;
+}
+
+int cz_submit(cz_engine *g, const void *bytes, size_t len, cz_done_fn done, void *arg,
+              uint64_t *ret_ticket, cz_error *err)
+{
+    return czi_submit(g, bytes, len, false, done, arg, ret_ticket, err);
 }
 
 int cz_submit_effect(cz_engine *g, cz_effect *e, cz_done_fn done, void *arg,
@@ -232,7 +243,8 @@ int cz_submit_batch(cz_engine *g, const cz_submission *submissions, size_t count
         uint64_t first = 0;
         int linked;
 
-        rc = reserve(g, (uint32_t)CZI_MIN(count - accepted, RESERVE_MAX), true, slots, &n, err);
+        rc = reserve(g, (uint32_t)CZI_MIN(count - accepted, RESERVE_MAX), true, false, slots,
+                     &n, err);
         while (filled < n && !rc) {
             rc = fill(g, slots[filled], &submissions[accepted + filled], false, true, done, arg,
                       err);
@@ -279,7 +291,7 @@ int czi_submit_fact(cz_engine *g, const void *bytes, size_t len, uint64_t *ret_t
     if (len > CZI_FACT_SIZE_MAX)
         return czi_fail(err, CZ_LIMIT, "fact: %zu bytes, at most %u are allowed", len,
                         CZI_FACT_SIZE_MAX);
-    rc = reserve(g, 1, true, &slot, &n, err);
+    rc = reserve(g, 1, true, false, &slot, &n, err);
     if (rc)
         return rc;
     rc = fill(g, slot, &s, true, true, NULL, NULL, err);
@@ -292,76 +304,153 @@ int czi_submit_fact(cz_engine *g, const void *bytes, size_t len, uint64_t *ret_t
     return rc;
 }
 
-/* Under lock. CZ_BUSY: not yet. */
-static int peek(const cz_engine *g, uint64_t ticket, cz_result *ret, cz_error *err)
-{
-    const cz_result *r = &g->results[ticket % g->results_max];
+/* ---- Results --------------------------------------------------------------------------------
+ */
 
-    if (ticket == 0 || ticket >= g->next_ticket || ticket + g->results_max < g->next_ticket)
-        return czi_fail(err, CZ_NOT_FOUND,
-                        "ticket %llu: never given, or its result is no longer kept",
-                        (unsigned long long)ticket);
-    if (r->ticket == ticket) {
+/* Under lock. CZ_BUSY: not yet; *ret_parked tells whether it waits for a guard. */
+static int peek(const cz_engine *g, uint64_t ticket, cz_result *ret, bool *ret_parked,
+                cz_error *err)
+{
+    const cz_result *r = czi_result_find(g, ticket);
+
+    *ret_parked = r && r->status == CZI_STATUS_PARKED;
+    if (ticket && r && !*ret_parked) {
         *ret = *r;
         return CZ_OK;
     }
+    if (ticket == 0 || ticket >= g->next_ticket ||
+        (!r && ticket + g->results.max < g->next_ticket))
+        return czi_fail(err, CZ_NOT_FOUND,
+                        "ticket %llu: never given, or its result is no longer kept",
+                        (unsigned long long)ticket);
     if (g->stop_code)
         return stopped(g, err);
-    return czi_fail(err, CZ_BUSY, "ticket %llu: not acknowledged yet",
-                    (unsigned long long)ticket);
+    return czi_fail(err, CZ_BUSY, "ticket %llu: %s", (unsigned long long)ticket,
+                    *ret_parked ? "waits for a guard" : "not acknowledged yet");
 }
 
 int cz_poll(cz_engine *g, uint64_t ticket, cz_result *ret, cz_error *err)
 {
+    bool parked;
     int rc;
 
     czi_mutex_lock(g->lock);
-    rc = peek(g, ticket, ret, err);
+    rc = peek(g, ticket, ret, &parked, err);
     czi_mutex_unlock(g->lock);
     return rc;
 }
 
+/* Whether the calling thread must not sleep on the engine's lock: a task is suspended instead,
+ * and an engine without threads is driven. */
+static bool waits_as_context(const cz_engine *g)
+{
+    const cz_context *c = czi_context_entered();
+
+    return g->driven || (c && c->engine == g && c->owner.kind == CZ_PARTY_TASK);
+}
+
+/* Until something is acknowledged or parked, or for no reason. Under lock, which it gives up.
+ */
+static int wait_for_news(cz_engine *g, uint64_t deadline, cz_error *err)
+{
+    cz_context *c = NULL;
+    uint64_t now;
+    int rc = CZ_OK;
+
+    if (!waits_as_context(g)) {
+        now = deadline == UINT64_MAX ? 0 : czi_clock_ns();
+        if (deadline == UINT64_MAX)
+            czi_cond_wait(g->acknowledged, g->lock);
+        else if (now < deadline)
+            (void)czi_cond_wait_ms(g->acknowledged, g->lock, (deadline - now) / 1000000 + 1);
+        return CZ_OK;
+    }
+    czi_mutex_unlock(g->lock);
+    rc = czi_context_current(g, &c, err);
+    if (!rc) {
+        czi_manager_lock(g);
+        rc = czi_context_may_wait(c, err);
+        if (!rc)
+            czi_context_wait_ack(c, deadline);
+        czi_manager_unlock(g);
+    }
+    czi_mutex_lock(g->lock);
+    return rc;
+}
+
+/* Milliseconds until then, at least 0, for a public timeout. */
+static uint64_t left_ms(const cz_engine *g, uint64_t deadline)
+{
+    uint64_t now;
+
+    if (deadline == UINT64_MAX)
+        return CZ_FOREVER;
+    now = czi_manager_now(g);
+    return deadline > now ? (deadline - now + 999999) / 1000000 : 0;
+}
+
 int cz_wait(cz_engine *g, uint64_t ticket, uint64_t timeout_ms, cz_result *ret, cz_error *err)
 {
-    uint64_t end = timeout_ms == CZ_FOREVER ? 0 : czi_clock_ns() / 1000000 + timeout_ms;
+    uint64_t deadline = czi_manager_deadline(g, timeout_ms);
+    bool parked, was_parked = false;
     int rc;
 
     czi_mutex_lock(g->lock);
-    while ((rc = peek(g, ticket, ret, err)) == CZ_BUSY) {
-        uint64_t now = timeout_ms == CZ_FOREVER ? 0 : czi_clock_ns() / 1000000;
-
-        if (timeout_ms == CZ_FOREVER) {
-            czi_cond_wait(g->acknowledged, g->lock);
-        } else if (now >= end) {
+    while ((rc = peek(g, ticket, ret, &parked, err)) == CZ_BUSY) {
+        if (left_ms(g, deadline) == 0) {
             rc = czi_fail(err, CZ_TIMEOUT, "ticket %llu: no result within %llu ms",
                           (unsigned long long)ticket, (unsigned long long)timeout_ms);
             break;
-        } else {
-            (void)czi_cond_wait_ms(g->acknowledged, g->lock, end - now);
         }
+        if (parked && !was_parked) {
+            was_parked = true; /* once: it is granted only once */
+            czi_mutex_unlock(g->lock);
+            rc = czi_wait_parked(g, ticket, left_ms(g, deadline), err);
+            czi_mutex_lock(g->lock);
+        } else {
+            rc = wait_for_news(g, deadline, err);
+        }
+        if (rc)
+            break;
     }
     czi_mutex_unlock(g->lock);
     return rc;
 }
 
-/* Under lock. */
-static int wait_for_all(cz_engine *g, cz_error *err)
+/* Under lock: all tickets below `target` are acknowledged, or wait for a guard. */
+static int wait_for_all(cz_engine *g, uint64_t target, cz_error *err)
 {
-    uint64_t target = g->next_ticket;
+    int rc = CZ_OK;
 
-    while (g->oldest < target && !g->stop_code)
-        czi_cond_wait(g->acknowledged, g->lock);
-    return g->stop_code ? stopped(g, err) : CZ_OK;
+    while (g->oldest < target && !g->stop_code && !rc)
+        rc = wait_for_news(g, UINT64_MAX, err);
+    return g->stop_code ? stopped(g, err) : rc;
 }
 
 int cz_flush(cz_engine *g, cz_error *err)
 {
+    cz_context *c = NULL;
+    uint64_t target, position;
     int rc;
 
     czi_mutex_lock(g->lock);
-    rc = wait_for_all(g, err);
+    target = g->next_ticket;
+    rc = wait_for_all(g, target, err);
+    if (!rc && !g->results.parked) {
+        czi_mutex_unlock(g->lock);
+        return rc;
+    }
     czi_mutex_unlock(g->lock);
-    return rc;
+    if (!rc)
+        rc = czi_wait_parked_before(g, target, err);
+    if (!rc)
+        rc = czi_context_current(g, &c, err);
+    if (rc)
+        return rc;
+    czi_manager_lock(g);
+    position = g->step.core.positions;
+    czi_manager_unlock(g);
+    return czi_wait_durable(g, c, position, err);
 }
 
 int czi_read_begin(cz_engine *g, cz_error *err)
@@ -369,8 +458,8 @@ int czi_read_begin(cz_engine *g, cz_error *err)
     int rc;
 
     czi_mutex_lock(g->lock);
-    rc = wait_for_all(g, err);
-    if (!rc) {
+    rc = wait_for_all(g, g->next_ticket, err);
+    if (!rc && !g->driven) {
         g->pauses++;
         czi_cond_signal(g->wake);
         while (!g->resting && !g->stop_code)
@@ -389,6 +478,8 @@ int czi_read_begin(cz_engine *g, cz_error *err)
 void czi_read_end(cz_engine *g)
 {
     czi_mutex_unlock(g->reading);
+    if (g->driven)
+        return;
     czi_mutex_lock(g->lock);
     g->pauses--;
     czi_cond_signal(g->wake);

@@ -44,6 +44,8 @@ CZI_MUST_USE bool czi_state_move(uint8_t *state, enum czi_move move);
 
 /* ---- The table -------------------------------------------------------------------------- */
 
+struct czi_lock;
+
 struct czi_resource {
     cz_quantity quantity;
     uint64_t version;
@@ -52,7 +54,9 @@ struct czi_resource {
     uint32_t asset; /* number in the assets table; unused for data */
     uint8_t kind, state;
     bool dirty; /* changed since the last checkpoint */
-    uint8_t unused[17];
+    uint8_t unused[1];
+    struct czi_lock *lock; /* who holds it or waits for it; NULL: nobody (engine/park.h) */
+    uint8_t unused2[8];
 };
 _Static_assert(sizeof(struct czi_resource) == 64, "one cache line a resource");
 

@@ -1,0 +1,581 @@
+/* acquire.c - claims become guards, and guards end.
+ *
+ * Layer: engine. Threads: any. See manager.h. A guard's record is taken before its lock is
+ * acquired, so that nothing can fail once a lock is granted.
+ */
+#include "base/error.h"
+#include "engine/engine.h"
+#include "engine/registry.h"
+
+/* ---- Guards ---------------------------------------------------------------------------------
+ */
+
+struct czi_guard *czi_guard_at(const struct czi_manager *m, uint32_t index)
+{
+    return &m->chunks[index / CZI_GUARD_CHUNK][index % CZI_GUARD_CHUNK];
+}
+
+/* Another chunk of free guards. */
+static int more_guards(struct czi_manager *m, cz_error *err)
+{
+    struct czi_guard *chunk;
+
+    if (m->guard_room == CZI_GUARDS_MAX)
+        return czi_fail(err, CZ_LIMIT, "%u guards are held, which is all there can be",
+                        CZI_GUARDS_MAX);
+    chunk = czi_alloc_zero(CZI_GUARD_CHUNK, sizeof *chunk);
+    if (!chunk)
+        return czi_nomem(err, "guards");
+    m->chunks[m->guard_room / CZI_GUARD_CHUNK] = chunk;
+    for (uint32_t i = CZI_GUARD_CHUNK; i-- > 0;) {
+        chunk[i].index = m->free_guard;
+        atomic_init(&chunk[i].generation, 1);
+        m->free_guard = m->guard_room + i + 1;
+    }
+    m->guard_room += CZI_GUARD_CHUNK;
+    return CZ_OK;
+}
+
+static inline struct czi_guard *take_guard(struct czi_manager *m)
+{
+    uint32_t index = m->free_guard - 1;
+    struct czi_guard *guard = czi_guard_at(m, index);
+
+    m->free_guard = guard->index;
+    guard->index = index;
+    return guard;
+}
+
+static inline void give_guard(struct czi_manager *m, struct czi_guard *guard)
+{
+    uint32_t index = guard->index;
+
+    guard->index = m->free_guard;
+    m->free_guard = index + 1;
+}
+
+int czi_guards_reserve(cz_engine *g, uint32_t count, struct czi_guard **ret, cz_error *err)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        int rc = CZI_LIKELY(g->manager.free_guard) ? CZ_OK : more_guards(&g->manager, err);
+
+        if (CZI_UNLIKELY(rc)) {
+            czi_guards_unreserve(g, ret, i);
+            return rc;
+        }
+        ret[i] = take_guard(&g->manager);
+    }
+    return CZ_OK;
+}
+
+void czi_guards_unreserve(cz_engine *g, struct czi_guard **guards, uint32_t count)
+{
+    while (count-- > 0)
+        give_guard(&g->manager, guards[count]);
+}
+
+void czi_guard_bind(struct czi_guard *guard, cz_context *c, struct czi_hold *hold,
+                    uint32_t slot)
+{
+    const struct czi_core *core = &c->engine->step.core;
+
+    hold->user = guard->index + 1;
+    guard->hold = hold;
+    guard->slot = slot;
+    guard->mode = hold->mode;
+    guard->hot = czi_resource_at(&core->resources, slot);
+    guard->name = czi_resource_name(&core->resources, slot);
+    guard->asset = guard->hot->kind == CZ_DATA ? NULL : core->assets[guard->hot->asset].name;
+    guard->state = CZI_GUARD_HELD;
+    atomic_store_explicit(&guard->context, c, memory_order_relaxed);
+    c->engine->manager.stats.guards++;
+    c->engine->manager.stats.acquired++;
+}
+
+cz_guard czi_guard_handle(const cz_engine *g, const struct czi_guard *guard)
+{
+    return (cz_guard){g->serial, guard->index,
+                      atomic_load_explicit(&guard->generation, memory_order_relaxed)};
+}
+
+static void free_staged(struct czi_staged *s)
+{
+    if (!s)
+        return;
+    czi_buf_done(&s->data);
+    czi_free(s);
+}
+
+void czi_guard_end(cz_engine *g, struct czi_guard *guard)
+{
+    struct czi_manager *m = &g->manager;
+
+    CZI_CHECK(guard->state == CZI_GUARD_HELD);
+    if (CZI_UNLIKELY(guard->staged != NULL)) {
+        m->stats.aborts++;
+        free_staged(guard->staged);
+        guard->staged = NULL;
+    }
+    guard->state = CZI_GUARD_FREE;
+    atomic_store_explicit(&guard->context, NULL, memory_order_relaxed);
+    /* 0 is never a guard's. */
+    if (atomic_fetch_add_explicit(&guard->generation, 1, memory_order_release) == UINT32_MAX)
+        atomic_store(&guard->generation, 1);
+    czi_locks_release(&g->step.core.parking.locks, guard->hold);
+    give_guard(m, guard);
+    m->stats.guards--;
+}
+
+static bool is_none(const cz_guard *handle)
+{
+    return handle->engine == 0;
+}
+
+/* The guard that a handle means, whoever's it is; NULL: it ended, or its engine is closed. */
+static struct czi_guard *guard_alive(const cz_guard *handle, cz_engine **ret_engine)
+{
+    cz_engine *g = czi_registry_find(handle->engine);
+    struct czi_guard *guard;
+
+    if (CZI_UNLIKELY(!g || handle->index >= CZI_GUARDS_MAX ||
+                     !g->manager.chunks[handle->index / CZI_GUARD_CHUNK]))
+        return NULL;
+    guard = czi_guard_at(&g->manager, handle->index);
+    if (CZI_UNLIKELY(atomic_load_explicit(&guard->generation, memory_order_acquire) !=
+                     handle->generation))
+        return NULL;
+    *ret_engine = g;
+    return guard;
+}
+
+int czi_guard_of(const cz_guard *handle, cz_engine **ret_engine, struct czi_guard **ret,
+                 cz_error *err)
+{
+    struct czi_guard *guard;
+    cz_context *owner, *c = NULL;
+    int rc;
+
+    if (is_none(handle))
+        return czi_fail(err, CZ_STALE, "guard: it holds nothing; acquire it first");
+    guard = guard_alive(handle, ret_engine);
+    if (CZI_UNLIKELY(!guard))
+        return czi_fail(err, CZ_STALE,
+                        "guard: it was released (or its engine is closed); acquire it again");
+    owner = atomic_load_explicit(&guard->context, memory_order_relaxed);
+    rc = czi_context_current(*ret_engine, &c, err);
+    if (rc)
+        return rc;
+    if (CZI_UNLIKELY(owner != c))
+        return czi_fail(err, CZ_STALE, "guard: it belongs to another context than '%s'",
+                        c->name);
+    *ret = guard;
+    return CZ_OK;
+}
+
+cz_weak_guard cz_guard_weak(const cz_guard *guard)
+{
+    return (cz_weak_guard){*guard};
+}
+
+bool cz_weak_alive(const cz_weak_guard *weak)
+{
+    cz_engine *g;
+
+    return guard_alive(&weak->guard, &g) != NULL;
+}
+
+/* ---- Acquiring ------------------------------------------------------------------------------
+ */
+
+int czi_claim_slot(cz_engine *g, const cz_claim *claim, uint32_t *ret, cz_error *err)
+{
+    const struct czi_core *core = &g->step.core;
+    uint32_t slot = czi_id_table_find(&core->resources.ids, &claim->resource);
+    const struct czi_resource *x;
+    char text[CZ_ID_TEXT_SIZE];
+
+    if (CZI_UNLIKELY(slot == CZI_ID_NONE ||
+                     !czi_resource_at(&core->resources, slot)->position)) {
+        cz_id_print(&claim->resource, text);
+        return czi_fail(err, CZ_NOT_FOUND, "acquire: no resource %s", text);
+    }
+    x = czi_resource_at(&core->resources, slot);
+    if (CZI_UNLIKELY(claim->kinds && !(claim->kinds & CZ_TYPED(x->kind))))
+        return czi_fail(err, CZ_WRONG_TYPE,
+                        "acquire: %s is of kind %s, which was not asked for",
+                        czi_resource_name(&core->resources, slot)->label,
+                        cz_kind_name(x->kind));
+    *ret = slot;
+    return CZ_OK;
+}
+
+/* Says who is in the way of a request that does not wait. */
+static int fail_busy(const cz_engine *g, const struct czi_want *wants, uint32_t count,
+                     cz_error *err)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const struct czi_lock *lock = wants[i].lock;
+        const struct czi_hold *h = lock->holders ? lock->holders : lock->head;
+        const char *label;
+        cz_party party;
+        cz_id id;
+
+        if (czi_lock_available(lock, wants[i].mode))
+            continue;
+        czi_lock_names(g, lock->key, &id, &label);
+        czi_party_of(h->owner, &party);
+        return czi_fail(err, CZ_BUSY, "acquire: %s is %s '%s' (%s)", label,
+                        lock->holders ? "held by" : "waited for by", party.name,
+                        h->mode == CZ_WRITE ? "write" : "read");
+    }
+    return czi_fail(err, CZ_BUSY, "acquire: somebody is in the way");
+}
+
+/* Until the locks wake the context, which says how it ended. */
+static int wait_for_locks(cz_context *c, uint64_t timeout_ms, cz_error *err)
+{
+    cz_engine *g = c->engine;
+    struct czi_locks *l = &g->step.core.parking.locks;
+    uint64_t deadline = c->owner.deadline;
+    int rc;
+
+    g->manager.stats.waited++;
+    while (!c->lock_woken) {
+        czi_context_block(c, deadline);
+        if (deadline != UINT64_MAX)
+            czi_locks_expire(l, czi_manager_now(g));
+        czi_manager_settle(g);
+    }
+    c->lock_woken = false;
+    if (c->owner.outcome == CZI_WOKEN_GRANTED)
+        return CZ_OK;
+    if (c->owner.outcome == CZI_WOKEN_EXPIRED) {
+        g->manager.stats.timeouts++;
+        return czi_fail(err, CZ_TIMEOUT, "acquire: not to be had within %llu ms",
+                        (unsigned long long)timeout_ms);
+    }
+    g->manager.stats.cancellations++;
+    rc = czi_context_may_wait(c, err);
+    CZI_CHECK(rc);
+    return rc;
+}
+
+int czi_manager_acquire(cz_context *c, struct czi_want *wants, uint32_t count, bool try,
+                        uint64_t timeout_ms, cz_error *err)
+{
+    cz_engine *g = c->engine;
+    struct czi_locks *l = &g->step.core.parking.locks;
+    uint64_t deadline = UINT64_MAX;
+    bool available = true;
+
+    for (uint32_t i = 0; i < count; i++)
+        available = available && czi_lock_available(wants[i].lock, wants[i].mode);
+    if (CZI_UNLIKELY(!available)) {
+        int rc = CZ_OK;
+
+        if (try) {
+            g->manager.stats.refused++;
+            rc = fail_busy(g, wants, count, err);
+        } else if (l->waiting >= CZI_WAITING_MAX - CZI_BACKLOG_MAX) {
+            /* What is left is for effects that must wait. */
+            rc = czi_fail(err, CZ_LIMIT, "acquire: %u requests wait already", l->waiting);
+        }
+        if (rc) {
+            for (uint32_t i = 0; i < count; i++)
+                czi_lock_drop(l, wants[i].lock);
+            return rc;
+        }
+        deadline = czi_manager_deadline(g, timeout_ms);
+    }
+    switch (czi_locks_acquire(l, &c->owner, wants, count, try, deadline)) {
+    case CZI_GRANTED:
+        return CZ_OK;
+    case CZI_QUEUED:
+        return wait_for_locks(c, timeout_ms, err);
+    case CZI_DEADLOCK:
+        return czi_deadlock_fail(c, err);
+    case CZI_WOULD_WAIT:
+    case CZI_TOO_MANY:
+    case CZI_NO_MEMORY:
+        break;
+    }
+    return czi_nomem(err, "a request for guards");
+}
+
+/* With the mutex. */
+static int acquire_one(cz_context *c, const cz_claim *claim, bool try, uint64_t timeout_ms,
+                       cz_guard *ret, cz_error *err)
+{
+    cz_engine *g = c->engine;
+    struct czi_want want = {.mode = claim->mode};
+    struct czi_guard *guard;
+    uint32_t slot = 0;
+    int rc = CZ_OK;
+
+    if (CZI_UNLIKELY(g->manager.closed || c->cancelled))
+        rc = czi_context_may_wait(c, err);
+    if (!rc)
+        rc = czi_claim_slot(g, claim, &slot, err);
+    if (CZI_UNLIKELY(rc))
+        return rc;
+    rc = czi_guards_reserve(g, 1, &guard, err);
+    if (CZI_UNLIKELY(rc))
+        return rc;
+    want.lock = czi_resource_lock(&g->step.core, slot);
+    rc = want.lock ? czi_manager_acquire(c, &want, 1, try, timeout_ms, err)
+                   : czi_nomem(err, "a lock");
+    if (CZI_UNLIKELY(rc)) {
+        czi_guards_unreserve(g, &guard, 1);
+        return rc;
+    }
+    czi_guard_bind(guard, c, want.hold, slot);
+    *ret = czi_guard_handle(g, guard);
+    return CZ_OK;
+}
+
+static int acquire(cz_engine *g, const cz_claim *claim, bool try, uint64_t timeout_ms,
+                   cz_guard *ret, cz_error *err)
+{
+    cz_context *c = NULL;
+    int rc = czi_context_current(g, &c, err);
+
+    if (CZI_UNLIKELY(rc))
+        return rc;
+    if (CZI_UNLIKELY(claim->mode != CZ_READ && claim->mode != CZ_WRITE))
+        return czi_fail(err, CZ_INVALID, "acquire: mode %d is neither read nor write",
+                        (int)claim->mode);
+    czi_manager_lock(g);
+    rc = acquire_one(c, claim, try, timeout_ms, ret, err);
+    czi_manager_unlock(g);
+    return rc;
+}
+
+int cz_acquire(cz_engine *g, const cz_claim *claim, uint64_t timeout_ms, cz_guard *ret,
+               cz_error *err)
+{
+    return acquire(g, claim, false, timeout_ms, ret, err);
+}
+
+int cz_try_acquire(cz_engine *g, const cz_claim *claim, cz_guard *ret, cz_error *err)
+{
+    return acquire(g, claim, true, 0, ret, err);
+}
+
+/* ---- Several --------------------------------------------------------------------------------
+ */
+
+/* The claims of one request by resource, and which of them each guard is for. */
+struct many {
+    const cz_claim *claims;
+    size_t count;
+    uint32_t *slots;  /* per claim */
+    uint32_t *places; /* claims sorted by slot */
+    struct czi_want *wants;
+    struct czi_guard **guards;
+    uint32_t distinct;
+    uint32_t *want_of; /* per claim */
+};
+
+static void many_done(struct many *m)
+{
+    czi_free(m->slots);
+    czi_free(m->places);
+    czi_free(m->wants);
+    czi_free(m->guards);
+    czi_free(m->want_of);
+}
+
+static int many_init(struct many *m, const cz_claim *claims, size_t count, cz_error *err)
+{
+    *m = (struct many){.claims = claims,
+                       .count = count,
+                       .slots = czi_alloc(count * sizeof(uint32_t)),
+                       .places = czi_alloc(count * sizeof(uint32_t)),
+                       .wants = czi_alloc(count * sizeof(struct czi_want)),
+                       .guards = czi_alloc(count * sizeof(struct czi_guard *)),
+                       .want_of = czi_alloc(count * sizeof(uint32_t))};
+    if (m->slots && m->places && m->wants && m->guards && m->want_of)
+        return CZ_OK;
+    many_done(m);
+    return czi_nomem(err, "a request for guards");
+}
+
+/* Ascending by resource id, so that the order of queues does not depend on slots. A heap sort:
+ * no recursion, and nothing to allocate. */
+static bool place_before(const struct many *m, uint32_t a, uint32_t b)
+{
+    const cz_id *x = &m->claims[a].resource, *y = &m->claims[b].resource;
+
+    return czi_id_equal(x, y) ? a < b : czi_id_before(x, y);
+}
+
+static void sink(const struct many *m, uint32_t *places, size_t i, size_t n)
+{
+    uint32_t x = places[i];
+
+    for (size_t k; (k = 2 * i + 1) < n; i = k) {
+        if (k + 1 < n && place_before(m, places[k], places[k + 1]))
+            k++;
+        if (!place_before(m, x, places[k]))
+            break;
+        places[i] = places[k];
+    }
+    places[i] = x;
+}
+
+static void sort_places(struct many *m)
+{
+    for (uint32_t i = 0; i < m->count; i++)
+        m->places[i] = i;
+    for (size_t i = m->count / 2; i-- > 0;)
+        sink(m, m->places, i, m->count);
+    for (size_t n = m->count; n-- > 1;) {
+        uint32_t x = m->places[0];
+
+        m->places[0] = m->places[n];
+        m->places[n] = x;
+        sink(m, m->places, 0, n);
+    }
+}
+
+/* With the mutex: locks of all claims, equal ones merged. */
+static int many_wants(cz_engine *g, struct many *m, cz_error *err)
+{
+    int rc = CZ_OK;
+
+    for (size_t i = 0; i < m->count && !rc; i++)
+        rc = czi_claim_slot(g, &m->claims[i], &m->slots[i], err);
+    for (size_t i = 0; i < m->count && !rc; i++) {
+        uint32_t at = m->places[i];
+        struct czi_lock *lock = czi_resource_lock(&g->step.core, m->slots[at]);
+
+        if (!lock) {
+            rc = czi_nomem(err, "a lock");
+            break;
+        }
+        if (!m->distinct || m->wants[m->distinct - 1].lock != lock)
+            m->wants[m->distinct++] = (struct czi_want){lock, CZ_READ, NULL};
+        if (m->claims[at].mode == CZ_WRITE)
+            m->wants[m->distinct - 1].mode = CZ_WRITE;
+        m->want_of[at] = m->distinct - 1;
+    }
+    for (uint32_t i = 0; rc && i < m->distinct; i++)
+        czi_lock_drop(&g->step.core.parking.locks, m->wants[i].lock);
+    return rc;
+}
+
+/* With the mutex. */
+static int acquire_wants(cz_context *c, struct many *m, uint64_t timeout_ms, cz_guard *ret,
+                         cz_error *err)
+{
+    cz_engine *g = c->engine;
+    int rc = czi_guards_reserve(g, (uint32_t)m->count, m->guards, err);
+
+    if (rc)
+        return rc;
+    rc = many_wants(g, m, err);
+    if (!rc) {
+        czi_guards_unreserve(g, m->guards + m->distinct, (uint32_t)m->count - m->distinct);
+        rc = czi_manager_acquire(c, m->wants, m->distinct, false, timeout_ms, err);
+        if (rc)
+            czi_guards_unreserve(g, m->guards, m->distinct);
+    } else {
+        czi_guards_unreserve(g, m->guards, (uint32_t)m->count);
+    }
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < m->count; i++) {
+        uint32_t w = m->want_of[i];
+
+        if (!m->wants[w].hold->user)
+            czi_guard_bind(m->guards[w], c, m->wants[w].hold, m->slots[i]);
+        ret[i] = czi_guard_handle(g, m->guards[w]);
+    }
+    return CZ_OK;
+}
+
+int cz_acquire_many(cz_engine *g, const cz_claim *claims, size_t count, uint64_t timeout_ms,
+                    cz_guard *ret, cz_error *err)
+{
+    struct many m;
+    cz_context *c = NULL;
+    int rc = czi_context_current(g, &c, err);
+
+    if (rc)
+        return rc;
+    if (count == 0 || count > CZ_CLAIMS_MAX)
+        return czi_fail(err, count ? CZ_LIMIT : CZ_INVALID,
+                        "acquire: %zu claims; 1 to %d are possible", count, CZ_CLAIMS_MAX);
+    for (size_t i = 0; i < count; i++)
+        if (claims[i].mode != CZ_READ && claims[i].mode != CZ_WRITE)
+            return czi_fail(err, CZ_INVALID,
+                            "acquire: mode %d of claim %zu is neither read "
+                            "nor write",
+                            (int)claims[i].mode, i + 1);
+    rc = many_init(&m, claims, count, err);
+    if (rc)
+        return rc;
+    sort_places(&m);
+    czi_manager_lock(g);
+    rc = czi_context_may_wait(c, err);
+    if (!rc)
+        rc = acquire_wants(c, &m, timeout_ms, ret, err);
+    czi_manager_unlock(g);
+    many_done(&m);
+    return rc;
+}
+
+/* ---- Releasing ------------------------------------------------------------------------------
+ */
+
+int cz_release(cz_guard *handle, cz_error *err)
+{
+    struct czi_guard *guard = NULL;
+    cz_engine *g = NULL;
+    int rc;
+
+    if (is_none(handle))
+        return CZ_OK;
+    rc = czi_guard_of(handle, &g, &guard, err);
+    if (CZI_UNLIKELY(rc))
+        return rc;
+    czi_manager_lock(g);
+    /* The engine may have closed meanwhile, which ends all guards. */
+    if (CZI_LIKELY(atomic_load_explicit(&guard->generation, memory_order_relaxed) ==
+                   handle->generation))
+        czi_guard_end(g, guard);
+    czi_manager_unlock(g);
+    *handle = (cz_guard){0};
+    return CZ_OK;
+}
+
+int cz_release_many(cz_guard *guards, size_t count, cz_error *err)
+{
+    int rc = CZ_OK;
+
+    for (size_t i = 0; i < count; i++) {
+        cz_guard handle = guards[i];
+        int one;
+
+        if (is_none(&handle))
+            continue;
+        one = cz_release(&handle, rc ? NULL : err);
+        rc = rc ? rc : one;
+        for (size_t k = i + 1; k < count && !one; k++)
+            if (guards[k].engine == guards[i].engine && guards[k].index == guards[i].index &&
+                guards[k].generation == guards[i].generation)
+                guards[k] = handle;
+        guards[i] = handle;
+    }
+    return rc;
+}
+
+int cz_guard_abort(cz_guard *guard, cz_error *err)
+{
+    return cz_release(guard, err);
+}
+
+void cz_guard_cleanup(cz_guard *guard)
+{
+    (void)cz_release(guard, NULL);
+}

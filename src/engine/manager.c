@@ -1,0 +1,184 @@
+/* manager.c - the mutex around locks and state, and whom to wake; see manager.h. */
+#include "engine/manager.h"
+
+#include "base/error.h"
+#include "engine/engine.h"
+#include "engine/registry.h"
+#include "lock/watch.h"
+
+/* ---- The mutex ------------------------------------------------------------------------------
+ */
+
+void czi_manager_lock(cz_engine *g)
+{
+    struct czi_manager *m = &g->manager;
+
+    if (CZI_LIKELY(czi_mutex_try_lock(m->mutex)))
+        return;
+    atomic_fetch_add(&m->wanted, 1);
+    czi_mutex_lock(m->mutex);
+    atomic_fetch_sub(&m->wanted, 1);
+}
+
+/* A lock that changed: those who watch it look again, the first in order first, as long as
+ * that helps. */
+static void stir(struct czi_locks *l, struct czi_lock *lock)
+{
+    struct czi_watcher *w;
+
+    while ((w = czi_lock_watcher(lock)) != NULL && w->retry(w))
+        continue;
+    czi_lock_stirred(l, lock);
+}
+
+void czi_manager_settle(cz_engine *g)
+{
+    struct czi_core *core = &g->step.core;
+    struct czi_locks *l = &core->parking.locks;
+    struct czi_owner *o;
+    struct czi_lock *lock;
+    bool effects = false;
+
+    do {
+        while ((o = czi_locks_take_woken(l)) != NULL) {
+            if (o->kind == CZ_PARTY_EFFECT) {
+                czi_park_granted(core, (struct czi_parked *)o);
+                effects = true;
+            } else {
+                ((cz_context *)o)->lock_woken = true;
+                czi_context_wake((cz_context *)o);
+            }
+        }
+        if ((lock = czi_locks_take_stirred(l)) != NULL)
+            stir(l, lock);
+    } while (lock || l->woken);
+    if (!effects)
+        return;
+    czi_mutex_lock(g->lock);
+    czi_cond_signal(g->wake);
+    czi_mutex_unlock(g->lock);
+}
+
+void czi_manager_unlock(cz_engine *g)
+{
+    const struct czi_locks *l = &g->step.core.parking.locks;
+
+    if (CZI_UNLIKELY(l->woken || l->stirred))
+        czi_manager_settle(g);
+    czi_mutex_unlock(g->manager.mutex);
+}
+
+/* A thread that was woken for the mutex needs some microseconds to take it: without a pause the
+ * engine's thread would have it again before that, for ever. */
+void czi_manager_breathe(void *arg)
+{
+    cz_engine *g = arg;
+    struct czi_manager *m = &g->manager;
+
+    if (CZI_LIKELY(atomic_load_explicit(&m->wanted, memory_order_relaxed) == 0))
+        return;
+    czi_manager_unlock(g);
+    for (unsigned i = 0; i < 1000 && atomic_load(&m->wanted); i++)
+        czi_cpu_relax();
+    czi_manager_lock(g);
+}
+
+uint64_t czi_manager_now(const cz_engine *g)
+{
+    return g->driven ? g->manager.now : czi_clock_ns();
+}
+
+uint64_t czi_manager_deadline(const cz_engine *g, uint64_t timeout_ms)
+{
+    uint64_t now, ns;
+
+    if (timeout_ms == CZ_FOREVER || __builtin_mul_overflow(timeout_ms, 1000000u, &ns))
+        return UINT64_MAX;
+    now = czi_manager_now(g);
+    return ns < UINT64_MAX - now ? now + ns : UINT64_MAX;
+}
+
+/* ---- Acknowledgements -----------------------------------------------------------------------
+ */
+
+void czi_manager_wake_ack_waiters(cz_engine *g)
+{
+    struct czi_manager *m = &g->manager;
+    cz_context *c;
+
+    while ((c = m->ack_waiters) != NULL) {
+        m->ack_waiters = c->next_ack;
+        c->waits_ack = false;
+        atomic_fetch_sub(&m->ack_waiting, 1);
+        czi_context_wake(c);
+    }
+}
+
+void czi_manager_acked(cz_engine *g, uint64_t position)
+{
+    struct czi_manager *m = &g->manager;
+
+    atomic_store(&m->durable, position);
+    if (CZI_LIKELY(atomic_load(&m->ack_waiting) == 0))
+        return;
+    czi_manager_lock(g);
+    czi_manager_wake_ack_waiters(g);
+    czi_manager_unlock(g);
+}
+
+/* ---- Beginning and end ----------------------------------------------------------------------
+ */
+
+int czi_manager_init(cz_engine *g, cz_error *err)
+{
+    g->manager.mutex = czi_mutex_new();
+    if (!g->manager.mutex)
+        return czi_nomem(err, "an engine");
+    g->manager.now = 1;
+    return czi_registry_add(g, err);
+}
+
+void czi_manager_close(cz_engine *g, bool release)
+{
+    struct czi_manager *m = &g->manager;
+
+    if (release)
+        czi_registry_remove(g);
+    czi_manager_lock(g);
+    m->closed = true;
+    for (cz_context *c = m->contexts; c; c = c->next) {
+        if (c->owner.state == CZI_OWNER_WAITING)
+            czi_locks_cancel(&g->step.core.parking.locks, &c->owner);
+        czi_context_wake(c);
+        if (release)
+            czi_context_release(c);
+    }
+    czi_manager_unlock(g);
+}
+
+void czi_manager_done(cz_engine *g)
+{
+    struct czi_manager *m = &g->manager;
+    cz_context *c;
+
+    while ((c = m->contexts) != NULL) {
+        m->contexts = c->next;
+        czi_context_done(c);
+        czi_free(c);
+    }
+    for (size_t i = 0; i < CZI_COUNTOF(m->chunks); i++)
+        czi_free(m->chunks[i]);
+    czi_free(m->cycles);
+    czi_mutex_free(m->mutex);
+}
+
+int cz_lock_stats_get(cz_engine *g, cz_lock_stats *ret, cz_error *err)
+{
+    (void)err;
+    czi_manager_lock(g);
+    *ret = g->manager.stats;
+    ret->waiting_effects = g->step.core.parking.count - g->step.core.parking.ready_count;
+    ret->waiting = g->step.core.parking.locks.waiting - ret->waiting_effects;
+    czi_manager_unlock(g);
+    return CZ_OK;
+}
