@@ -109,6 +109,7 @@ static void free_staged(struct czi_staged *s)
 void czi_guard_end(cz_engine *g, struct czi_guard *guard)
 {
     struct czi_manager *m = &g->manager;
+    uint32_t generation;
 
     CZI_CHECK(guard->state == CZI_GUARD_HELD);
     if (CZI_UNLIKELY(guard->staged != NULL)) {
@@ -118,9 +119,10 @@ void czi_guard_end(cz_engine *g, struct czi_guard *guard)
     }
     guard->state = CZI_GUARD_FREE;
     atomic_store_explicit(&guard->context, NULL, memory_order_relaxed);
-    /* 0 is never a guard's. */
-    if (atomic_fetch_add_explicit(&guard->generation, 1, memory_order_release) == UINT32_MAX)
-        atomic_store(&guard->generation, 1);
+    /* Only written with the mutex, so it needs no atomic addition. 0 is never a guard's. */
+    generation = atomic_load_explicit(&guard->generation, memory_order_relaxed) + 1;
+    atomic_store_explicit(&guard->generation, generation ? generation : 1,
+                          memory_order_release);
     czi_locks_release(&g->step.core.parking.locks, guard->hold);
     give_guard(m, guard);
     m->stats.guards--;
@@ -322,8 +324,13 @@ static int acquire_one(cz_context *c, const cz_claim *claim, bool try, uint64_t 
     if (CZI_UNLIKELY(rc))
         return rc;
     want.lock = czi_resource_lock(&g->step.core, slot);
-    rc = want.lock ? czi_manager_acquire(c, &want, 1, try, timeout_ms, err)
-                   : czi_nomem(err, "a lock");
+    if (CZI_UNLIKELY(!want.lock))
+        rc = czi_nomem(err, "a lock");
+    else if (CZI_UNLIKELY(!czi_lock_available(want.lock, want.mode)))
+        rc = czi_manager_acquire(c, &want, 1, try, timeout_ms, err);
+    else if ((want.hold = czi_locks_seize(&g->step.core.parking.locks, &c->owner, want.lock,
+                                          want.mode)) == NULL)
+        rc = czi_nomem(err, "a guard");
     if (CZI_UNLIKELY(rc)) {
         czi_guards_unreserve(g, &guard, 1);
         return rc;

@@ -20,7 +20,8 @@ struct thread_context {
     struct thread_context *next;
 };
 
-static _Thread_local struct {
+/* Initial-exec: found without a call, also in the shared library. */
+static _Thread_local __attribute__((tls_model("initial-exec"))) struct {
     cz_context *entered;
     struct thread_context *own;
 } thread;
@@ -31,7 +32,7 @@ static _Thread_local struct {
 static void thread_wake(cz_context *c)
 {
     if (c->sleeping)
-        czi_cond_signal(c->cond);
+        czi_word_wake(&c->signalled, 1);
 }
 
 /* An engine without threads does its work now; when it has none, time goes on to the next
@@ -55,27 +56,28 @@ static void drive(cz_context *c, uint64_t deadline)
 static void thread_block(cz_context *c, uint64_t deadline)
 {
     cz_engine *g = c->engine;
-    uint64_t now;
+    uint64_t now = 0;
 
     if (g->driven) {
         drive(c, deadline);
         return;
     }
+    c->sleeping = false;
     czi_manager_unlock(g);
     for (unsigned i = 0; i < SPINS && !atomic_load(&c->signalled); i++)
         czi_cpu_relax();
     czi_manager_lock(g);
-    while (!atomic_load(&c->signalled)) {
-        now = deadline == UINT64_MAX ? 0 : czi_clock_ns();
-        if (now >= deadline)
-            return;
-        c->sleeping = true;
-        if (deadline == UINT64_MAX)
-            czi_cond_wait(c->cond, g->manager.mutex);
-        else
-            (void)czi_cond_wait_ms(c->cond, g->manager.mutex, (deadline - now) / 1000000 + 1);
-        c->sleeping = false;
+    c->sleeping = true;
+    while (!atomic_load(&c->signalled) && now < deadline) {
+        czi_manager_unlock(g);
+        if (deadline != UINT64_MAX)
+            now = czi_clock_ns();
+        if (now < deadline)
+            (void)czi_word_wait(&c->signalled, 0,
+                                deadline == UINT64_MAX ? UINT64_MAX : deadline - now);
+        czi_manager_lock(g);
     }
+    c->sleeping = false;
 }
 
 static const struct czi_blocking thread_blocking = {thread_block, thread_wake};
@@ -85,12 +87,12 @@ void czi_context_block(cz_context *c, uint64_t deadline)
     czi_manager_settle(c->engine);
     if (!atomic_load(&c->signalled))
         c->blocking->block(c, deadline);
-    atomic_store(&c->signalled, false);
+    atomic_store(&c->signalled, 0);
 }
 
 void czi_context_wake(cz_context *c)
 {
-    if (atomic_exchange(&c->signalled, true))
+    if (atomic_exchange(&c->signalled, 1))
         return;
     c->blocking->wake(c);
 }
@@ -182,9 +184,7 @@ void czi_context_remove(cz_context *c)
 
 void czi_context_done(cz_context *c)
 {
-    czi_cond_free(c->cond);
     czi_free(c->cycle);
-    c->cond = NULL;
     c->cycle = NULL;
 }
 
@@ -246,12 +246,6 @@ static int make_own(cz_engine *g, cz_context **ret, cz_error *err)
         return czi_nomem(err, "the context of a thread");
     }
     czi_context_init(c, g, CZ_PARTY_THREAD, NULL, NULL);
-    c->cond = czi_cond_new();
-    if (!c->cond) {
-        czi_free(t);
-        czi_free(c);
-        return czi_nomem(err, "the context of a thread");
-    }
     czi_manager_lock(g);
     czi_context_add(c);
     (void)snprintf(c->name, sizeof c->name, "thread %llu", (unsigned long long)c->id);
@@ -325,11 +319,6 @@ int cz_context_new(cz_engine *g, const char *name, cz_context **ret, cz_error *e
     if (!c)
         return czi_nomem(err, "a context");
     czi_context_init(c, g, CZ_PARTY_CONTEXT, name, NULL);
-    c->cond = czi_cond_new();
-    if (!c->cond) {
-        czi_free(c);
-        return czi_nomem(err, "a context");
-    }
     (void)cz_ref(g);
     czi_manager_lock(g);
     czi_context_add(c);

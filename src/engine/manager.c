@@ -11,13 +11,7 @@
 
 void czi_manager_lock(cz_engine *g)
 {
-    struct czi_manager *m = &g->manager;
-
-    if (CZI_LIKELY(czi_mutex_try_lock(m->mutex)))
-        return;
-    atomic_fetch_add(&m->wanted, 1);
-    czi_mutex_lock(m->mutex);
-    atomic_fetch_sub(&m->wanted, 1);
+    czi_gate_lock(&g->manager.gate);
 }
 
 /* A lock that changed: those who watch it look again, the first in order first, as long as
@@ -65,7 +59,7 @@ void czi_manager_unlock(cz_engine *g)
 
     if (CZI_UNLIKELY(l->woken || l->stirred))
         czi_manager_settle(g);
-    czi_mutex_unlock(g->manager.mutex);
+    czi_gate_unlock(&g->manager.gate);
 }
 
 /* A thread that was woken for the mutex needs some microseconds to take it: without a pause the
@@ -73,12 +67,11 @@ void czi_manager_unlock(cz_engine *g)
 void czi_manager_breathe(void *arg)
 {
     cz_engine *g = arg;
-    struct czi_manager *m = &g->manager;
 
-    if (CZI_LIKELY(atomic_load_explicit(&m->wanted, memory_order_relaxed) == 0))
+    if (CZI_LIKELY(!czi_gate_wanted(&g->manager.gate)))
         return;
     czi_manager_unlock(g);
-    for (unsigned i = 0; i < 1000 && atomic_load(&m->wanted); i++)
+    for (unsigned i = 0; i < 1000 && czi_gate_wanted(&g->manager.gate); i++)
         czi_cpu_relax();
     czi_manager_lock(g);
 }
@@ -131,9 +124,7 @@ void czi_manager_acked(cz_engine *g, uint64_t position)
 
 int czi_manager_init(cz_engine *g, cz_error *err)
 {
-    g->manager.mutex = czi_mutex_new();
-    if (!g->manager.mutex)
-        return czi_nomem(err, "an engine");
+    czi_gate_init(&g->manager.gate);
     g->manager.now = 1;
     return czi_registry_add(g, err);
 }
@@ -169,7 +160,6 @@ void czi_manager_done(cz_engine *g)
     for (size_t i = 0; i < CZI_COUNTOF(m->chunks); i++)
         czi_free(m->chunks[i]);
     czi_free(m->cycles);
-    czi_mutex_free(m->mutex);
 }
 
 int cz_lock_stats_get(cz_engine *g, cz_lock_stats *ret, cz_error *err)

@@ -13,6 +13,7 @@
 #define CZI_MANAGER_H
 
 #include "engine/core.h"
+#include "platform/gate.h"
 #include "platform/platform.h"
 
 #include <stdatomic.h>
@@ -36,9 +37,8 @@ struct cz_context {
     uint64_t id;
     char name[CZ_PARTY_NAME_SIZE];
     cz_context *next, *previous; /* of the engine's */
-    struct czi_cond *cond;       /* of a thread that sleeps; made when first needed */
-    atomic_bool signalled;       /* wake was called since it began to block */
-    bool sleeping;               /* on cond */
+    _Atomic uint32_t signalled;  /* 1: wake was called since it began to block */
+    bool sleeping;               /* a thread, on that word */
     bool lock_woken;             /* the locks have woken its owner */
     bool cancelled;              /* the next wait ends */
     bool stays_cancelled;        /* and every later one */
@@ -114,8 +114,7 @@ struct czi_kept_cycle {
 };
 
 struct czi_manager {
-    struct czi_mutex *mutex;
-    _Atomic uint32_t wanted; /* threads that wait for the mutex */
+    struct czi_gate gate; /* the mutex */
     struct czi_guard *chunks[CZI_GUARDS_MAX / CZI_GUARD_CHUNK];
     uint32_t guard_room, free_guard; /* index + 1 of the first free one */
     cz_context *contexts, *contexts_last;

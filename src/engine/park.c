@@ -65,10 +65,8 @@ struct czi_lock *czi_parked_lock(struct czi_core *core, struct czi_parked *p)
     if (p->done)
         return p->done;
     p->done = czi_lock_new(l, (uint64_t)(uintptr_t)p | CZI_KEY_EFFECT);
-    if (p->done && !czi_locks_seize(l, &p->owner, p->done)) {
-        czi_lock_drop(l, p->done);
+    if (p->done && !czi_locks_seize(l, &p->owner, p->done, CZ_WRITE))
         return NULL;
-    }
     return p->done;
 }
 

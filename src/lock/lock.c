@@ -298,25 +298,32 @@ static void drop_all(struct czi_locks *l, const struct czi_want *wants, uint32_t
         czi_lock_drop(l, wants[i].lock);
 }
 
+static inline struct czi_hold *take_hold(struct czi_locks *l, struct czi_owner *owner,
+                                         struct czi_lock *lock, enum cz_access mode)
+{
+    struct czi_hold *h = czi_pool_take(&l->holds);
+
+    if (CZI_UNLIKELY(!h))
+        return NULL;
+    h->lock = lock;
+    h->owner = owner;
+    h->mode = mode & 1u;
+    h->eligible = true;
+    h->user = 0;
+    return h;
+}
+
 /* Takes the holds of a request from the pool. */
 static bool take_holds(struct czi_locks *l, struct czi_owner *owner, struct czi_want *wants,
                        uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        struct czi_hold *h = czi_pool_take(&l->holds);
-
-        if (!h) {
-            while (i-- > 0)
-                czi_pool_give(&l->holds, wants[i].hold);
-            return false;
-        }
-        h->lock = wants[i].lock;
-        h->owner = owner;
-        h->mode = wants[i].mode & 1u;
-        h->eligible = true;
-        h->seen = false;
-        h->user = 0;
-        wants[i].hold = h;
+        wants[i].hold = take_hold(l, owner, wants[i].lock, wants[i].mode);
+        if (wants[i].hold)
+            continue;
+        while (i-- > 0)
+            czi_pool_give(&l->holds, wants[i].hold);
+        return false;
     }
     return true;
 }
@@ -389,14 +396,16 @@ enum czi_acquired czi_locks_acquire(struct czi_locks *l, struct czi_owner *owner
     return rc;
 }
 
-bool czi_locks_seize(struct czi_locks *l, struct czi_owner *owner, struct czi_lock *lock)
+struct czi_hold *czi_locks_seize(struct czi_locks *l, struct czi_owner *owner,
+                                 struct czi_lock *lock, enum cz_access mode)
 {
-    struct czi_want want = {lock, CZ_WRITE, NULL};
+    struct czi_hold *h = take_hold(l, owner, lock, mode);
 
-    if (!take_holds(l, owner, &want, 1))
-        return false;
-    add_holder(want.hold);
-    return true;
+    if (CZI_LIKELY(h != NULL))
+        add_holder(h);
+    else
+        czi_lock_drop(l, lock);
+    return h;
 }
 
 void czi_locks_release(struct czi_locks *l, struct czi_hold *h)

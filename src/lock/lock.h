@@ -164,10 +164,10 @@ static inline bool czi_lock_available(const struct czi_lock *lock, enum cz_acces
     return !lock->writer && !lock->frontier && (!lock->head || lock->head->mode == CZ_READ);
 }
 
-/* Gives a lock that nobody is at to an owner, which may be waiting. False when out of memory.
- */
-CZI_MUST_USE bool czi_locks_seize(struct czi_locks *l, struct czi_owner *owner,
-                                  struct czi_lock *lock);
+/* Grants a lock that is available to an owner, which may be waiting for others. NULL when out
+ * of memory: the lock is then dropped if it is of no use to anybody. */
+CZI_MUST_USE struct czi_hold *czi_locks_seize(struct czi_locks *l, struct czi_owner *owner,
+                                              struct czi_lock *lock, enum cz_access mode);
 
 /* Of a granted hold; it is gone afterwards. */
 void czi_locks_release(struct czi_locks *l, struct czi_hold *hold);

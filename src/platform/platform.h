@@ -146,8 +146,16 @@ void czi_thread_join(struct czi_thread *t); /* and frees; NULL: no-op */
 CZI_MUST_USE struct czi_mutex *czi_mutex_new(void);
 void czi_mutex_free(struct czi_mutex *m);
 void czi_mutex_lock(struct czi_mutex *m);
-bool czi_mutex_try_lock(struct czi_mutex *m); /* false: somebody has it */
 void czi_mutex_unlock(struct czi_mutex *m);
+/* Sleeps while *word is `value`, at most timeout_ns (UINT64_MAX: no bound), or wakes for no
+ * reason. False: the time went by. */
+bool czi_word_wait(const _Atomic uint32_t *word, uint32_t value, uint64_t timeout_ns);
+/* Wakes up to `count` of those who sleep on a word. */
+void czi_word_wake(const _Atomic uint32_t *word, uint32_t count);
+/* Every thread of the process passes a full barrier before this returns. To be prepared once
+ * before; where the system cannot do it, only the calling thread passes one. */
+void czi_barrier_all_prepare(void);
+void czi_barrier_all(void);
 /* One mutex of the whole process, which needs no making. */
 void czi_process_lock(void);
 void czi_process_unlock(void);

@@ -17,6 +17,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
@@ -29,6 +31,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <time.h>
@@ -840,17 +843,45 @@ void czi_mutex_lock(struct czi_mutex *m)
     CZI_CHECK(pthread_mutex_lock(&m->m) == 0);
 }
 
-bool czi_mutex_try_lock(struct czi_mutex *m)
-{
-    int error = pthread_mutex_trylock(&m->m);
-
-    CZI_CHECK(error == 0 || error == EBUSY);
-    return error == 0;
-}
-
 void czi_mutex_unlock(struct czi_mutex *m)
 {
     CZI_CHECK(pthread_mutex_unlock(&m->m) == 0);
+}
+
+bool czi_word_wait(const _Atomic uint32_t *word, uint32_t value, uint64_t timeout_ns)
+{
+    struct timespec ts = {.tv_sec = (time_t)(timeout_ns / 1000000000),
+                          .tv_nsec = (long)(timeout_ns % 1000000000)};
+
+    return syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value,
+                   timeout_ns == UINT64_MAX ? NULL : &ts, NULL, 0) == 0 ||
+           errno != ETIMEDOUT;
+}
+
+void czi_word_wake(const _Atomic uint32_t *word, uint32_t count)
+{
+    (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+}
+
+static pthread_once_t barrier_once = PTHREAD_ONCE_INIT;
+static bool has_barrier;
+
+static void prepare_barrier(void)
+{
+    has_barrier =
+        syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+}
+
+void czi_barrier_all_prepare(void)
+{
+    CZI_CHECK(pthread_once(&barrier_once, prepare_barrier) == 0);
+}
+
+void czi_barrier_all(void)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    if (has_barrier)
+        (void)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
 }
 
 static pthread_mutex_t process_mutex = PTHREAD_MUTEX_INITIALIZER;
