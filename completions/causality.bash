@@ -2,8 +2,8 @@
 
 _causality() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev= verb= domain= i
-    local verbs='init import apply show list log root audit replay export reindex bench'
-    verbs+=' version help'
+    local verbs='init import apply show list log root audit replay export reindex'
+    verbs+=' wait-graph bench version help'
     local common='-C --directory --json -h --help' options= files=
     COMPREPLY=()
     ((COMP_CWORD)) && prev=${COMP_WORDS[COMP_CWORD - 1]}
@@ -45,6 +45,7 @@ _causality() {
         ;;
     audit | replay) options='-t --threads' ;;
     export) options='-f --format -o --output -t --threads' ;;
+    wait-graph) options='-d --dot' ;;
     bench)
         options='-n --accounts -z --zipf -e --effects -m --mode -r --read-percent -b --batch'
         options+=' -d --dir -t --threads transfers'

@@ -1,6 +1,6 @@
 # Completion of causality for fish. tests/e2e/test_cli_docs.py compares it with the command.
 
-set -l verbs init import apply show list log root audit replay export reindex bench version help
+set -l verbs init import apply show list log root audit replay export reindex wait-graph bench version help
 
 complete -c causality -f
 complete -c causality -s C -l directory -x -a '(__fish_complete_directories)' -d 'directory of the store'
@@ -18,6 +18,7 @@ complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a audit -d 'c
 complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a replay -d 'execute everything again from the journal'
 complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a export -d 'write everything recorded as a CAR file'
 complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a reindex -d 'make the index again from the journal'
+complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a wait-graph -d 'show who holds and who waits'
 complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a bench -d 'measure this machine'
 complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a version -d 'print the version'
 complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a help -d 'print help'
@@ -41,6 +42,7 @@ complete -c causality -n '__fish_seen_subcommand_from replay' -s t -l threads -x
 complete -c causality -n '__fish_seen_subcommand_from export' -s f -l format -x -a 'car' -d 'what to write'
 complete -c causality -n '__fish_seen_subcommand_from export' -s o -l output -r -F -d 'where to'
 complete -c causality -n '__fish_seen_subcommand_from export' -s t -l threads -x -d 'threads to use'
+complete -c causality -n '__fish_seen_subcommand_from wait-graph' -s d -l dot -d 'print the graph for Graphviz'
 complete -c causality -n '__fish_seen_subcommand_from bench' -s n -l accounts -x -d 'accounts'
 complete -c causality -n '__fish_seen_subcommand_from bench' -s z -l zipf -x -d 'exponent of Zipfs law over them'
 complete -c causality -n '__fish_seen_subcommand_from bench' -s e -l effects -x -d 'how many'

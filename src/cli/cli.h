@@ -184,6 +184,7 @@ int czi_cli_root(struct czi_cli *cli, int argc, char **argv);
 int czi_cli_audit(struct czi_cli *cli, int argc, char **argv);
 int czi_cli_replay(struct czi_cli *cli, int argc, char **argv);
 int czi_cli_export(struct czi_cli *cli, int argc, char **argv);
+int czi_cli_wait_graph(struct czi_cli *cli, int argc, char **argv);
 int czi_cli_bench(struct czi_cli *cli, int argc, char **argv);
 int czi_cli_reindex(struct czi_cli *cli, int argc, char **argv);
 int czi_cli_version(struct czi_cli *cli, int argc, char **argv);

@@ -42,7 +42,7 @@ static void help_all(void)
 
     printf("usage: causality [-C DIR] VERB [OPTION…] [ARGUMENT…]\n\nverbs:\n");
     for (const struct czi_verb *v = czi_verbs; v->name; v++)
-        printf("  %-8s %-20s %s\n", v->name, v->arguments, v->summary);
+        printf("  %-10s %-20s %s\n", v->name, v->arguments, v->summary);
     printf("\noptions of every verb:\n");
     for (const struct czi_option *o = czi_common_options; o->name; o++)
         print_option(o);

@@ -83,6 +83,13 @@ const struct czi_verb czi_verbs[] = {
      .arguments = "",
      .summary = "make the index again from the journal",
      .run = czi_cli_reindex},
+    {.name = "wait-graph",
+     .arguments = "",
+     .summary = "show who holds and who waits in the process that writes the store",
+     .details = "Holders and waiters of each resource, cycles that are there, and cycles that\n"
+                "were refused lately. The process is asked; it must run as the same user.\n",
+     .options = {{"dot", 'd', NULL, "print the graph for Graphviz, cycles in red", NULL}},
+     .run = czi_cli_wait_graph},
     {.name = "bench",
      .arguments = "transfers",
      .summary = "measure this machine: transfers between accounts",

@@ -14,7 +14,8 @@ enum czi_tag {
     CZI_TAG_EXPORT = 7,
     CZI_TAG_PAGE = 8,     /* of an export's heads */
     CZI_TAG_ENVELOPE = 9, /* in exports, around bytes whose links would not resolve */
-    CZI_TAG_ASK_WAIT_GRAPH = 10, /* what goes over the control socket */
+    /* What goes over the control socket. */
+    CZI_TAG_ASK_WAIT_GRAPH = 10,
     CZI_TAG_WAIT_GRAPH = 11,
     CZI_TAG_REFUSAL = 12,
 };

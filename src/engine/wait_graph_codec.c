@@ -75,8 +75,8 @@ static int write_edge(void *arg, const cz_wait_edge *e)
 {
     struct writer *w = arg;
 
-    /* What is left out is the end: no queue has a gap. */
-    if (w->edges_omitted || w->resources.len + w->lines.len + EDGE_SIZE_MAX > w->room) {
+    /* Each is asked whether the largest would fit, so what is left out is the end. */
+    if (w->resources.len + w->lines.len + EDGE_SIZE_MAX > w->room) {
         w->edges_omitted++;
         return CZ_OK;
     }

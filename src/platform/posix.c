@@ -675,6 +675,7 @@ static int send_all(struct czi_stream *s, struct iovec part[2], uint64_t deadlin
 
     while (part[0].iov_len + part[1].iov_len) {
         ssize_t n = sendmsg(s->fd, &message, MSG_NOSIGNAL);
+        bool failed = n < 0;
         int rc = CZ_IO;
 
         for (int i = 0; i < 2 && n > 0; i++) {
@@ -684,7 +685,7 @@ static int send_all(struct czi_stream *s, struct iovec part[2], uint64_t deadlin
             part[i].iov_len -= sent;
             n -= (ssize_t)sent;
         }
-        if (n >= 0 || errno == EINTR)
+        if (!failed || errno == EINTR)
             continue;
         if (errno == EAGAIN)
             rc = wait_ready(s->fd, POLLOUT, s->stop, deadline);

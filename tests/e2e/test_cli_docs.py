@@ -93,12 +93,12 @@ class Completions(Store):
         text = (COMPLETIONS / "_causality").read_text()
         subprocess.run(["zsh", "-n", COMPLETIONS / "_causality"], check=True)
         listed = re.search(r"verbs=\(\n(.*?)\n    \)", text, re.S).group(1)
-        self.assertEqual(set(re.findall(r"'(\w+):", listed)), {v["verb"] for v in self.verbs})
+        self.assertEqual(set(re.findall(r"'([\w-]+):", listed)), {v["verb"] for v in self.verbs})
         shared = {name: set(re.findall(r"--([a-z-]+)", block)) for name, block in
                   re.findall(r"(?m)^    (common|threads)=\((.*?)(?:\)|\n    \))$", text,
                              re.S)}
         branches = {}
-        for names, body in re.findall(r"(?ms)^        ([a-z| *]+)\)(.*?);;", text):
+        for names, body in re.findall(r"(?ms)^        ([a-z| *-]+)\)(.*?);;", text):
             for name in names.split(" | "):
                 branches[name] = body
         for verb in self.verbs:

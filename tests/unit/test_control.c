@@ -199,6 +199,7 @@ static struct czi_buf unhex(const char *text)
 
 #define ID1 "5820 01" ZERO31
 #define ZERO31 "00000000 00000000 00000000 00000000 00000000 00000000 00000000 000000"
+#define A32 "61616161 61616161 61616161 61616161 61616161 61616161 61616161 61616161"
 #define ID2 "5820 02" ZERO31
 
 static void the_bytes_are_the_documented_ones(void **state)
@@ -296,6 +297,30 @@ static void a_graph_beyond_an_answer_is_cut_and_says_so(void **state)
     assert_true(missing > 0 && calls > HUGE_EDGES / 2);
 }
 
+static int large_then_small_cycle(cz_engine *g, const cz_wait_graph_visitor *v, cz_error *err)
+{
+    static const cz_cycle_step steps[100];
+    cz_cycle large = {steps, CZI_COUNTOF(steps), 2}, small = {steps, 1, 1};
+
+    (void)g;
+    (void)err;
+    return v->cycle(v->arg, &large) || v->cycle(v->arg, &small) ? CZ_NOMEM : CZ_OK;
+}
+
+static void once_a_cycle_is_left_out_so_are_the_older_ones(void **state)
+{
+    uint64_t calls = 0;
+    cz_wait_graph_visitor v = {count_edge, count_cycle, &calls};
+    CZI_AUTOBUF out = {0};
+    cz_error err = {0};
+
+    (void)state;
+    assert_ok(czi_wait_graph_encode(large_then_small_cycle, NULL, 1000, &out, &err), err);
+    assert_int_equal(czi_wait_graph_decode(out.data, out.len, &v, &err), CZ_LIMIT);
+    assert_int_equal(calls, 0);
+    assert_memory_equal(err.detail, "2 more", 6);
+}
+
 static void only_the_canonical_form_is_read_and_nothing_is_told_before(void **state)
 {
     static const struct {
@@ -317,7 +342,9 @@ static void only_the_canonical_form_is_read_and_nothing_is_told_before(void **st
         {"one place twice",
          "84 0b 81 83" ID1 "60 82 85 00 01 60 00 01 85 00 01 60 00 01 80 00"},
         {"a resource where nobody is", "84 0b 81 83" ID1 "60 80 80 00"},
+        {"a name of 64 bytes", "84 0b 81 83" ID1 "60 81 85 00 01 7840" A32 A32 "00 00 80 00"},
         {"cycle zero", "84 0b 80 81 82 00 80 00"},
+        {"a cycle twice", "84 0b 80 82 82 05 80 82 05 80 00"},
         {"cycles that ascend", "84 0b 80 82 82 01 80 82 02 80 00"},
         {"a good edge, then a bad cycle",
          "84 0b 81 83" ID1 "60 81 85 00 01 60 00 00 81 82 00 80 00"},
@@ -704,6 +731,7 @@ int main(void)
         cmocka_unit_test(a_graph_comes_back_as_it_was),
         cmocka_unit_test(a_name_that_is_cut_within_a_character_is_still_read),
         cmocka_unit_test(a_graph_beyond_an_answer_is_cut_and_says_so),
+        cmocka_unit_test(once_a_cycle_is_left_out_so_are_the_older_ones),
         cmocka_unit_test(only_the_canonical_form_is_read_and_nothing_is_told_before),
         cmocka_unit_test(no_part_of_a_graph_is_a_graph),
         cmocka_unit_test(what_the_visitor_returns_ends_the_walk),
