@@ -81,8 +81,8 @@ void czi_guard_bind(struct czi_guard *guard, cz_context *c, struct czi_hold *hol
 
     hold->user = guard->index + 1;
     guard->hold = hold;
-    guard->slot = slot;
     guard->mode = hold->mode;
+    guard->id = czi_id_table_id(&core->resources.ids, slot);
     guard->hot = czi_resource_at(&core->resources, slot);
     guard->name = czi_resource_name(&core->resources, slot);
     guard->asset = guard->hot->kind == CZ_DATA ? NULL : core->assets[guard->hot->asset].name;

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "codec/blake3.h"
+#include "engine/control.h"
 #include "engine/seal.h"
 #include "platform/simulated.h"
 
@@ -694,6 +695,14 @@ int czi_open_driven(const struct czi_ledger_options *store, const cz_options *op
     return open_store(store, options, true, ret, err);
 }
 
+/* A file system without sockets is no reason not to open a store. */
+static int start_control(cz_engine *g, const char *dir, cz_error *err)
+{
+    int rc = czi_control_start(g, dir, cz_wait_graph, &g->control, err);
+
+    return rc == CZ_IO || rc == CZ_UNSUPPORTED ? CZ_OK : rc;
+}
+
 int cz_open(const char *dir, const cz_options *options, cz_engine **ret, cz_error *err)
 {
     struct czi_ledger_options store = {.memory_index = !dir,
@@ -715,6 +724,11 @@ int cz_open(const char *dir, const cz_options *options, cz_engine **ret, cz_erro
     }
     CZI_CHECK(g);
     g->fs = store.fs;
+    rc = dir && !g->options.read_only ? start_control(g, dir, err) : CZ_OK;
+    if (rc) {
+        (void)cz_close(g, NULL);
+        return rc;
+    }
     *ret = g;
     return CZ_OK;
 }
@@ -731,6 +745,7 @@ int cz_close(cz_engine *g, cz_error *err)
 
     if (!g || atomic_fetch_sub(&g->refs, 1) != 1)
         return CZ_OK;
+    czi_control_stop(g->control);
     czi_manager_close(g, true);
     czi_mutex_lock(g->lock);
     g->closing = true;

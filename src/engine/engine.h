@@ -43,7 +43,8 @@ struct cz_engine {
     cz_options options;
     bool driven; /* no threads: czi_engine_pump does the work, on the caller's */
     struct czi_manager manager;
-    struct czi_fs *fs; /* owned; NULL when the opener's */
+    struct czi_control *control; /* answers other processes; NULL: none */
+    struct czi_fs *fs;           /* owned; NULL when the opener's */
     struct czi_ledger *ledger;
     bool in_memory;       /* gone when closed */
     struct czi_step step; /* the engine's thread; readers while it is paused and idle */
@@ -80,6 +81,20 @@ struct cz_engine {
     char stop_detail[CZ_DETAIL_SIZE];
     struct czi_thread *engine_thread, *seal_thread, *persist_thread;
 };
+
+static inline void czi_manager_lock(cz_engine *g)
+{
+    czi_gate_lock(&g->manager.gate);
+}
+
+static inline void czi_manager_unlock(cz_engine *g)
+{
+    const struct czi_locks *l = &g->step.core.parking.locks;
+
+    if (CZI_UNLIKELY(l->woken || l->stirred))
+        czi_manager_settle(g);
+    czi_gate_unlock(&g->manager.gate);
+}
 
 /* cz_open on any file system and index, which stay the caller's (read_only is taken from the
  * options). Tests bring ones that fail on command. */

@@ -15,11 +15,11 @@
 /* ---- Contents -------------------------------------------------------------------------------
  */
 
-static cz_contents contents_of(const cz_engine *g, const struct czi_guard *guard)
+static cz_contents contents_of(const struct czi_guard *guard)
 {
     const struct czi_resource *x = guard->hot;
     const struct czi_staged *s = guard->staged;
-    cz_contents c = {.resource = *czi_id_table_id(&g->step.core.resources.ids, guard->slot),
+    cz_contents c = {.resource = *guard->id,
                      .kind = (enum cz_kind)x->kind,
                      .state = (enum cz_state)x->state,
                      .asset = guard->asset,
@@ -53,7 +53,7 @@ int cz_guard_contents(const cz_guard *handle, cz_contents *ret, cz_error *err)
         rc = czi_wait_durable(g, guard->context, guard->hot->position, err);
     if (rc)
         return rc;
-    *ret = contents_of(g, guard);
+    *ret = contents_of(guard);
     return CZ_OK;
 }
 
@@ -116,7 +116,7 @@ int cz_guard_update(const cz_guard *handle, const cz_contents *contents, cz_erro
 
     if (rc)
         return rc;
-    now = contents_of(g, guard);
+    now = contents_of(guard);
     rc = check_update(guard, &now, contents, err);
     if (rc)
         return rc;
@@ -201,9 +201,10 @@ struct commit {
     unsigned count;
 };
 
-static const cz_id *id_of(const struct commit *c, const struct czi_guard *guard)
+static bool comes_before(const struct czi_guard *a, const struct czi_guard *b)
 {
-    return czi_id_table_id(&c->engine->step.core.resources.ids, guard->slot);
+    CZI_CHECK(a && b);
+    return czi_id_before(a->id, b->id);
 }
 
 static int collect(struct commit *c, const cz_guard *handles, size_t count, cz_error *err)
@@ -219,6 +220,7 @@ static int collect(struct commit *c, const cz_guard *handles, size_t count, cz_e
 
         if (rc)
             return rc;
+        CZI_CHECK(guard);
         if (c->engine && g != c->engine)
             return czi_fail(err, CZ_INVALID, "commit: the guards are of several engines");
         if (guard->state != CZI_GUARD_HELD)
@@ -226,7 +228,7 @@ static int collect(struct commit *c, const cz_guard *handles, size_t count, cz_e
                             guard->name->label);
         c->engine = g;
         c->context = guard->context;
-        for (at = 0; at < c->count && czi_id_before(id_of(c, c->guards[at]), id_of(c, guard));)
+        for (at = 0; at < c->count && comes_before(c->guards[at], guard);)
             at++;
         if (at < c->count && c->guards[at] == guard)
             continue;
@@ -242,8 +244,10 @@ static int collect(struct commit *c, const cz_guard *handles, size_t count, cz_e
 
 static bool changes(const struct czi_guard *guard)
 {
-    const struct czi_staged *s = guard->staged;
+    const struct czi_staged *s;
 
+    CZI_CHECK(guard);
+    s = guard->staged;
     return s && (s->has_state || s->has_quantity || s->has_data);
 }
 
@@ -270,7 +274,7 @@ static int put_state(const struct commit *c, cz_effect *e, bool open, cz_error *
             continue;
         fn = open ? open_with[guard->hot->state] : close_with[guard->staged->state];
         if (fn)
-            rc = fn(e, id_of(c, guard), err);
+            rc = fn(e, guard->id, err);
     }
     return rc;
 }
@@ -280,7 +284,7 @@ static int put_transfer(struct commit *c, cz_effect *e, unsigned from, unsigned 
                         cz_error *err)
 {
     cz_quantity q = CZI_MIN(-c->left[from], c->left[to]);
-    const cz_id *a = id_of(c, c->guards[from]), *b = id_of(c, c->guards[to]);
+    const cz_id *a = c->guards[from]->id, *b = c->guards[to]->id;
 
     c->left[from] += q;
     c->left[to] -= q;
@@ -334,7 +338,7 @@ static int put_data(const struct commit *c, cz_effect *e, cz_error *err)
         const struct czi_staged *s = c->guards[i]->staged;
 
         if (s && s->has_data)
-            rc = cz_effect_write(e, id_of(c, c->guards[i]), s->data.data, s->data.len, err);
+            rc = cz_effect_write(e, c->guards[i]->id, s->data.data, s->data.len, err);
     }
     return rc;
 }
@@ -372,9 +376,9 @@ static int propose(struct commit *c, cz_effect *e, cz_error *err)
         rc = put_state(c, e, false, err);
     for (unsigned i = c->count; i-- > 0 && !rc;) {
         if (!changes(c->guards[i]))
-            rc = cz_effect_access(e, id_of(c, c->guards[i]), CZ_READ, err);
+            rc = cz_effect_access(e, c->guards[i]->id, CZ_READ, err);
         else
-            origin = guard_origin(id_of(c, c->guards[i]));
+            origin = guard_origin(c->guards[i]->id);
     }
     if (rc)
         return rc;
@@ -477,7 +481,7 @@ static int check_covered(const struct commit *c, const uint8_t *bytes,
         cz_id copy;
 
         for (unsigned k = 0; k < c->count; k++)
-            if (czi_id_equal(id_of(c, c->guards[k]), id))
+            if (czi_id_equal(c->guards[k]->id, id))
                 guard = c->guards[k];
         if (guard && (guard->mode == CZ_WRITE || i >= v->write_count))
             continue;

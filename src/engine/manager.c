@@ -9,11 +9,6 @@
 /* ---- The mutex ------------------------------------------------------------------------------
  */
 
-void czi_manager_lock(cz_engine *g)
-{
-    czi_gate_lock(&g->manager.gate);
-}
-
 /* A lock that changed: those who watch it look again, the first in order first, as long as
  * that helps. */
 static void stir(struct czi_locks *l, struct czi_lock *lock)
@@ -51,15 +46,6 @@ void czi_manager_settle(cz_engine *g)
     czi_mutex_lock(g->lock);
     czi_cond_signal(g->wake);
     czi_mutex_unlock(g->lock);
-}
-
-void czi_manager_unlock(cz_engine *g)
-{
-    const struct czi_locks *l = &g->step.core.parking.locks;
-
-    if (CZI_UNLIKELY(l->woken || l->stirred))
-        czi_manager_settle(g);
-    czi_gate_unlock(&g->manager.gate);
 }
 
 /* A thread that was woken for the mutex needs some microseconds to take it: without a pause the

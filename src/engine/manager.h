@@ -94,11 +94,11 @@ struct czi_guard {
     uint32_t index;              /* while free: of the next free one + 1 */
     cz_context *_Atomic context; /* NULL: free */
     struct czi_hold *hold;
+    const cz_id *id; /* these four stay where they are while the engine is open */
     const struct czi_resource *hot;
     const struct czi_resource_name *name;
     const char *asset; /* NULL for data */
     struct czi_staged *staged;
-    uint32_t slot;
     uint8_t mode, state;
 };
 
@@ -135,9 +135,10 @@ CZI_MUST_USE int czi_manager_init(cz_engine *g, cz_error *err);
 void czi_manager_close(cz_engine *g, bool release);
 void czi_manager_done(cz_engine *g); /* frees; contexts of threads too */
 
-void czi_manager_lock(cz_engine *g);
-/* Wakes whom the transitions since the lock have granted something. */
-void czi_manager_unlock(cz_engine *g);
+/* Inline, in engine.h: the mutex; giving it up wakes whom the transitions since have granted
+ * something. */
+static inline void czi_manager_lock(cz_engine *g);
+static inline void czi_manager_unlock(cz_engine *g);
 /* With the mutex: the same, without giving it up. */
 void czi_manager_settle(cz_engine *g);
 /* Lets others have the mutex if any want it. For core->breathe; arg is the engine. */

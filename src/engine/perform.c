@@ -198,7 +198,7 @@ int cz_perform(cz_engine *g, cz_effect *e, cz_result *ret, cz_error *err)
 {
     const uint8_t *bytes = NULL;
     cz_context *c = NULL;
-    cz_result result;
+    cz_result result = {0};
     size_t len = 0;
     int rc = czi_context_current(g, &c, err);
 
