@@ -183,7 +183,7 @@ static void enqueue(struct czi_hold *h)
 {
     struct czi_lock *lock = h->lock;
 
-    h->granted = false;
+    h->granted = h->seen = false;
     h->eligible = czi_lock_available(lock, (enum cz_access)h->mode);
     h->next = NULL;
     h->prev = lock->tail;

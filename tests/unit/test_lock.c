@@ -220,6 +220,23 @@ static void one_release_wakes_lock_by_lock_in_queue_order(void **state)
     TEAR_DOWN;
 }
 
+/* As an effect does that is asked for its result while it waits. */
+static void one_that_waits_may_seize_what_is_available(void **state)
+{
+    SET_UP;
+    granted(f, 'A', "w0");
+    granted(f, 'C', "r2");
+    queued(f, 'B', "w0");
+    assert_non_null(czi_locks_seize(&f->l, owner_of(f, 'B'), lock_at(f, 1), CZ_WRITE));
+    assert_non_null(czi_locks_seize(&f->l, owner_of(f, 'B'), lock_at(f, 2), CZ_READ));
+    assert_holders(f, 2, "Cr Br");
+    deadlocked(f, 'A', "r1");
+    assert_cycle(f, "Ar1h Bw0h");
+    release(f, 'A', 0);
+    assert_woken(f, "B+");
+    TEAR_DOWN;
+}
+
 /* ---- Leaving -------------------------------------------------------------------------------
  */
 
@@ -581,6 +598,26 @@ static void a_try_that_would_close_a_cycle_only_would_wait(void **state)
     TEAR_DOWN;
 }
 
+/* Memory of a pool is whatever it was before. */
+static void a_cycle_is_found_whatever_the_memory_of_its_holds_was(void **state)
+{
+    void *old[CZI_POOL_CHUNK];
+    SET_UP;
+    for (unsigned i = 0; i < CZI_POOL_CHUNK; i++) {
+        old[i] = czi_pool_take(&f->l.holds);
+        assert_non_null(old[i]);
+        memset(old[i], 0xff, sizeof(struct czi_hold));
+    }
+    for (unsigned i = 0; i < CZI_POOL_CHUNK; i++)
+        czi_pool_give(&f->l.holds, old[i]);
+    granted(f, 'A', "w0");
+    granted(f, 'B', "w1");
+    queued(f, 'A', "r1");
+    deadlocked(f, 'B', "r0");
+    assert_cycle(f, "Br0h Ar1h");
+    TEAR_DOWN;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -599,6 +636,7 @@ int main(void)
         cmocka_unit_test(a_reader_passes_by_a_set_that_waits_to_read_here),
         cmocka_unit_test(sets_without_holds_never_wait_for_each_other_both_ways),
         cmocka_unit_test(one_release_wakes_lock_by_lock_in_queue_order),
+        cmocka_unit_test(one_that_waits_may_seize_what_is_available),
         cmocka_unit_test(a_cancelled_head_lets_those_behind_it_pass),
         cmocka_unit_test(a_cancelled_middle_joins_its_neighbours),
         cmocka_unit_test(a_cancelled_tail_leaves_a_queue_that_still_takes_newcomers),
@@ -624,6 +662,7 @@ int main(void)
         cmocka_unit_test(a_request_closes_a_cycle_through_one_that_awaits),
         cmocka_unit_test(one_that_holds_nothing_but_is_awaited_can_close_a_cycle),
         cmocka_unit_test(a_try_that_would_close_a_cycle_only_would_wait),
+        cmocka_unit_test(a_cycle_is_found_whatever_the_memory_of_its_holds_was),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -368,10 +368,11 @@ static void seizing_without_memory_changes_nothing(void **state)
     fixture_init(f);
     (void)lock_at(f, 0);
     czi_alloc_fail_after(0);
-    assert_false(czi_locks_seize(&f->l, owner_of(f, 'A'), f->lock[0]));
+    assert_null(czi_locks_seize(&f->l, owner_of(f, 'A'), f->lock[0], CZ_WRITE));
     czi_alloc_fail_after(-1);
-    assert_holders(f, 0, "");
-    assert_true(czi_locks_seize(&f->l, owner_of(f, 'A'), f->lock[0]));
+    assert_null(f->lock[0]);
+    assert_null(owner_of(f, 'A')->holds);
+    assert_non_null(czi_locks_seize(&f->l, owner_of(f, 'A'), lock_at(f, 0), CZ_WRITE));
     assert_holders(f, 0, "Aw");
     fixture_done(f);
     free(f);
