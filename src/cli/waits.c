@@ -22,7 +22,8 @@ static int take_edge(void *arg, const cz_wait_edge *e)
 
     if (w->resource_count)
         last = (void *)(w->resource_bytes.data + (w->resource_count - 1) * sizeof r);
-    if (!last || memcmp(&last->id, &r.id, sizeof r.id) != 0) {
+    if (!last || memcmp(&last->id, &r.id, sizeof r.id) != 0 ||
+        !last->label[0] != !e->label[0]) {
         (void)snprintf(r.label, sizeof r.label, "%s", e->label);
         r.count = 1;
         czi_buf_put(&w->resource_bytes, &r, sizeof r);

@@ -80,7 +80,9 @@ static int write_edge(void *arg, const cz_wait_edge *e)
         w->edges_omitted++;
         return CZ_OK;
     }
-    if (memcmp(&w->resource, &e->resource, sizeof w->resource) != 0)
+    /* An origin's order and a resource may have one id; only the resource has a label. */
+    if (memcmp(&w->resource, &e->resource, sizeof w->resource) != 0 ||
+        !w->label[0] != !e->label[0])
         end_resource(w);
     if (!w->line_count) {
         w->resource = e->resource;
@@ -180,7 +182,8 @@ static int walk_resources(struct czi_cbor *c, const cz_wait_graph_visitor *v)
 {
     char label[CZ_LABEL_SIZE_MAX + 1];
     cz_wait_edge e = {.label = label};
-    int rc = CZ_OK;
+    bool labelled = false;
+    int rc = CZ_OK, order;
 
     for (uint64_t n = czi_cbor_array(c), i = 0; i < n && !c->what && !rc; i++) {
         cz_id before = e.resource;
@@ -189,8 +192,10 @@ static int walk_resources(struct czi_cbor *c, const cz_wait_graph_visitor *v)
         czi_cbor_array_of(c, 3);
         e.resource = czi_cbor_bytes32(c);
         read_text(c, label, sizeof label);
-        if (i && memcmp(&before, &e.resource, sizeof before) >= 0)
+        order = memcmp(&before, &e.resource, sizeof before);
+        if (i && (order > 0 || (order == 0 && (labelled || !label[0]))))
             czi_cbor_fail(c, "resources do not ascend");
+        labelled = label[0];
         lines = czi_cbor_array(c);
         if (!lines)
             czi_cbor_fail(c, "a resource where nobody is");

@@ -169,6 +169,16 @@ class WaitGraph(Store):
                   if attributes["label"] == "behind"]
         self.assertEqual(behind, [("thread 3 c", "thread 2 b")])
 
+    def test_an_origin_with_the_id_of_a_resource_is_apart_from_it(self):
+        with self.told([edge(1, "", EFFECT, 1, EFFECT_ID, WRITE),
+                        edge(1, "", EFFECT, 2, EFFECT_ID, WRITE, 1),
+                        edge(1, "alice", THREAD, 1, "a", WRITE),
+                        edge(1, "alice", EFFECT, 1, EFFECT_ID, WRITE, 1)]):
+            origin, alice = self.json("wait-graph")
+        self.assertEqual(origin["id"], alice["id"])
+        self.assertEqual([[w["number"] for w in r["waiters"]] for r in (origin, alice)],
+                         [["2"], ["1"]])
+
     def test_json_has_everything(self):
         with self.told(DEADLOCK + REFUSED):
             alice, bob, nameless, live, refused, lost = self.json("wait-graph")

@@ -1,6 +1,6 @@
 /* test_control.c - the wait graph as bytes, and the socket over which an engine gives it. */
+#include "base/limits.h"
 #include "engine/control.h"
-#include "engine/engine.h"
 #include "fs_fixture.h"
 #include <cmocka.h>
 
@@ -238,6 +238,38 @@ static void a_graph_comes_back_as_it_was(void **state)
     }
 }
 
+/* A resource that proposes effects: its origin's order has its id. */
+static int one_id_twice(cz_engine *g, const cz_wait_graph_visitor *v, cz_error *err)
+{
+    cz_wait_edge e[] = {{{{1}}, "", {CZ_PARTY_EFFECT, 1, ""}, CZ_WRITE, true, 0},
+                        {{{1}}, "", {CZ_PARTY_EFFECT, 2, ""}, CZ_WRITE, false, 1},
+                        {{{1}}, "alice", {CZ_PARTY_THREAD, 1, ""}, CZ_WRITE, true, 0},
+                        {{{1}}, "alice", {CZ_PARTY_EFFECT, 1, ""}, CZ_WRITE, false, 1}};
+    int rc = CZ_OK;
+
+    (void)g;
+    (void)err;
+    for (size_t i = 0; i < CZI_COUNTOF(e) && !rc; i++)
+        rc = v->edge(v->arg, &e[i]);
+    return rc;
+}
+
+static void an_origin_and_a_resource_may_have_one_id(void **state)
+{
+    struct text told = {0}, read = {0};
+    cz_wait_graph_visitor a = visitor_of(&told), b = visitor_of(&read);
+    CZI_AUTOBUF out = {0};
+    cz_error err = {0};
+
+    (void)state;
+    assert_int_equal(one_id_twice(NULL, &a, NULL), CZ_OK);
+    assert_ok(czi_wait_graph_encode(one_id_twice, NULL, 1000, &out, &err), err);
+    assert_ok(czi_wait_graph_decode(out.data, out.len, &b, &err), err);
+    assert_same(&told, &read);
+    czi_buf_done(&told.buf);
+    czi_buf_done(&read.buf);
+}
+
 static int odd_names(cz_engine *g, const cz_wait_graph_visitor *v, cz_error *err)
 {
     cz_wait_edge e = {.label = "r", .party = {CZ_PARTY_THREAD, 1, "caf\xc3"}, .holds = true};
@@ -334,6 +366,9 @@ static void only_the_canonical_form_is_read_and_nothing_is_told_before(void **st
                                    "83" ID1 "60 81 85 00 01 60 00 00 80 00"},
         {"a resource twice", "84 0b 82 83" ID1 "60 81 85 00 01 60 00 00"
                              "83" ID1 "60 81 85 00 01 60 00 00 80 00"},
+        {"a resource behind one of its id with a label",
+         "84 0b 82 83" ID1 "6161 81 85 00 01 60 00 00"
+         "83" ID1 "60 81 85 00 01 60 00 00 80 00"},
         {"a kind of party", "84 0b 81 83" ID1 "60 81 85 04 01 60 00 00 80 00"},
         {"a mode", "84 0b 81 83" ID1 "60 81 85 00 01 60 02 00 80 00"},
         {"a zero in a name", "84 0b 81 83" ID1 "60 81 85 00 01 6100 00 00 80 00"},
@@ -460,32 +495,26 @@ static void what_is_neither_a_graph_nor_a_refusal_is_no_answer(void **state)
     }
 }
 
-/* ---- A running engine ------------------------------------------------------------------- */
+/* ---- A process that answers ---------------------------------------------------------------
+ */
 
 struct running {
     char dir[4096];
-    cz_engine *engine;
     struct czi_control *control;
 };
 
-/* An engine that has a store open, and its control. */
+/* The control alone, with a graph of ours. */
 static void start(struct running *r, czi_wait_graph_fn graph)
 {
-    cz_options o = {.threads = 1, .backlog_max = 16, .batch_max = 16};
     cz_error err = {0};
 
     fixture_temp_dir(r->dir);
-    assert_ok(cz_init(r->dir, &err), err);
-    assert_ok(cz_open(r->dir, &o, &r->engine, &err), err);
-    assert_ok(czi_control_start(r->engine, r->dir, graph, &r->control, &err), err);
+    assert_ok(czi_control_start(NULL, r->dir, graph, &r->control, &err), err);
 }
 
 static void stop(struct running *r)
 {
-    cz_error err = {0};
-
     czi_control_stop(r->control);
-    assert_ok(cz_close(r->engine, &err), err);
     fixture_remove_tree(r->dir);
 }
 
@@ -669,7 +698,6 @@ static void many_may_ask_at_once(void **state)
     stop(&r);
 }
 
-/* The control alone: an engine has more allocations than this test wants to visit. */
 static int once(const char *dir, bool *ret_answered)
 {
     struct text t = {0};
@@ -729,6 +757,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_bytes_are_the_documented_ones),
         cmocka_unit_test(a_graph_comes_back_as_it_was),
+        cmocka_unit_test(an_origin_and_a_resource_may_have_one_id),
         cmocka_unit_test(a_name_that_is_cut_within_a_character_is_still_read),
         cmocka_unit_test(a_graph_beyond_an_answer_is_cut_and_says_so),
         cmocka_unit_test(once_a_cycle_is_left_out_so_are_the_older_ones),
