@@ -97,7 +97,7 @@ bool calm; /* from now on nothing is cancelled and nothing expires */
 /* Scratch of one step. */
 hidden byte a, b, i, k, m, n, p, x, edges, fresh, seen, overtaken, left_queues;
 hidden byte not_eligible, misplaced;
-hidden byte can, may_block, cycle, conflict; /* booleans */
+hidden byte can, may_block, cycle, found, conflict; /* booleans */
 hidden int key, next_key;
 
 /* ---- What must hold ---------------------------------------------------------------------- */
@@ -257,25 +257,42 @@ inline leave(o)
 }
 
 /* `edges`: the owners that w waits for, which are the conflicting ones among the holders and
- * those before it in the queues; and the one that it awaits. */
-inline find_edges(w)
+ * those before it in the queues; and the one that it awaits. With `brief` as src/lock/deadlock.c
+ * has it: of those before it only up to the nearest that writes, who waits for the rest. */
+inline find_edges(w, brief)
 {
     edges = 0;
     for (k : 0 .. ALL_LOCKS - 1) {
         if
         :: wanted(w) & BIT(k) ->
-            edges = edges | writers[k] | ((wants_write[w] & BIT(k)) -> readers[k] : 0);
             i = 0;
             do
-            :: SLOT(k, i) != w ->
+            :: SLOT(k, i) != w -> i++
+            :: else -> break
+            od;
+            if
+            :: brief && i < frontier[k] -> x = w
+            :: else -> x = TASKS
+            fi;
+            do
+            :: i > 0 && x == TASKS ->
+                i--;
                 if
                 :: (wants_write[w] | wants_write[SLOT(k, i)]) & BIT(k) ->
                     edges = edges | BIT(SLOT(k, i))
                 :: else
                 fi;
-                i++
+                if
+                :: brief && (wants_write[SLOT(k, i)] & BIT(k)) -> x = SLOT(k, i)
+                :: else
+                fi
             :: else -> break
-            od
+            od;
+            if
+            :: x == TASKS ->
+                edges = edges | writers[k] | ((wants_write[w] & BIT(k)) -> readers[k] : 0)
+            :: else
+            fi
         :: else
         fi
     }
@@ -285,7 +302,7 @@ inline find_edges(w)
 }
 
 /* `cycle`: o waits for itself, through others or not. */
-inline search(o)
+inline search_along(o, brief)
 {
     seen = 0;
     fresh = BIT(o);
@@ -297,12 +314,27 @@ inline search(o)
         :: !(fresh & BIT(n)) -> n++
         :: else -> break
         od;
-        find_edges(n);
+        find_edges(n, brief);
         seen = seen | BIT(n);
         fresh = (fresh | edges) & ~seen;
         cycle = (edges & BIT(o)) != 0
     :: else -> break
     od
+}
+
+/* The search of the code, where it searches; it sees what the definition says. */
+inline search(o)
+{
+    cycle = false;
+    if
+    :: may_block -> search_along(o, true)
+    :: else
+    fi;
+#ifndef NO_ASSERT
+    found = cycle;
+    search_along(o, false);
+    assert(cycle == found)
+#endif
 }
 
 /* `may_block`: somebody may wait for an owner that begins to wait. */
@@ -439,13 +471,9 @@ inline acquire(o, read, write)
             CHECK(blocked[o] != 0);
 #ifndef FAULT_NO_DETECTION
             look_for_dependents(o);
+            search(o);
             if
-            :: may_block ->
-                search(o);
-                if
-                :: cycle -> result = DEADLOCK; leave(o)
-                :: else
-                fi
+            :: cycle -> result = DEADLOCK; leave(o)
             :: else
             fi
 #endif
@@ -510,6 +538,7 @@ inline await(o, e)
     d_step {
         awaits[o] = 1 + e;
         is_awaited[e] = 1;
+        look_for_dependents(o);
         search(o);
         if
         :: cycle -> awaits[o] = 0
