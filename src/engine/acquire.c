@@ -113,7 +113,7 @@ void czi_guard_end(cz_engine *g, struct czi_guard *guard)
 
     CZI_CHECK(guard->state == CZI_GUARD_HELD);
     if (CZI_UNLIKELY(guard->staged != NULL)) {
-        m->stats.aborts++;
+        m->stats.aborts += czi_guard_changes(guard);
         free_staged(guard->staged);
         guard->staged = NULL;
     }

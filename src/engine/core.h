@@ -148,6 +148,7 @@ struct czi_core {
     uint64_t positions; /* given so far */
     uint64_t batches;
     uint64_t applied, rejected, duplicates;
+    uint32_t created; /* resources; a slot may be reserved for one that is not */
     struct czi_parking parking;
     /* Called between entries, so that others may come in; NULL: nobody may. */
     void (*breathe)(void *arg);

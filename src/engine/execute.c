@@ -514,6 +514,7 @@ static bool commit(struct general *g, struct czi_batch *b, struct czi_entry *e)
         struct czi_resource *x = czi_resource_at(&core->resources, w->slot);
         struct czi_post *post = &b->posts[e->posts + i];
         uint64_t before = x->position;
+        struct czi_lock *lock = x->lock; /* who waits for a resource may be there before it */
         bool dirty = x->dirty;
 
         if (i >= g->pending->view.write_count) {
@@ -522,6 +523,8 @@ static bool commit(struct general *g, struct czi_batch *b, struct czi_entry *e)
         }
         *x = w->now;
         x->dirty = dirty;
+        x->lock = lock;
+        core->created += w->created;
         touch(core, x, w->slot, b->first_position + e->number, e->lamport);
         put_write(post, w->slot, x, before);
         if (x->kind == CZ_DATA || w->created) {

@@ -91,7 +91,10 @@ static int check_update(const struct czi_guard *guard, const cz_contents *now,
     if (c->data_len > CZI_DATA_SIZE_MAX)
         return czi_fail(err, CZ_LIMIT, "update: %zu bytes for %s, at most %u are possible",
                         c->data_len, label, CZI_DATA_SIZE_MAX);
-    if (!cz_state_name((int)c->state))
+    if (c->data_len && !c->data && c->kind == CZ_DATA)
+        return czi_fail(err, CZ_INVALID, "update: %zu bytes for %s, and no data", c->data_len,
+                        label);
+    if ((unsigned)c->state > CZ_ARCHIVED)
         return czi_fail(err, CZ_INVALID, "update: no lifecycle state %d", (int)c->state);
     if (guard->hot->state >= CZ_CONSUMED && c->state != (enum cz_state)guard->hot->state)
         return czi_fail(err, CZ_INVALID, "update: %s is %s, which is final", label,
@@ -103,6 +106,12 @@ static bool same_data(const cz_contents *a, const cz_contents *b)
 {
     return a->data_len == b->data_len &&
            (a->data_len == 0 || memcmp(a->data, b->data, a->data_len) == 0);
+}
+
+static bool is_recorded(const struct czi_guard *guard, const struct czi_buf *data)
+{
+    return data->len == guard->name->data_len &&
+           (data->len == 0 || memcmp(data->data, guard->name->data, data->len) == 0);
 }
 
 int cz_guard_update(const cz_guard *handle, const cz_contents *contents, cz_error *err)
@@ -135,7 +144,7 @@ int cz_guard_update(const cz_guard *handle, const cz_contents *contents, cz_erro
 
         s->data = data;
         data = old;
-        s->has_data = true;
+        s->has_data = !is_recorded(guard, &s->data);
     }
     s->quantity = contents->quantity;
     s->has_quantity = contents->quantity != guard->hot->quantity;
@@ -240,15 +249,6 @@ static int collect(struct commit *c, const cz_guard *handles, size_t count, cz_e
         c->count++;
     }
     return CZ_OK;
-}
-
-static bool changes(const struct czi_guard *guard)
-{
-    const struct czi_staged *s;
-
-    CZI_CHECK(guard);
-    s = guard->staged;
-    return s && (s->has_state || s->has_quantity || s->has_data);
 }
 
 typedef int (*lifecycle_fn)(cz_effect *e, const cz_id *resource, cz_error *err);
@@ -375,7 +375,7 @@ static int propose(struct commit *c, cz_effect *e, cz_error *err)
     if (!rc)
         rc = put_state(c, e, false, err);
     for (unsigned i = c->count; i-- > 0 && !rc;) {
-        if (!changes(c->guards[i]))
+        if (!czi_guard_changes(c->guards[i]))
             rc = cz_effect_access(e, c->guards[i]->id, CZ_READ, err);
         else
             origin = guard_origin(c->guards[i]->id);
@@ -396,11 +396,10 @@ static void set_state(struct commit *c, enum czi_guard_state state)
 }
 
 /* With the mutex: updates have become an effect, or there were none. */
-static void end_guards(struct commit *c, bool committed)
+static void end_guards(struct commit *c)
 {
     for (unsigned i = 0; i < c->count; i++) {
-        c->guards[i]->state = CZI_GUARD_HELD;
-        if (committed && c->guards[i]->staged) {
+        if (c->guards[i]->staged) {
             c->guards[i]->staged->has_state = c->guards[i]->staged->has_quantity = false;
             c->guards[i]->staged->has_data = false;
         }
@@ -430,7 +429,7 @@ static int submit(struct commit *c, cz_effect *e, cz_result *ret, cz_error *err)
     m->stats.commits += rc == CZ_OK;
     m->stats.rejections += rc == CZ_REJECTED;
     if (rc == CZ_OK)
-        end_guards(c, true);
+        end_guards(c);
     czi_manager_unlock(c->engine);
     return rc;
 }
@@ -446,10 +445,10 @@ int cz_guards_commit(cz_guard *handles, size_t count, cz_result *ret, cz_error *
     if (rc)
         return rc;
     for (unsigned i = 0; i < c.count; i++)
-        any = any || changes(c.guards[i]);
+        any = any || czi_guard_changes(c.guards[i]);
     if (!any) {
         czi_manager_lock(c.engine);
-        end_guards(&c, true);
+        end_guards(&c);
         czi_manager_unlock(c.engine);
     } else {
         e = cz_effect_new();
@@ -526,7 +525,7 @@ int cz_guards_apply(cz_guard *handles, size_t count, cz_effect *effect, cz_resul
     if (!rc)
         rc = czi_effect_view(bytes, len, &view, err);
     for (unsigned i = 0; i < c.count && !rc; i++)
-        if (changes(c.guards[i]))
+        if (czi_guard_changes(c.guards[i]))
             rc = czi_fail(err, CZ_INVALID,
                           "apply: %s has an update, which this effect would "
                           "lose; commit or release it",

@@ -138,6 +138,7 @@ void czi_manager_done(cz_engine *g)
     struct czi_manager *m = &g->manager;
     cz_context *c;
 
+    czi_registry_remove(g); /* of one that never opened */
     while ((c = m->contexts) != NULL) {
         m->contexts = c->next;
         czi_context_done(c);

@@ -162,6 +162,15 @@ CZI_MUST_USE int czi_guards_reserve(cz_engine *g, uint32_t count, struct czi_gua
 void czi_guards_unreserve(cz_engine *g, struct czi_guard **guards, uint32_t count);
 void czi_guard_bind(struct czi_guard *guard, cz_context *c, struct czi_hold *hold,
                     uint32_t slot);
+/* Whether it has updates. */
+static inline bool czi_guard_changes(const struct czi_guard *guard)
+{
+    const struct czi_staged *s;
+
+    CZI_CHECK(guard);
+    s = guard->staged;
+    return s && (s->has_state || s->has_quantity || s->has_data);
+}
 cz_guard czi_guard_handle(const cz_engine *g, const struct czi_guard *guard);
 /* The guard of a handle, of the calling context; CZ_STALE. */
 CZI_MUST_USE int czi_guard_of(const cz_guard *handle, cz_engine **ret_engine,

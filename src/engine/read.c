@@ -106,7 +106,7 @@ int cz_stats_get(cz_engine *g, cz_stats *ret, cz_error *err)
                       .duplicates = core->duplicates,
                       .facts = core->fact_ids.count,
                       .batches = core->batches,
-                      .resources = core->resources.ids.count,
+                      .resources = core->created,
                       .journal_bytes = czi_ledger_size(g->ledger)};
     czi_read_end(g);
     return CZ_OK;

@@ -32,9 +32,11 @@ int czi_registry_add(cz_engine *g, cz_error *err)
 
 void czi_registry_remove(cz_engine *g)
 {
+    size_t i = g->serial % CZI_ENGINES_MAX;
+
     czi_process_lock();
-    if (g->serial)
-        atomic_store(&engines[g->serial % CZI_ENGINES_MAX].serial, 0);
+    if (g->serial && atomic_load(&engines[i].serial) == g->serial)
+        atomic_store(&engines[i].serial, 0);
     czi_process_unlock();
 }
 

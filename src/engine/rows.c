@@ -201,6 +201,7 @@ static int load_resource(void *arg, const struct czi_row *row)
     if (slot == CZI_ID_NONE)
         return czi_nomem(l->err, "the resources of the store");
     *czi_resource_at(&l->core->resources, slot) = x;
+    l->core->created++;
     memcpy(czi_resource_head(&l->core->resources, slot)->node, &head, 32);
     n = czi_resource_name(&l->core->resources, slot);
     n->creator = creator;
