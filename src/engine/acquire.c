@@ -371,164 +371,169 @@ int cz_try_acquire(cz_engine *g, const cz_claim *claim, cz_guard *ret, cz_error 
 /* ---- Several --------------------------------------------------------------------------------
  */
 
-/* The claims of one request by resource, and which of them each guard is for. */
-struct many {
-    const cz_claim *claims;
-    size_t count;
-    uint32_t *slots;  /* per claim */
-    uint32_t *places; /* claims sorted by slot */
-    struct czi_want *wants;
-    struct czi_guard **guards;
-    uint32_t distinct;
-    uint32_t *want_of; /* per claim */
-};
-
-static void many_done(struct many *m)
+int czi_claims_check(const cz_claim *claims, size_t count, cz_error *err)
 {
-    czi_free(m->slots);
-    czi_free(m->places);
-    czi_free(m->wants);
-    czi_free(m->guards);
-    czi_free(m->want_of);
+    if (count > CZ_CLAIMS_MAX)
+        return czi_fail(err, CZ_LIMIT, "acquire: %zu claims; 1 to %d are possible", count,
+                        CZ_CLAIMS_MAX);
+    for (size_t i = 0; i < count; i++)
+        if (claims[i].mode != CZ_READ && claims[i].mode != CZ_WRITE)
+            return czi_fail(err, CZ_INVALID,
+                            "acquire: mode %d of claim %zu is neither read nor write",
+                            (int)claims[i].mode, i + 1);
+    return CZ_OK;
 }
 
-static int many_init(struct many *m, const cz_claim *claims, size_t count, cz_error *err)
+int czi_many_init(struct czi_many *m, size_t count, cz_error *err)
 {
-    *m = (struct many){.claims = claims,
-                       .count = count,
-                       .slots = czi_alloc(count * sizeof(uint32_t)),
-                       .places = czi_alloc(count * sizeof(uint32_t)),
-                       .wants = czi_alloc(count * sizeof(struct czi_want)),
-                       .guards = czi_alloc(count * sizeof(struct czi_guard *)),
-                       .want_of = czi_alloc(count * sizeof(uint32_t))};
-    if (m->slots && m->places && m->wants && m->guards && m->want_of)
-        return CZ_OK;
-    many_done(m);
-    return czi_nomem(err, "a request for guards");
+    *m = (struct czi_many){.count = (uint32_t)count};
+    m->wants = czi_alloc(count * (sizeof *m->wants + sizeof *m->guards + 3 * sizeof *m->slots));
+    if (!m->wants)
+        return czi_nomem(err, "a request for guards");
+    m->guards = (struct czi_guard **)(m->wants + count);
+    m->slots = (uint32_t *)(m->guards + count);
+    m->want_of = m->slots + count;
+    m->places = m->want_of + count;
+    return CZ_OK;
+}
+
+void czi_many_done(struct czi_many *m)
+{
+    czi_free(m->wants);
+    m->wants = NULL;
 }
 
 /* Ascending by resource id, so that the order of queues does not depend on slots. A heap sort:
  * no recursion, and nothing to allocate. */
-static bool place_before(const struct many *m, uint32_t a, uint32_t b)
+static bool place_before(const cz_claim *claims, uint32_t a, uint32_t b)
 {
-    const cz_id *x = &m->claims[a].resource, *y = &m->claims[b].resource;
+    const cz_id *x = &claims[a].resource, *y = &claims[b].resource;
 
     return czi_id_equal(x, y) ? a < b : czi_id_before(x, y);
 }
 
-static void sink(const struct many *m, uint32_t *places, size_t i, size_t n)
+static void sink(const cz_claim *claims, uint32_t *places, size_t i, size_t n)
 {
     uint32_t x = places[i];
 
     for (size_t k; (k = 2 * i + 1) < n; i = k) {
-        if (k + 1 < n && place_before(m, places[k], places[k + 1]))
+        if (k + 1 < n && place_before(claims, places[k], places[k + 1]))
             k++;
-        if (!place_before(m, x, places[k]))
+        if (!place_before(claims, x, places[k]))
             break;
         places[i] = places[k];
     }
     places[i] = x;
 }
 
-static void sort_places(struct many *m)
+void czi_many_sort(struct czi_many *m, const cz_claim *claims)
 {
     for (uint32_t i = 0; i < m->count; i++)
         m->places[i] = i;
     for (size_t i = m->count / 2; i-- > 0;)
-        sink(m, m->places, i, m->count);
+        sink(claims, m->places, i, m->count);
     for (size_t n = m->count; n-- > 1;) {
         uint32_t x = m->places[0];
 
         m->places[0] = m->places[n];
         m->places[n] = x;
-        sink(m, m->places, 0, n);
+        sink(claims, m->places, 0, n);
     }
 }
 
-/* With the mutex: locks of all claims, equal ones merged. */
-static int many_wants(cz_engine *g, struct many *m, cz_error *err)
+int czi_many_find(cz_engine *g, struct czi_many *m, const cz_claim *claims, cz_error *err)
 {
-    int rc = CZ_OK;
+    m->distinct = 0;
+    for (uint32_t i = 0; i < m->count; i++) {
+        int rc = czi_claim_slot(g, &claims[i], &m->want_of[i], err);
 
-    for (size_t i = 0; i < m->count && !rc; i++)
-        rc = czi_claim_slot(g, &m->claims[i], &m->slots[i], err);
-    for (size_t i = 0; i < m->count && !rc; i++) {
-        uint32_t at = m->places[i];
-        struct czi_lock *lock = czi_resource_lock(&g->step.core, m->slots[at]);
+        if (rc)
+            return rc;
+    }
+    for (uint32_t i = 0; i < m->count; i++) {
+        uint32_t at = m->places[i], slot = m->want_of[at];
 
-        if (!lock) {
-            rc = czi_nomem(err, "a lock");
-            break;
+        if (!m->distinct || m->slots[m->distinct - 1] != slot) {
+            m->slots[m->distinct] = slot;
+            m->wants[m->distinct++] = (struct czi_want){NULL, CZ_READ, NULL};
         }
-        if (!m->distinct || m->wants[m->distinct - 1].lock != lock)
-            m->wants[m->distinct++] = (struct czi_want){lock, CZ_READ, NULL};
-        if (m->claims[at].mode == CZ_WRITE)
+        if (claims[at].mode == CZ_WRITE)
             m->wants[m->distinct - 1].mode = CZ_WRITE;
         m->want_of[at] = m->distinct - 1;
     }
-    for (uint32_t i = 0; rc && i < m->distinct; i++)
-        czi_lock_drop(&g->step.core.parking.locks, m->wants[i].lock);
-    return rc;
+    return CZ_OK;
+}
+
+int czi_many_prepare(cz_engine *g, struct czi_many *m, cz_error *err)
+{
+    int rc = czi_guards_reserve(g, m->distinct, m->guards, err);
+    uint32_t n = 0;
+
+    if (rc)
+        return rc;
+    for (; n < m->distinct; n++) {
+        m->wants[n].lock = czi_resource_lock(&g->step.core, m->slots[n]);
+        if (!m->wants[n].lock)
+            break;
+    }
+    if (n == m->distinct)
+        return CZ_OK;
+    while (n-- > 0)
+        czi_lock_drop(&g->step.core.parking.locks, m->wants[n].lock);
+    czi_guards_unreserve(g, m->guards, m->distinct);
+    return czi_nomem(err, "a lock");
+}
+
+void czi_many_bind(cz_context *c, struct czi_many *m)
+{
+    for (uint32_t i = 0; i < m->distinct; i++)
+        czi_guard_bind(m->guards[i], c, m->wants[i].hold, m->slots[i]);
 }
 
 /* With the mutex. */
-static int acquire_wants(cz_context *c, struct many *m, uint64_t timeout_ms, cz_guard *ret,
-                         cz_error *err)
+static int acquire_many(cz_context *c, struct czi_many *m, const cz_claim *claims,
+                        uint64_t timeout_ms, cz_guard *ret, cz_error *err)
 {
     cz_engine *g = c->engine;
-    int rc = czi_guards_reserve(g, (uint32_t)m->count, m->guards, err);
+    int rc = czi_context_may_wait(c, err);
 
+    if (!rc)
+        rc = czi_many_find(g, m, claims, err);
+    if (!rc)
+        rc = czi_many_prepare(g, m, err);
     if (rc)
         return rc;
-    rc = many_wants(g, m, err);
-    if (!rc) {
-        czi_guards_unreserve(g, m->guards + m->distinct, (uint32_t)m->count - m->distinct);
-        rc = czi_manager_acquire(c, m->wants, m->distinct, false, timeout_ms, err);
-        if (rc)
-            czi_guards_unreserve(g, m->guards, m->distinct);
-    } else {
-        czi_guards_unreserve(g, m->guards, (uint32_t)m->count);
-    }
-    if (rc)
+    rc = czi_manager_acquire(c, m->wants, m->distinct, false, timeout_ms, err);
+    if (rc) {
+        czi_guards_unreserve(g, m->guards, m->distinct);
         return rc;
-    for (size_t i = 0; i < m->count; i++) {
-        uint32_t w = m->want_of[i];
-
-        if (!m->wants[w].hold->user)
-            czi_guard_bind(m->guards[w], c, m->wants[w].hold, m->slots[i]);
-        ret[i] = czi_guard_handle(g, m->guards[w]);
     }
+    czi_many_bind(c, m);
+    for (uint32_t i = 0; i < m->count; i++)
+        ret[i] = czi_guard_handle(g, m->guards[m->want_of[i]]);
     return CZ_OK;
 }
 
 int cz_acquire_many(cz_engine *g, const cz_claim *claims, size_t count, uint64_t timeout_ms,
                     cz_guard *ret, cz_error *err)
 {
-    struct many m;
+    struct czi_many m;
     cz_context *c = NULL;
     int rc = czi_context_current(g, &c, err);
 
-    if (rc)
-        return rc;
-    if (count == 0 || count > CZ_CLAIMS_MAX)
-        return czi_fail(err, count ? CZ_LIMIT : CZ_INVALID,
-                        "acquire: %zu claims; 1 to %d are possible", count, CZ_CLAIMS_MAX);
-    for (size_t i = 0; i < count; i++)
-        if (claims[i].mode != CZ_READ && claims[i].mode != CZ_WRITE)
-            return czi_fail(err, CZ_INVALID,
-                            "acquire: mode %d of claim %zu is neither read "
-                            "nor write",
-                            (int)claims[i].mode, i + 1);
-    rc = many_init(&m, claims, count, err);
-    if (rc)
-        return rc;
-    sort_places(&m);
-    czi_manager_lock(g);
-    rc = czi_context_may_wait(c, err);
+    if (!rc && count == 0)
+        rc = czi_fail(err, CZ_INVALID, "acquire: no claim is given");
     if (!rc)
-        rc = acquire_wants(c, &m, timeout_ms, ret, err);
+        rc = czi_claims_check(claims, count, err);
+    if (!rc)
+        rc = czi_many_init(&m, count, err);
+    if (rc)
+        return rc;
+    czi_many_sort(&m, claims);
+    czi_manager_lock(g);
+    rc = acquire_many(c, &m, claims, timeout_ms, ret, err);
     czi_manager_unlock(g);
-    many_done(&m);
+    czi_many_done(&m);
     return rc;
 }
 

@@ -35,31 +35,15 @@ static void thread_wake(cz_context *c)
         czi_word_wake(&c->signalled, 1);
 }
 
-/* An engine without threads does its work now; when it has none, time goes on to the next
- * deadline. */
-static void drive(cz_context *c, uint64_t deadline)
-{
-    cz_engine *g = c->engine;
-    uint64_t next;
-    bool worked;
-
-    czi_manager_unlock(g);
-    worked = czi_engine_pump(g);
-    czi_manager_lock(g);
-    if (worked || atomic_load(&c->signalled))
-        return;
-    next = CZI_MIN(deadline, czi_locks_next_deadline(&g->step.core.parking.locks));
-    CZI_CHECK(next != UINT64_MAX); /* else this would never end */
-    g->manager.now = CZI_MAX(g->manager.now, next);
-}
-
 static void thread_block(cz_context *c, uint64_t deadline)
 {
     cz_engine *g = c->engine;
     uint64_t now = 0;
 
     if (g->driven) {
-        drive(c, deadline);
+        czi_manager_unlock(g);
+        czi_manager_drive(g, deadline);
+        czi_manager_lock(g);
         return;
     }
     c->sleeping = false;

@@ -77,6 +77,46 @@ uint64_t czi_manager_deadline(const cz_engine *g, uint64_t timeout_ms)
     return ns < UINT64_MAX - now ? now + ns : UINT64_MAX;
 }
 
+/* ---- Runners --------------------------------------------------------------------------------
+ */
+
+void czi_runner_add(cz_engine *g, struct czi_runner *r)
+{
+    r->next = g->manager.runners;
+    g->manager.runners = r;
+}
+
+void czi_runner_remove(cz_engine *g, struct czi_runner *r)
+{
+    struct czi_runner **at = &g->manager.runners;
+
+    while (*at != r)
+        at = &(*at)->next;
+    *at = r->next;
+}
+
+void czi_manager_drive(cz_engine *g, uint64_t deadline)
+{
+    struct czi_locks *l = &g->step.core.parking.locks;
+    bool worked = czi_engine_pump(g);
+    uint64_t next;
+
+    for (struct czi_runner *r = g->manager.runners; r; r = r->next)
+        worked = r->run_one(r) || worked;
+    if (worked)
+        return;
+    czi_manager_lock(g);
+    next = CZI_MIN(deadline, czi_locks_next_deadline(l));
+    for (struct czi_runner *r = g->manager.runners; r; r = r->next)
+        next = CZI_MIN(next, r->next_deadline(r));
+    CZI_CHECK(next != UINT64_MAX); /* else this would never end */
+    g->manager.now = CZI_MAX(g->manager.now, next);
+    czi_locks_expire(l, g->manager.now);
+    for (struct czi_runner *r = g->manager.runners; r; r = r->next)
+        r->expire(r, g->manager.now);
+    czi_manager_unlock(g);
+}
+
 /* ---- Acknowledgements -----------------------------------------------------------------------
  */
 
@@ -130,6 +170,8 @@ void czi_manager_close(cz_engine *g, bool release)
         if (release)
             czi_context_release(c);
     }
+    for (struct czi_runner *r = m->runners; r; r = r->next)
+        r->closed(r);
     czi_manager_unlock(g);
 }
 

@@ -113,12 +113,27 @@ struct czi_kept_cycle {
     uint64_t number;
 };
 
+/* What else runs in an engine: a scheduler of tasks (program/scheduler.h). */
+struct czi_runner {
+    struct czi_runner *next;
+    /* Of an engine that is driven by hand, without the mutex: lets one task have its turn;
+     * false: none wants it. */
+    bool (*run_one)(struct czi_runner *r);
+    /* With the mutex: when the first of those that wait for a time wants to be woken, and to
+     * wake all whose time has come. */
+    uint64_t (*next_deadline)(const struct czi_runner *r);
+    void (*expire)(struct czi_runner *r, uint64_t now);
+    /* With the mutex: the engine has stopped. */
+    void (*closed)(struct czi_runner *r);
+};
+
 struct czi_manager {
     struct czi_gate gate; /* the mutex */
     struct czi_guard *chunks[CZI_GUARDS_MAX / CZI_GUARD_CHUNK];
     uint32_t guard_room, free_guard; /* index + 1 of the first free one */
     cz_context *contexts, *contexts_last;
     uint64_t next_context;
+    struct czi_runner *runners;
     cz_context *ack_waiters;
     _Atomic uint32_t ack_waiting;  /* how many those are */
     _Atomic uint64_t durable;      /* the newest position that is acknowledged */
@@ -141,6 +156,12 @@ static inline void czi_manager_lock(cz_engine *g);
 static inline void czi_manager_unlock(cz_engine *g);
 /* With the mutex: the same, without giving it up. */
 void czi_manager_settle(cz_engine *g);
+/* With the mutex. */
+void czi_runner_add(cz_engine *g, struct czi_runner *r);
+void czi_runner_remove(cz_engine *g, struct czi_runner *r);
+/* Without the mutex, of an engine that is driven by hand: does what there is to do now, or when
+ * that is nothing lets time go on to the next deadline, at most to `deadline`. */
+void czi_manager_drive(cz_engine *g, uint64_t deadline);
 /* Lets others have the mutex if any want it. For core->breathe; arg is the engine. */
 void czi_manager_breathe(void *arg);
 /* Monotonic nanoseconds, or the driver's. */
@@ -181,6 +202,28 @@ void czi_guard_end(cz_engine *g, struct czi_guard *guard);
 CZI_MUST_USE int czi_claim_slot(cz_engine *g, const cz_claim *claim, uint32_t *ret,
                                 cz_error *err);
 struct czi_guard *czi_guard_at(const struct czi_manager *m, uint32_t index);
+
+/* Claims of one request: by resource, equal ones merged. */
+struct czi_many {
+    struct czi_want *wants;    /* ascending by resource id; one memory with the others */
+    struct czi_guard **guards; /* per want */
+    uint32_t *slots;           /* per want */
+    uint32_t *want_of;         /* per claim */
+    uint32_t *places;          /* claims sorted by resource */
+    uint32_t count, distinct;  /* claims, wants */
+};
+CZI_MUST_USE int czi_claims_check(const cz_claim *claims, size_t count, cz_error *err);
+CZI_MUST_USE int czi_many_init(struct czi_many *m, size_t count, cz_error *err);
+void czi_many_done(struct czi_many *m); /* of all zero: no-op */
+void czi_many_sort(struct czi_many *m, const cz_claim *claims);
+/* With the mutex, once sorted: slots and modes. */
+CZI_MUST_USE int czi_many_find(cz_engine *g, struct czi_many *m, const cz_claim *claims,
+                               cz_error *err);
+/* With the mutex: guards, which are the caller's until they are bound, and locks, which must be
+ * acquired next. */
+CZI_MUST_USE int czi_many_prepare(cz_engine *g, struct czi_many *m, cz_error *err);
+/* With the mutex, once all is granted. */
+void czi_many_bind(cz_context *c, struct czi_many *m);
 
 /* ---- Waiting for results (perform.c) --------------------------------------------------------
  */

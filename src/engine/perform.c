@@ -168,10 +168,17 @@ static int outcome(const cz_engine *g, const cz_result *r, cz_error *err)
 int czi_perform(cz_engine *g, cz_context *c, const uint8_t *bytes, size_t len,
                 bool under_guards, cz_result *ret, cz_error *err)
 {
-    struct czi_performance *f = czi_alloc_zero(1, sizeof *f);
+    struct czi_performance *f;
     uint64_t ticket = 0;
     int rc;
 
+    /* What was cancelled proposes nothing more. */
+    czi_manager_lock(g);
+    rc = c->cancelled ? czi_context_may_wait(c, err) : CZ_OK;
+    czi_manager_unlock(g);
+    if (rc)
+        return rc;
+    f = czi_alloc_zero(1, sizeof *f);
     if (!f)
         return czi_nomem(err, "a wait for a result");
     f->engine = g;

@@ -26,19 +26,60 @@ static bool is_closed(const cz_engine *g)
     return g->stop_code || g->closing || g->options.read_only;
 }
 
-/* Under lock. */
-static void wait_for_room(cz_engine *g)
+/* ---- Waiting on the engine ------------------------------------------------------------------
+ */
+
+/* Whether the calling thread must not sleep on the engine's lock: a task is suspended instead,
+ * and an engine without threads is driven. */
+static bool waits_as_context(const cz_engine *g)
 {
-    if (g->driven) {
-        czi_mutex_unlock(g->lock);
-        CZI_CHECK(czi_engine_pump(g)); /* else this would never end */
-        czi_mutex_lock(g->lock);
-        return;
+    const cz_context *c = czi_context_entered();
+
+    return g->driven || (c && c->engine == g && c->owner.kind == CZ_PARTY_TASK);
+}
+
+/* Until something is acknowledged or parked, or for no reason. Under lock, which it gives up.
+ */
+static int wait_for_news(cz_engine *g, uint64_t deadline, cz_error *err)
+{
+    cz_context *c = NULL;
+    uint64_t now;
+    int rc = CZ_OK;
+
+    if (!waits_as_context(g)) {
+        now = deadline == UINT64_MAX ? 0 : czi_clock_ns();
+        if (deadline == UINT64_MAX)
+            czi_cond_wait(g->acknowledged, g->lock);
+        else if (now < deadline)
+            (void)czi_cond_wait_ms(g->acknowledged, g->lock, (deadline - now) / 1000000 + 1);
+        return CZ_OK;
     }
+    czi_mutex_unlock(g->lock);
+    rc = czi_context_current(g, &c, err);
+    if (!rc) {
+        czi_manager_lock(g);
+        rc = czi_context_may_wait(c, err);
+        if (!rc)
+            czi_context_wait_ack(c, deadline);
+        czi_manager_unlock(g);
+    }
+    czi_mutex_lock(g->lock);
+    return rc;
+}
+
+/* Under lock, which it gives up. A task is suspended until something is acknowledged. */
+static int wait_for_room(cz_engine *g, cz_error *err)
+{
+    if (waits_as_context(g))
+        return wait_for_news(g, UINT64_MAX, err);
     g->room_wanted++;
     czi_cond_wait(g->room, g->lock);
     g->room_wanted--;
+    return CZ_OK;
 }
+
+/* ---- Slots ----------------------------------------------------------------------------------
+ */
 
 /* Under lock. How many slots can be taken: one that is free, and whose result will have a
  * place. With priorities an old ticket may wait while newer ones pass; none may come so far
@@ -61,15 +102,15 @@ static int reserve(cz_engine *g, uint32_t max, bool wait, bool under_guards, uin
     uint32_t n = 0;
 
     czi_mutex_lock(g->lock);
-    while (wait && !is_closed(g) && !room_left(g, under_guards))
-        wait_for_room(g);
-    if (is_closed(g))
+    while (wait && !is_closed(g) && !room_left(g, under_guards) && !rc)
+        rc = wait_for_room(g, err);
+    if (!rc && is_closed(g))
         rc = stopped(g, err);
-    else if (!room_left(g, under_guards))
+    if (!rc && !room_left(g, under_guards))
         rc = czi_fail(err, CZ_BUSY,
                       "the backlog is full (%u submissions wait): try again when results come",
                       g->options.backlog_max);
-    else
+    if (!rc)
         for (max = CZI_MIN(max, CZI_MIN(RESERVE_MAX, room_left(g, under_guards))); n < max; n++)
             slots[n] = g->free_list[--g->free_count];
     czi_mutex_unlock(g->lock);
@@ -95,14 +136,14 @@ static int take_heap(cz_engine *g, struct czi_pending *p, size_t len, bool wait,
 
     czi_mutex_lock(g->lock);
     while (wait && !is_closed(g) && g->heap_bytes &&
-           g->heap_bytes + len > CZI_BACKLOG_BYTES_MAX)
-        wait_for_room(g);
-    if (is_closed(g))
+           g->heap_bytes + len > CZI_BACKLOG_BYTES_MAX && !rc)
+        rc = wait_for_room(g, err);
+    if (!rc && is_closed(g))
         rc = stopped(g, err);
-    else if (g->heap_bytes + len > CZI_BACKLOG_BYTES_MAX)
+    if (!rc && g->heap_bytes + len > CZI_BACKLOG_BYTES_MAX)
         rc = czi_fail(err, CZ_BUSY, "the backlog is full (%llu bytes wait)",
                       (unsigned long long)g->heap_bytes);
-    else
+    if (!rc)
         g->heap_bytes += len;
     czi_mutex_unlock(g->lock);
     if (rc)
@@ -193,7 +234,7 @@ int czi_submit(cz_engine *g, const void *bytes, size_t len, bool under_guards, c
     cz_submission s = {bytes, len};
     uint32_t slot, n;
     uint64_t ticket;
-    int rc = reserve(g, 1, under_guards && !g->driven, under_guards, &slot, &n, err);
+    int rc = reserve(g, 1, under_guards, under_guards, &slot, &n, err);
 
     if (rc)
         return rc;
@@ -337,44 +378,6 @@ int cz_poll(cz_engine *g, uint64_t ticket, cz_result *ret, cz_error *err)
     czi_mutex_lock(g->lock);
     rc = peek(g, ticket, ret, &parked, err);
     czi_mutex_unlock(g->lock);
-    return rc;
-}
-
-/* Whether the calling thread must not sleep on the engine's lock: a task is suspended instead,
- * and an engine without threads is driven. */
-static bool waits_as_context(const cz_engine *g)
-{
-    const cz_context *c = czi_context_entered();
-
-    return g->driven || (c && c->engine == g && c->owner.kind == CZ_PARTY_TASK);
-}
-
-/* Until something is acknowledged or parked, or for no reason. Under lock, which it gives up.
- */
-static int wait_for_news(cz_engine *g, uint64_t deadline, cz_error *err)
-{
-    cz_context *c = NULL;
-    uint64_t now;
-    int rc = CZ_OK;
-
-    if (!waits_as_context(g)) {
-        now = deadline == UINT64_MAX ? 0 : czi_clock_ns();
-        if (deadline == UINT64_MAX)
-            czi_cond_wait(g->acknowledged, g->lock);
-        else if (now < deadline)
-            (void)czi_cond_wait_ms(g->acknowledged, g->lock, (deadline - now) / 1000000 + 1);
-        return CZ_OK;
-    }
-    czi_mutex_unlock(g->lock);
-    rc = czi_context_current(g, &c, err);
-    if (!rc) {
-        czi_manager_lock(g);
-        rc = czi_context_may_wait(c, err);
-        if (!rc)
-            czi_context_wait_ack(c, deadline);
-        czi_manager_unlock(g);
-    }
-    czi_mutex_lock(g->lock);
     return rc;
 }
 

@@ -54,11 +54,18 @@ void czi_lock_names(const cz_engine *g, uint64_t key, cz_id *ret_id, const char 
 
 static cz_cycle_step step_of(const cz_engine *g, const struct czi_cycle_step *s)
 {
-    cz_cycle_step step = {.mode = (enum cz_access)s->wanted,
-                          .awaits_effect = czi_key_kind(s->key) == CZI_KEY_EFFECT};
+    cz_cycle_step step = {.mode = (enum cz_access)s->wanted};
     const char *label;
 
     czi_party_of(s->owner, &step.party);
+    if (s->awaits) {
+        cz_party task;
+
+        czi_party_of(s->owner->awaits, &task);
+        (void)snprintf(step.label, sizeof step.label, "the end of '%s'", task.name);
+        return step;
+    }
+    step.awaits_effect = czi_key_kind(s->key) == CZI_KEY_EFFECT;
     czi_lock_names(g, s->key, &step.resource, &label);
     (void)snprintf(step.label, sizeof step.label, "%s", label);
     return step;
@@ -90,6 +97,10 @@ static void say_cycle(struct czi_buf *b, const cz_context *c, const struct czi_l
         const cz_cycle_step *s = &c->cycle[i];
         char id[CZ_ID_TEXT_SIZE];
 
+        if (l->cycle[i].awaits) {
+            czi_buf_printf(b, "%s'%s' waits for %s", i ? "; " : "", s->party.name, s->label);
+            continue;
+        }
         cz_id_print(&s->resource, id);
         czi_buf_printf(b, "%s'%s' waits for %s%.*s (%s), %s ", i ? "; " : "", s->party.name,
                        s->awaits_effect ? "effect " : "", s->label[0] ? 128 : 16,
@@ -99,7 +110,7 @@ static void say_cycle(struct czi_buf *b, const cz_context *c, const struct czi_l
     }
     if (n > SAID)
         czi_buf_printf(b, "; … and %zu more until '%s'", n - SAID, c->cycle[0].party.name);
-    if (n == 1)
+    if (n == 1 && !l->cycle[0].awaits)
         czi_buf_printf(b, ", which it holds itself: a guard cannot be taken twice or upgraded");
 }
 

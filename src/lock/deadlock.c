@@ -10,8 +10,12 @@
  * no bound. Only owners that wait are put on it, which leaves the list of woken ones alone. Of
  * what a walk along a lock's queue passed, `seen` is set until the end of the search, so that
  * readers in a row do not walk it again and again.
+ *
+ * An owner that watches has the edges of one who would enter the queues of all that it needs
+ * now. Where it only lets another watcher go first, it has them as a writer: it waits until
+ * that one, which waits for a lock that is not free, has had its turn.
  */
-#include "lock/lock.h"
+#include "lock/watch.h"
 
 /* Calls fn with each owner that keeps a waiting hold from being eligible; ends when it says so.
  */
@@ -79,26 +83,70 @@ static bool visit_blockers(struct search *s, struct czi_hold *w)
     return false;
 }
 
+/* Calls fn with each who is in the way of a need of one who watches. */
+static bool each_in_the_way(const struct czi_watcher *w, const struct czi_want *need,
+                            bool (*fn)(void *arg, const struct czi_hold *b), void *arg)
+{
+    const struct czi_lock *lock = need->lock;
+    bool writes =
+        need->mode == CZ_WRITE || (lock == w->lock && czi_lock_available(lock, need->mode));
+    const struct czi_hold *h;
+
+    for (h = lock->tail; h; h = h->prev) {
+        if ((writes || h->mode == CZ_WRITE) && fn(arg, h))
+            return true;
+        if (h->mode == CZ_WRITE)
+            return false;
+    }
+    for (h = lock->holders; h; h = h->next)
+        if ((writes || h->mode == CZ_WRITE) && fn(arg, h))
+            return true;
+    return false;
+}
+
+static bool visit_hold(void *arg, const struct czi_hold *h)
+{
+    return visit(arg, h->owner);
+}
+
+static bool visit_needs(struct search *s, const struct czi_watcher *w)
+{
+    struct czi_want need;
+
+    for (uint32_t i = 0; w->need(w, i, &need); i++)
+        if (need.lock && each_in_the_way(w, &need, visit_hold, s))
+            return true;
+    return false;
+}
+
+static bool visit_wants(struct search *s, const struct czi_owner *o)
+{
+    for (struct czi_hold *w = o->wants; w; w = w->after)
+        if (visit_blockers(s, w))
+            return true;
+    return false;
+}
+
 static bool search(struct search *s)
 {
-    for (s->from = s->start; s->from; s->from = s->from->link) {
-        if (s->from->state == CZI_OWNER_AWAITING) {
-            if (visit(s, s->from->awaits))
-                return true;
-            continue;
-        }
-        for (struct czi_hold *w = s->from->wants; w; w = w->after)
-            if (visit_blockers(s, w))
-                return true;
+    bool found = false;
+
+    for (s->from = s->start; s->from && !found; s->from = s->from->link) {
+        if (s->from->state == CZI_OWNER_AWAITING)
+            found = visit(s, s->from->awaits);
+        else if (s->from->state == CZI_OWNER_WATCHING)
+            found = visit_needs(s, s->from->watches);
+        else
+            found = visit_wants(s, s->from);
     }
-    return false;
+    return found;
 }
 
 /* What a walk has seen is a row of neighbours, from where it began. */
 static void forget_seen(struct search *s)
 {
     for (struct czi_owner *o = s->start; o; o = o->link) {
-        if (o->state == CZI_OWNER_AWAITING)
+        if (o->state != CZI_OWNER_WAITING)
             continue;
         for (struct czi_hold *w = o->wants; w; w = w->after) {
             w->seen = false;
@@ -126,6 +174,21 @@ static bool is_blocker(void *arg, const struct czi_hold *b)
     return true;
 }
 
+static struct czi_cycle_step step_of_watcher(struct czi_owner *from, const struct czi_owner *to)
+{
+    struct edge e = {to, NULL};
+    struct czi_want need;
+
+    for (uint32_t i = 0; from->watches->need(from->watches, i, &need); i++)
+        if (need.lock && each_in_the_way(from->watches, &need, is_blocker, &e))
+            break;
+    CZI_CHECK(e.found);
+    return (struct czi_cycle_step){.owner = from,
+                                   .key = need.lock->key,
+                                   .wanted = need.mode & 1u,
+                                   .held = e.found->granted};
+}
+
 static struct czi_cycle_step step_of(struct czi_owner *from, const struct czi_owner *to)
 {
     struct czi_cycle_step step = {.owner = from, .awaits = true};
@@ -133,6 +196,8 @@ static struct czi_cycle_step step_of(struct czi_owner *from, const struct czi_ow
 
     if (from->state == CZI_OWNER_AWAITING)
         return step;
+    if (from->state == CZI_OWNER_WATCHING)
+        return step_of_watcher(from, to);
     for (const struct czi_hold *w = from->wants; w && !e.found; w = w->after)
         if (each_blocker(w, is_blocker, &e))
             step = (struct czi_cycle_step){.owner = from,

@@ -53,7 +53,7 @@ void czi_lock_drop(struct czi_locks *l, struct czi_lock *lock)
 }
 
 /* Fewer hold it or wait for it: whoever watches may look again. */
-static void stir(struct czi_locks *l, struct czi_lock *lock)
+void czi_lock_stir(struct czi_locks *l, struct czi_lock *lock)
 {
     if (CZI_LIKELY(!lock->watchers) || lock->is_stirred)
         return;
@@ -286,7 +286,7 @@ static void pass(struct czi_locks *l, struct czi_lock *lock)
         if (--h->owner->blocked == 0)
             grant(l, h->owner);
     }
-    stir(l, lock);
+    czi_lock_stir(l, lock);
 }
 
 /* ---- Transitions ---------------------------------------------------------------------------

@@ -54,7 +54,8 @@ _Static_assert(sizeof(struct czi_hold) == 56, "the bound on a waiting request co
 enum czi_owner_state {
     CZI_OWNER_IDLE,
     CZI_OWNER_WAITING,  /* for the locks of `wants` */
-    CZI_OWNER_AWAITING, /* for what another owner does (an effect to be applied) */
+    CZI_OWNER_AWAITING, /* for what another owner does (a task to end) */
+    CZI_OWNER_WATCHING, /* in no queue, until all that it needs can be had */
 };
 
 /* Locks in one request; callers have lower bounds. */
@@ -64,8 +65,9 @@ enum czi_owner_state {
 struct czi_owner {
     struct czi_hold *holds; /* newest first */
     union {
-        struct czi_hold *wants;   /* while WAITING, in the order of the request */
-        struct czi_owner *awaits; /* while AWAITING */
+        struct czi_hold *wants;      /* while WAITING, in the order of the request */
+        struct czi_owner *awaits;    /* while AWAITING */
+        struct czi_watcher *watches; /* while WATCHING */
     };
     struct czi_owner *link;   /* in the list of woken owners, or in a search */
     struct czi_owner *parent; /* of a search */
@@ -190,6 +192,8 @@ struct czi_owner *czi_locks_take_woken(struct czi_locks *l);
  * caller lets its watchers look, then calls czi_lock_stirred; the lock stays until that. */
 struct czi_lock *czi_locks_take_stirred(struct czi_locks *l);
 void czi_lock_stirred(struct czi_locks *l, struct czi_lock *lock);
+/* A watcher that stood before others left it: those should look. */
+void czi_lock_stir(struct czi_locks *l, struct czi_lock *lock);
 
 /* ---- Deadlock (deadlock.c) -----------------------------------------------------------------
  */

@@ -47,31 +47,56 @@ static struct czi_watcher *meld_siblings(struct czi_watcher *first)
     return root;
 }
 
+void czi_watchers_add(struct czi_watcher **heap, struct czi_watcher *w)
+{
+    w->child = w->next = w->previous = NULL;
+    *heap = meld(*heap, w);
+}
+
+void czi_watchers_remove(struct czi_watcher **heap, struct czi_watcher *w)
+{
+    struct czi_watcher *below = meld_siblings(w->child);
+
+    if (*heap == w) {
+        *heap = below;
+        return;
+    }
+    if (w->previous->child == w)
+        w->previous->child = w->next;
+    else
+        w->previous->next = w->next;
+    if (w->next)
+        w->next->previous = w->previous;
+    *heap = meld(*heap, below);
+}
+
 void czi_watch(struct czi_lock *lock, struct czi_watcher *w)
 {
     CZI_CHECK(!w->lock);
-    w->child = w->next = w->previous = NULL;
     w->lock = lock;
-    lock->watchers = meld(lock->watchers, w);
+    czi_watchers_add(&lock->watchers, w);
 }
 
 void czi_unwatch(struct czi_locks *l, struct czi_watcher *w)
 {
     struct czi_lock *lock = w->lock;
-    struct czi_watcher *below = meld_siblings(w->child);
 
     CZI_CHECK(lock);
     w->lock = NULL;
-    if (lock->watchers == w) {
-        lock->watchers = below;
-    } else {
-        if (w->previous->child == w)
-            w->previous->child = w->next;
-        else
-            w->previous->next = w->next;
-        if (w->next)
-            w->next->previous = w->previous;
-        lock->watchers = meld(lock->watchers, below);
-    }
+    czi_watchers_remove(&lock->watchers, w);
     czi_lock_drop(l, lock);
+}
+
+void czi_owner_watch(struct czi_owner *owner, struct czi_watcher *w)
+{
+    CZI_CHECK(owner->state == CZI_OWNER_IDLE && !owner->woken);
+    owner->state = CZI_OWNER_WATCHING;
+    owner->watches = w;
+}
+
+void czi_owner_watch_done(struct czi_owner *owner)
+{
+    CZI_CHECK(owner->state == CZI_OWNER_WATCHING);
+    owner->state = CZI_OWNER_IDLE;
+    owner->watches = NULL;
 }

@@ -18,7 +18,18 @@ struct czi_watcher {
     /* Looks again. False: it still wants this lock, and so does everybody behind it; true: it
      * watches this lock no longer. */
     bool (*retry)(struct czi_watcher *w);
+    /* What its owner, which is WATCHING, must have: the i-th, lock NULL if nobody is at that;
+     * false: no more. Whoever keeps it from any of them has an edge in searches. */
+    bool (*need)(const struct czi_watcher *w, uint32_t i, struct czi_want *ret);
 };
+
+/* The same heap of watchers, of no lock: for whoever wants the lowest of anything. */
+void czi_watchers_add(struct czi_watcher **heap, struct czi_watcher *w);
+void czi_watchers_remove(struct czi_watcher **heap, struct czi_watcher *w);
+
+/* An owner waits, without being in a queue, as its watcher's `need` says. */
+void czi_owner_watch(struct czi_owner *owner, struct czi_watcher *w);
+void czi_owner_watch_done(struct czi_owner *owner);
 
 void czi_watch(struct czi_lock *lock, struct czi_watcher *w);
 /* Of one that watches. The lock is dropped if it is of no use to anybody else. */
