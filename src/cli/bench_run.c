@@ -64,6 +64,7 @@ static void put_item(struct czi_entry *e, const struct cz_bench_item *item, uint
     e->origin = item->from;
     e->status = CZI_ENTRY_EFFECT;
     e->shape = item->read_only ? CZI_SHAPE_CHECK : CZI_SHAPE_TRANSFER;
+    e->waited = false;
 }
 
 static int run_plan(const struct czi_bench *b, struct czi_core *core,

@@ -249,25 +249,28 @@ struct graph {
     size_t cycle_count;
 };
 
-static void add_hold(const cz_engine *g, struct graph *graph, const struct czi_hold *h)
+static void add_hold(const cz_engine *g, struct graph *graph, const struct czi_hold *h,
+                     uint64_t place)
 {
-    const struct czi_hold *ahead = h->prev;
-    struct row r = {.edge = edge_of(g, h, 0)};
+    struct row r = {.edge = edge_of(g, h, place)};
 
     (void)snprintf(r.label, sizeof r.label, "%s", r.edge.label);
-    if (!h->granted)
-        for (r.edge.place = 1; ahead; ahead = ahead->prev)
-            r.edge.place++;
     czi_buf_put(&graph->rows, &r, sizeof r);
 }
 
+/* Whoever is first in a queue tells all of it: to count the places of each would be quadratic.
+ */
 static void add_owner(const cz_engine *g, struct graph *graph, const struct czi_owner *o)
 {
     for (const struct czi_hold *h = o->holds; h; h = h->after)
-        add_hold(g, graph, h);
+        add_hold(g, graph, h, 0);
     for (const struct czi_hold *h = o->state == CZI_OWNER_WAITING ? o->wants : NULL; h;
-         h = h->after)
-        add_hold(g, graph, h);
+         h = h->after) {
+        uint64_t place = 1;
+
+        for (const struct czi_hold *w = h->prev ? NULL : h; w; w = w->next)
+            add_hold(g, graph, w, place++);
+    }
 }
 
 static int compare_rows(const void *a, const void *b)
@@ -277,6 +280,9 @@ static int compare_rows(const void *a, const void *b)
 
     if (order)
         return order;
+    /* A resource's id may also name an origin, whose order has no label. */
+    if (!((const struct row *)a)->label[0] != !((const struct row *)b)->label[0])
+        return ((const struct row *)a)->label[0] ? 1 : -1;
     if (x->place != y->place)
         return x->place < y->place ? -1 : 1;
     if (x->party.kind != y->party.kind)
@@ -298,7 +304,8 @@ static void add_cycles(const struct czi_manager *m, struct graph *graph)
     for (uint64_t i = 0; i < n; i++) {
         const struct czi_kept_cycle *k = &m->cycles[(m->cycle_count - i) % CZI_CYCLES_KEPT];
 
-        if (k->count)
+        /* Without memory a refusal leaves an older one in its place. */
+        if (k->count && k->number == m->cycle_count - i)
             graph->copies[graph->cycle_count++] = *k;
     }
 }

@@ -869,8 +869,7 @@ static bool has_barrier;
 
 static void prepare_barrier(void)
 {
-    has_barrier =
-        syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+    has_barrier = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
 }
 
 void czi_barrier_all_prepare(void)

@@ -752,6 +752,121 @@ static void an_empty_graph_is_a_graph(void **state)
     stop(&r);
 }
 
+/* ---- A running engine ------------------------------------------------------------------- */
+
+static cz_id id_of(const char *label)
+{
+    cz_id creator = cz_operator(), id;
+    cz_error err = {0};
+
+    assert_ok(cz_resource_id(&creator, label, &id, &err), err);
+    return id;
+}
+
+static void make(cz_engine *g, const char *label)
+{
+    cz_creation c = {.creator = cz_operator(),
+                     .controller = cz_operator(),
+                     .label = label,
+                     .kind = CZ_FUNGIBLE,
+                     .asset = "EUR",
+                     .quantity = 10};
+    cz_error err = {0};
+    cz_id id;
+
+    assert_ok(cz_create(g, &c, &id, &err), err);
+}
+
+static void hold(cz_engine *g, const char *label, enum cz_access mode, cz_guard *ret)
+{
+    cz_claim claim = {id_of(label), mode, 0};
+    cz_error err = {0};
+
+    assert_ok(cz_acquire(g, &claim, CZ_FOREVER, ret, &err), err);
+}
+
+/* `from` proposes it, so that its own id names its order too. */
+static void pay(cz_engine *g, uint64_t nonce, const char *from, const char *to)
+{
+    cz_id a = id_of(from), b = id_of(to);
+    cz_effect *e = cz_effect_new();
+    cz_error err = {0};
+    uint64_t ticket;
+
+    assert_non_null(e);
+    cz_effect_set_origin(e, &a);
+    cz_effect_set_nonce(e, nonce);
+    assert_ok(cz_effect_transfer(e, &a, &b, 1, &err), err);
+    assert_ok(cz_submit_effect(g, e, NULL, NULL, &ticket, &err), err);
+    cz_effect_free(e);
+}
+
+static void wait_behind(void *arg)
+{
+    cz_engine *g = arg;
+    cz_error err = {0};
+    cz_guard guard;
+
+    assert_ok(cz_thread_name(g, "second", &err), err);
+    hold(g, "alice", CZ_READ, &guard);
+    assert_ok(cz_release(&guard, &err), err);
+}
+
+/* Asks until so many wait. */
+static void tell_when(cz_engine *g, uint64_t waiting, struct text *t)
+{
+    cz_wait_graph_visitor v = visitor_of(t);
+    cz_lock_stats stats = {0};
+    cz_error err = {0};
+
+    while (stats.waiting + stats.waiting_effects < waiting)
+        assert_ok(cz_lock_stats_get(g, &stats, &err), err);
+    t->buf.len = 0;
+    assert_ok(cz_wait_graph(g, &v, &err), err);
+}
+
+static void an_open_store_tells_its_guards_its_waiters_and_its_effects(void **state)
+{
+    cz_options o = {.threads = 2, .backlog_max = 64, .batch_max = 64};
+    struct text told = {0}, read = {0};
+    cz_wait_graph_visitor v = visitor_of(&read);
+    struct czi_thread *t;
+    char dir[4096];
+    cz_error err = {0};
+    cz_engine *g;
+    cz_guard guard;
+
+    (void)state;
+    fixture_temp_dir(dir);
+    assert_ok(cz_init(dir, &err), err);
+    assert_ok(cz_open(dir, &o, &g, &err), err);
+    make(g, "alice");
+    make(g, "bob");
+    assert_ok(cz_thread_name(g, "first", &err), err);
+    hold(g, "alice", CZ_WRITE, &guard);
+    assert_ok(czi_thread_start(&t, wait_behind, g, "waits", &err), err);
+    tell_when(g, 1, &told);
+    pay(g, 1, "alice", "bob");
+    pay(g, 2, "alice", "bob");
+    tell_when(g, 3, &told);
+    assert_ok(cz_wait_graph_of(dir, &v, &err), err);
+    assert_same(&told, &read);
+    czi_buf_put_byte(&read.buf, 0);
+    assert_non_null(strstr((char *)read.buf.data, "<alice> 0 1 <first> 1 1 0\n"));
+    assert_non_null(strstr((char *)read.buf.data, "<second> 0 0 1\n"));
+    assert_ok(cz_release(&guard, &err), err);
+    czi_thread_join(t);
+    assert_ok(cz_flush(g, &err), err);
+    read.buf.len = 0;
+    assert_ok(cz_wait_graph_of(dir, &v, &err), err);
+    assert_int_equal(read.buf.len, 0);
+    assert_ok(cz_close(g, &err), err);
+    assert_int_equal(cz_wait_graph_of(dir, &v, &err), CZ_NOT_FOUND);
+    fixture_remove_tree(dir);
+    czi_buf_done(&told.buf);
+    czi_buf_done(&read.buf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -777,6 +892,7 @@ int main(void)
         cmocka_unit_test(a_client_may_leave_at_any_time),
         cmocka_unit_test(many_may_ask_at_once),
         cmocka_unit_test(want_of_memory_is_an_error_wherever_it_comes),
+        cmocka_unit_test(an_open_store_tells_its_guards_its_waiters_and_its_effects),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
