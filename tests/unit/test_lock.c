@@ -548,6 +548,46 @@ static void readers_do_not_wait_for_readers_ahead(void **state)
     TEAR_DOWN;
 }
 
+/* C and B read behind A in a row, D would write behind them. E waits for C, whose walk along
+ * the row passes B without asking what else B waits for; by D that is asked. */
+static void a_reader_that_was_passed_by_counts_for_the_writer_behind(void **state)
+{
+    SET_UP;
+    granted(f, 'A', "w0");
+    granted(f, 'C', "w4");
+    granted(f, 'D', "w5");
+    granted(f, 'E', "w1");
+    queued(f, 'B', "r0 w1");
+    queued(f, 'C', "r0");
+    queued(f, 'D', "w0");
+    deadlocked(f, 'E', "w4 w5");
+    assert_cycle(f, "Ew5h Dw0q Bw1h");
+    TEAR_DOWN;
+}
+
+/* Two ways lead back, whichever is come by first: over one other owner, and over two. */
+static void the_cycle_that_is_told_is_a_shortest_one(void **state)
+{
+    for (const char *near = "AB"; *near; near++) {
+        char far = *near == 'A' ? 'B' : 'A';
+        SET_UP;
+
+        granted(f, 'A', "r0");
+        granted(f, 'B', "r0");
+        granted(f, 'C', "w1");
+        granted(f, 'D', "w2 w3");
+        queued(f, *near, "w2");
+        queued(f, far, "w1");
+        queued(f, 'C', "w3");
+        deadlocked(f, 'D', "w0");
+        assert_cycle(f, ((char[]){'D', 'w', '0', 'h', ' ', *near, 'w', '2', 'h', 0}));
+        cancel(f, *near);
+        deadlocked(f, 'D', "w0");
+        assert_int_equal(f->l.cycle_count, 3);
+        TEAR_DOWN;
+    }
+}
+
 static void to_await_an_owner_can_close_a_cycle(void **state)
 {
     SET_UP;
@@ -658,6 +698,8 @@ int main(void)
         cmocka_unit_test(a_writer_waits_for_each_reader_ahead),
         cmocka_unit_test(what_is_ahead_of_a_writer_ahead_counts),
         cmocka_unit_test(readers_do_not_wait_for_readers_ahead),
+        cmocka_unit_test(a_reader_that_was_passed_by_counts_for_the_writer_behind),
+        cmocka_unit_test(the_cycle_that_is_told_is_a_shortest_one),
         cmocka_unit_test(to_await_an_owner_can_close_a_cycle),
         cmocka_unit_test(a_request_closes_a_cycle_through_one_that_awaits),
         cmocka_unit_test(one_that_holds_nothing_but_is_awaited_can_close_a_cycle),

@@ -210,27 +210,39 @@ static void a_cycle_of_ten_thousand_is_told_step_by_step(void **state)
     crowd_done(c);
 }
 
-/* Two ways lead back: the longer one is come by first, the other is told. */
-static void the_cycle_that_is_told_is_a_shortest_one(void **state)
+/* ---- Deadlines -----------------------------------------------------------------------------
+ */
+
+/* Leaving takes a deadline out of the middle of the heap, with all that this moves. */
+static void deadlines_come_in_order_whoever_left_before(void **state)
 {
-    struct fixture *f = malloc(sizeof *f);
+    enum { N = 400 };
 
     (void)state;
-    fixture_init(f);
-    granted(f, 'A', "r0");
-    granted(f, 'B', "r0");
-    granted(f, 'C', "w1");
-    granted(f, 'D', "w2");
-    queued(f, 'A', "w2");
-    queued(f, 'B', "w1");
-    queued(f, 'C', "w2");
-    deadlocked(f, 'D', "w0");
-    assert_cycle(f, "Dw0h Aw2h");
-    cancel(f, 'A');
-    deadlocked(f, 'D', "w0");
-    assert_cycle(f, "Dw0h Bw1h Cw2h");
-    fixture_done(f);
-    free(f);
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct crowd *c = crowd(N + 1, 1);
+        struct czi_rng rng = czi_rng(seed);
+        struct czi_owner *o;
+        unsigned left = 0, expired = 0;
+
+        assert_int_equal(crowd_acquire(c, N, 0, CZ_WRITE, UINT64_MAX), CZI_GRANTED);
+        for (uint32_t i = 0; i < N; i++)
+            assert_int_equal(crowd_acquire(c, i, 0, CZ_WRITE, 1 + czi_rng_below(&rng, 1000)),
+                             CZI_QUEUED);
+        for (uint32_t i = 0; i < N; i++)
+            if (czi_rng_below(&rng, 2)) {
+                czi_locks_cancel(&c->l, &c->owner[i]);
+                left++;
+            }
+        assert_int_equal(crowd_woken(c), left);
+        for (uint64_t now = 1; now <= 1000; now++) {
+            czi_locks_expire(&c->l, now);
+            for (; (o = czi_locks_take_woken(&c->l)); expired++)
+                assert_int_equal(o->deadline, now);
+        }
+        assert_int_equal(expired, N - left);
+        crowd_done(c);
+    }
 }
 
 /* ---- Bounds --------------------------------------------------------------------------------
@@ -386,7 +398,7 @@ int main(void)
         cmocka_unit_test(leaving_the_middle_of_a_queue_does_not_depend_on_its_length),
         cmocka_unit_test(a_search_along_a_row_of_readers_walks_it_once),
         cmocka_unit_test(a_cycle_of_ten_thousand_is_told_step_by_step),
-        cmocka_unit_test(the_cycle_that_is_told_is_a_shortest_one),
+        cmocka_unit_test(deadlines_come_in_order_whoever_left_before),
         cmocka_unit_test(no_more_than_the_maximum_wait),
         cmocka_unit_test(every_allocation_may_fail_and_nothing_has_changed),
         cmocka_unit_test(a_deadlock_without_memory_for_its_cycle_is_still_one),

@@ -1,0 +1,240 @@
+"""Faults planted in src/lock, one at a time: the tests must find each of them.
+
+A mutant is one place of one file with other text. It is compiled with the test that is to find it,
+and found when that test fails, crashes or hangs. The same tests must pass without it. A mutant
+whose place is not in the file exactly once, or that does not compile, fails the check: keep the
+list up with the code. --verbose says how each was found.
+"""
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+
+import tree
+
+CC = ["gcc", "-std=gnu11", "-D_GNU_SOURCE", "-O1", "-w"]
+SECONDS_MAX = 10
+PROPERTY = "tests/property/test_lock_property.c"
+WATCH = "tests/unit/test_watch.c"
+SCALE = "tests/unit/test_lock_scale.c"
+CLAIMS = "tests/unit/test_lock.c"
+CORE = ["src/lock/lock.c", "src/lock/deadlock.c", "src/lock/watch.c"]
+WITH = {PROPERTY: ["tests/property/lock_model.c"], WATCH: [], SCALE: [], CLAIMS: []}
+BASE = ["src/base/alloc.c", "src/base/error.c", "src/base/pool.c"]
+ENV = {PROPERTY: {"CAUSALITY_SEEDS": "3000"}, WATCH: {"CAUSALITY_SEEDS": "20"},
+       SCALE: {"CMOCKA_TEST_FILTER": "deadlines*"}, CLAIMS: {}}
+
+# (what is wrong, file, place, text instead[, the test that finds it])
+MUTANTS = [
+    # Wake-ups (planted in models/wait_queue.pml too).
+    ("a release wakes nobody", "lock.c",
+     "    pass(l, lock);\n    czi_lock_drop(l, lock);", "    czi_lock_drop(l, lock);"),
+    ("a release lets only one pass", "lock.c",
+     "    while (frontier_moves(lock)) {", "    if (frontier_moves(lock)) {"),
+    ("a cancelled owner lets nobody pass", "lock.c", "        pass(l, h->lock);\n", ""),
+    ("only the first queue of a cancelled set passes", "lock.c",
+     "        pass(l, h->lock);\n", "        if (!h->before)\n            pass(l, h->lock);\n"),
+    ("a set is granted when one lock of it is free", "lock.c",
+     "        if (--h->owner->blocked == 0)\n", "        --h->owner->blocked;\n"),
+    ("a place that is free at once counts as not free", "lock.c",
+     "    h->eligible = czi_lock_available(lock, (enum cz_access)h->mode);",
+     "    h->eligible = false;"),
+    ("the frontier stays on who left", "lock.c",
+     "    if (lock->frontier == h)\n        lock->frontier = h->next;\n", ""),
+    ("the frontier of a queue is its newest", "lock.c",
+     "        if (!lock->frontier)\n            lock->frontier = h;",
+     "        lock->frontier = h;"),
+    ("a released writer still writes", "lock.c", "    lock->writer = false;\n", ""),
+    ("only the newest hold is released", "lock.c", "    while (owner->holds)\n",
+     "    if (owner->holds)\n"),
+    # Barging (planted in models/wait_queue.pml too).
+    ("a reader barges past who waits", "lock.h",
+     "    return !lock->writer && !lock->frontier && "
+     "(!lock->head || lock->head->mode == CZ_READ);",
+     "    return !lock->writer;"),
+    ("a reader barges past a writer that could have the lock", "lock.h",
+     "!lock->frontier && (!lock->head || lock->head->mode == CZ_READ);", "!lock->frontier;"),
+    ("a writer barges past who waits", "lock.h", "return !lock->holders && !lock->head;",
+     "return !lock->holders;"),
+    ("a writer passes by those ahead of it", "lock.c",
+     "return !lock->holders && h == lock->head;", "return !lock->holders;"),
+    ("a writer does not mind holders", "lock.c",
+     "return !lock->holders && h == lock->head;", "return h == lock->head;"),
+    ("a reader passes by a writer ahead", "lock.c",
+     "return !lock->writer && (h == lock->head || lock->head->mode == CZ_READ);",
+     "return !lock->writer;"),
+    ("of a set only the last lock counts", "lock.c",
+     "        available = available && czi_lock_available(",
+     "        available = czi_lock_available("),
+    ("a queue is last come first served", "lock.c",
+     "    h->next = NULL;\n    h->prev = lock->tail;\n    if (lock->tail)\n"
+     "        lock->tail->next = h;\n    else\n        lock->head = h;\n    lock->tail = h;",
+     "    h->prev = NULL;\n    h->next = lock->head;\n    if (lock->head)\n"
+     "        lock->head->prev = h;\n    else\n        lock->tail = h;\n    lock->head = h;"),
+    ("a try waits", "lock.c", "rc = try ? CZI_WOULD_WAIT : wait_for", "rc = wait_for"),
+    # Deadlock.
+    ("no cycle is looked for", "lock.c",
+     "if (czi_owner_may_block(owner) && czi_owner_in_cycle(l, owner)) {", "if (false) {"),
+    ("who is awaited is not searched", "lock.h", "return owner->holds || owner->is_awaited;",
+     "return owner->holds;"),
+    ("of those who share only the newest counts", "deadlock.c",
+     "    for (h = w->lock->holders; h; h = h->next)\n        if ((writes",
+     "    for (h = w->lock->holders; h; h = NULL)\n        if ((writes"),
+    ("who shares does not count", "deadlock.c",
+     "if ((writes || h->mode == CZ_WRITE) && visit", "if (h->mode == CZ_WRITE && visit"),
+    ("places in the queue do not count", "deadlock.c",
+     "    for (h = w->prev; h; h = h->prev) {\n        if (h->mode == CZ_WRITE)\n"
+     "            return visit", "    for (h = NULL; h; h = h->prev) {\n"
+     "        if (h->mode == CZ_WRITE)\n            return visit"),
+    ("readers ahead of a writer do not count", "deadlock.c",
+     "        if (writes && visit(s, h->owner))\n            return true;\n", ""),
+    ("a writer trusts what a reader has seen", "deadlock.c", "if (h->seen && !writes)",
+     "if (h->seen)", CLAIMS),
+    ("what was seen is seen in the next search", "deadlock.c", "    forget_seen(&s);\n", ""),
+    ("the search goes no further than those in the way", "deadlock.c",
+     "s->from = s->from->link)", "s->from = NULL)"),
+    ("the search marks nobody, so it may never end", "deadlock.c", "    to->mark = s->mark;\n",
+     ""),
+    ("who awaits is a dead end", "deadlock.c",
+     "visit(s, s->from->awaits)", "false"),
+    ("the closing request loses what it held", "lock.c", "        return CZI_DEADLOCK;",
+     "        czi_locks_release_all(l, owner);\n        return CZI_DEADLOCK;"),
+    ("the closing request stays in its queues", "lock.c",
+     "        leave(l, owner);\n        return CZI_DEADLOCK;", "        return CZI_DEADLOCK;"),
+    ("a step of the cycle names another lock", "deadlock.c", ".key = w->lock->key,",
+     ".key = w->lock->key + 1,"),
+    ("a step of the cycle wants the other mode", "deadlock.c",
+     ".wanted = w->mode,", ".wanted = !w->mode,"),
+    ("any cycle is told, not a shortest", "deadlock.c",
+     "    s->last->link = to;\n    s->last = to;\n",
+     "    to->link = s->from->link;\n    s->from->link = to;\n", CLAIMS),
+    # Deadlines.
+    ("the latest deadline comes first", "lock.c",
+     "if (l->timers[k]->deadline < l->timers[best]->deadline)",
+     "if (l->timers[k]->deadline > l->timers[best]->deadline)"),
+    ("a new deadline stays at the end of the heap", "lock.c",
+     "        timer_up(l, l->timer_count++, owner);",
+     "        timer_set(l, l->timer_count++, owner);"),
+    ("a deadline that ends leaves the heap in disorder", "lock.c",
+     "        timer_up(l, i, last);\n    else\n        timer_down(l, i, last);",
+     "        timer_set(l, i, last);\n    else\n        timer_set(l, i, last);"),
+    ("a deadline that moves never moves up", "lock.c",
+     "        timer_up(l, i, last);\n    else\n        timer_down(l, i, last);",
+     "        timer_down(l, i, last);\n    else\n        timer_down(l, i, last);", SCALE),
+    ("a deadline stays after the grant", "lock.c", "    timer_remove(l, o);\n", ""),
+    ("a deadline comes one too late", "lock.c", "l->timers[0]->deadline <= now",
+     "l->timers[0]->deadline < now"),
+    # Locks of no use, and those who watch.
+    ("a lock of no use stays", "lock.c", "    pass(l, lock);\n    czi_lock_drop(l, lock);",
+     "    pass(l, lock);"),
+    ("a lock goes while somebody waits", "lock.c", "if (lock->holders || lock->head ||",
+     "if (lock->holders ||"),
+    ("nobody is stirred", "lock.c", "stir(l, lock);\n", "stir;\n", WATCH),
+    ("a watched lock goes", "lock.c", " || lock->watchers || lock->is_stirred)",
+     " || lock->is_stirred)", WATCH),
+    ("a stirred lock goes", "lock.c", " || lock->watchers || lock->is_stirred)",
+     " || lock->watchers)", WATCH),
+    ("a watcher with a higher key may stand above", "watch.c", "if (b->key < a->key) {",
+     "if (b->key + 1 < a->key) {", WATCH),
+    ("those under a watcher that ends are lost", "watch.c",
+     ", below);", ", NULL);", WATCH),
+    ("a watcher that ends is still its neighbour's", "watch.c",
+     "w->next->previous = w->previous;", ";", WATCH),
+]
+
+
+def run(command, **env):
+    try:
+        return subprocess.run(command, cwd=tree.ROOT, env={**os.environ, **env}, text=True,
+                              errors="replace", stdin=subprocess.DEVNULL, timeout=SECONDS_MAX,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+class Bench:
+    """Objects of the files as they are; a mutant adds its own."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        everything = {*CORE, *BASE, *WITH, *(f for files in WITH.values() for f in files)}
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for name, problem in pool.map(self.compile_clean, sorted(everything)):
+                if problem:
+                    sys.exit(f"{name}: does not compile:\n{problem}")
+
+    def object(self, name, where="clean"):
+        return self.folder / where / (name.replace("/", "_") + ".o")
+
+    def compile(self, name, target, include="src"):
+        target.parent.mkdir(exist_ok=True)
+        done = run([*CC, "-I", include, "-I", "src", "-I", "include", "-I", "tests",
+                    "-I", "tests/unit", "-c", name, "-o", str(target)])
+        return done.stdout if done and done.returncode else "" if done else "the compiler hangs"
+
+    def compile_clean(self, name):
+        return name, self.compile(name, self.object(name))
+
+    def failure(self, test, where="clean"):
+        """How a test fails with the objects of a mutant where it has its own; None: it passes."""
+        program = self.folder / where / "test"
+        objects = []
+        for name in (test, *WITH[test], *CORE, *BASE):
+            own = self.object(name, where)
+            objects.append(str(own if own.exists() else self.object(name)))
+        linked = run([*CC, *objects, "-lcmocka", "-o", str(program)])
+        if not linked or linked.returncode:
+            sys.exit(f"{test} does not link:\n{linked.stdout if linked else ''}")
+        done = run([str(program)], **ENV[test])
+        if done is None:
+            return "it hangs"
+        if not done.returncode:
+            return None
+        told = [line for line in done.stdout.splitlines()
+                if "ERROR" in line or "failed: " in line or "check" in line]
+        return told[0] if told else f"exit code {done.returncode}"
+
+    def try_mutant(self, number):
+        """A finding, or None."""
+        what, file, place, instead, *by = MUTANTS[number]
+        test = by[0] if by else PROPERTY
+        text = (tree.ROOT / "src/lock" / file).read_text()
+        where = f"mutant-{number}"
+        folder = self.folder / where / "lock"
+        name = f"src/lock/{file}"
+        if text.count(place) != 1:
+            return f"{name}:1: mutant '{what}': its place is there {text.count(place)} times"
+        folder.mkdir(parents=True)
+        (folder / file).write_text(text.replace(place, instead))
+        again = [name] if file.endswith(".c") else [*CORE, test, *WITH[test]]
+        for source in again:
+            mutated = str(folder / file) if source == name else source
+            problem = self.compile(mutated, self.object(source, where), str(folder.parent))
+            if problem:
+                return f"{name}:1: mutant '{what}' does not compile: {problem}"
+        failure = self.failure(test, where)
+        if "--verbose" in sys.argv:
+            print(f"{what}: {failure}", flush=True)
+        return None if failure else f"{name}:1: mutant '{what}' is not found by {test}"
+
+
+def check():
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(folder)
+        for test in WITH:
+            failure = bench.failure(test)
+            if failure:
+                return [f"{test}:1: fails without a mutant: {failure}"]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            found = pool.map(bench.try_mutant, range(len(MUTANTS)))
+            return [finding for finding in found if finding]
+
+
+if __name__ == "__main__":
+    findings = check()
+    for finding in findings:
+        print(finding)
+    print(f"{len(MUTANTS) - len(findings)} of {len(MUTANTS)} mutants found")
+    sys.exit(1 if findings else 0)
