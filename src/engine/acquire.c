@@ -234,14 +234,14 @@ static int fail_busy(const cz_engine *g, const struct czi_want *wants, uint32_t 
 }
 
 /* Until the locks wake the context, which says how it ended. */
-static int wait_for_locks(cz_context *c, uint64_t timeout_ms, cz_error *err)
+static int wait_for_locks(cz_context *c, const struct czi_want *wants, uint32_t count,
+                          uint64_t timeout_ms, cz_error *err)
 {
     cz_engine *g = c->engine;
     struct czi_locks *l = &g->step.core.parking.locks;
     uint64_t deadline = c->owner.deadline;
     int rc;
 
-    g->manager.stats.waited++;
     while (!c->lock_woken) {
         czi_context_block(c, deadline);
         if (deadline != UINT64_MAX)
@@ -249,16 +249,19 @@ static int wait_for_locks(cz_context *c, uint64_t timeout_ms, cz_error *err)
         czi_manager_settle(g);
     }
     c->lock_woken = false;
-    if (c->owner.outcome == CZI_WOKEN_GRANTED)
+    if (c->owner.outcome == CZI_WOKEN_GRANTED) {
+        if (czi_key_kind(wants->lock->key) == CZI_KEY_RESOURCE) /* else it is no guard */
+            g->manager.stats.waited += count;
         return CZ_OK;
+    }
     if (c->owner.outcome == CZI_WOKEN_EXPIRED) {
         g->manager.stats.timeouts++;
         return czi_fail(err, CZ_TIMEOUT, "acquire: not to be had within %llu ms",
                         (unsigned long long)timeout_ms);
     }
-    g->manager.stats.cancellations++;
     rc = czi_context_may_wait(c, err);
     CZI_CHECK(rc);
+    g->manager.stats.cancellations += rc == CZ_CANCELLED;
     return rc;
 }
 
@@ -293,7 +296,7 @@ int czi_manager_acquire(cz_context *c, struct czi_want *wants, uint32_t count, b
     case CZI_GRANTED:
         return CZ_OK;
     case CZI_QUEUED:
-        return wait_for_locks(c, timeout_ms, err);
+        return wait_for_locks(c, wants, count, timeout_ms, err);
     case CZI_DEADLOCK:
         return czi_deadlock_fail(c, err);
     case CZI_WOULD_WAIT:
