@@ -617,7 +617,8 @@ typedef struct cz_wait_edge {
 } cz_wait_edge;
 
 /* Party i waits for resource i, which party i + 1 (after the last the first) holds, or is
- * queued for ahead of it. */
+ * queued for ahead of it. A party that joins a task waits for party i + 1 itself: then resource
+ * is all zero, and label is "the end of '<name>'". */
 typedef struct cz_cycle_step {
     cz_party party;
     cz_id resource; /* or the effect that it waits for */
@@ -695,6 +696,130 @@ CZ_API CZ_MUST_USE int cz_thread_name(cz_engine *engine, const char *name, cz_er
 /* What the calling context holds, newest first. */
 CZ_API CZ_MUST_USE int cz_context_guards(cz_engine *engine, cz_wait_edge *ret, size_t room,
                                          size_t *ret_count, cz_error *err);
+
+/* ---- Tasks -------------------------------------------------------------------------- */
+
+/* A task is a line of work with a context of its own. The tasks of a scheduler take turns on
+ * one thread: one goes on until it ends, yields, or waits for a guard, a result or another
+ * task. Waiting suspends it and never the thread. A task says beforehand which resources it
+ * needs, and is *queued* until all of them can be had together; then they are reserved for it:
+ * it begins with a guard of each. Queued tasks hold up nobody. Among them the more urgent
+ * priority comes first, then the older one; who was passed too often is promoted: it enters
+ * the queues of its resources like anybody else, where nobody passes it, so none starves (R11).
+ *
+ *     static int pay(void *arg, cz_error *err)
+ *     {
+ *         cz_guard account;
+ *         if (cz_task_guard(0, &account, err) || … || cz_guard_commit(&account, NULL, err))
+ *             return err->code;
+ *         return CZ_OK;             // guards that are left are released, uncommitted
+ *     }
+ *     cz_claim needs[] = {{id, CZ_WRITE, CZ_TYPED(CZ_DATA)}};
+ *     cz_task_spec spec = {.name = "pay", .fn = pay, .needs = needs, .need_count = 1,
+ *                          .priority = CZ_NORMAL};
+ *     if (cz_task_spawn(scheduler, &spec, &task, &err) ||
+ *         cz_task_join(scheduler, task, CZ_FOREVER, &report, &err))
+ *         die(err.detail);
+ *
+ * A task's function must return: what unwinds its stack in another way (longjmp, pthread_exit,
+ * an exception of C++) ends the process. */
+typedef struct cz_scheduler cz_scheduler;
+
+typedef struct cz_scheduler_options {
+    size_t stack_size;   /* of a task, in bytes; 0: 64 KiB */
+    uint32_t stacks_max; /* tasks admitted and not ended, at most 2^20; 0: 16384 */
+    uint32_t tasks_max;  /* spawned and not forgotten, at most 2^20; 0: 2^20 */
+} cz_scheduler_options;
+
+/* Starts the thread for its tasks, and keeps the engine open. options NULL: defaults. */
+CZ_API CZ_MUST_USE int cz_scheduler_new(cz_engine *engine, const cz_scheduler_options *options,
+                                        cz_scheduler **ret, cz_error *err);
+/* Cancels all tasks, waits until they have ended, and frees. CZ_INVALID from one of its own
+ * tasks; any other error is cz_close's, and the scheduler is gone. NULL: no-op. */
+CZ_API int cz_scheduler_close(cz_scheduler *scheduler, cz_error *err);
+
+/* What it returns is the outcome: CZ_OK, or a code whose detail it left in err. */
+typedef int (*cz_task_fn)(void *arg, cz_error *err);
+
+typedef struct cz_task_spec {
+    const char *name; /* up to 63 bytes, copied; NULL: "task N" */
+    cz_task_fn fn;
+    void *arg;
+    const cz_claim *needs; /* copied; at most CZ_CLAIMS_MAX */
+    size_t need_count;
+    enum cz_priority priority;
+    uint64_t timeout_ms; /* for admission; 0 or CZ_FOREVER: none */
+    bool detached;       /* nobody will join it: it is forgotten when it ends */
+} cz_task_spec;
+
+/* state, value, text */
+#define CZ_TASK_STATES(X)                                                                      \
+    X(CZ_TASK_QUEUED, 0, "queued")       /* not admitted yet */                                \
+    X(CZ_TASK_RUNNING, 1, "running")     /* admitted: runs, or will when its turn comes */     \
+    X(CZ_TASK_WAITING, 2, "waiting")     /* suspended, for a guard, a result, another task */  \
+    X(CZ_TASK_COMPLETED, 3, "completed") /* its function returned CZ_OK */                     \
+    X(CZ_TASK_FAILED, 4, "failed")       /* another code, or it could not be admitted */       \
+    X(CZ_TASK_CANCELLED, 5, "cancelled") /* before it ran, or CZ_CANCELLED once it was told */
+
+enum cz_task_state {
+#define CZ_DECLARE(name, value, text) name = value,
+    CZ_TASK_STATES(CZ_DECLARE)
+#undef CZ_DECLARE
+};
+CZ_API const char *cz_task_state_name(int state);
+
+/* From any thread, and from tasks. The needs are checked at once: CZ_NOT_FOUND, CZ_WRONG_TYPE.
+ * CZ_LIMIT: tasks_max; CZ_CLOSED: the engine stopped, or the scheduler closes. *ret_task, from
+ * 1, is never used again; it may be written after the task has begun. */
+CZ_API CZ_MUST_USE int cz_task_spawn(cz_scheduler *scheduler, const cz_task_spec *spec,
+                                     uint64_t *ret_task, cz_error *err);
+/* A task that has not begun ends without running. Any other meets CZ_CANCELLED where it waits,
+ * or next would wait or acquire, and each time after that; what it has committed stands, and a
+ * commit under way is finished. CZ_NOT_FOUND: forgotten, or never was. */
+CZ_API CZ_MUST_USE int cz_task_cancel(cz_scheduler *scheduler, uint64_t task, cz_error *err);
+
+typedef struct cz_task_report {
+    uint64_t task;
+    char name[CZ_PARTY_NAME_SIZE];
+    enum cz_task_state state;
+    enum cz_priority priority;
+    int code;                    /* once it ended */
+    char detail[CZ_DETAIL_SIZE]; /* of its error */
+    uint64_t admission;          /* it was the n-th to be admitted; 0: it was not */
+    uint64_t waits;              /* times it was suspended in a wait */
+    uint64_t guards;             /* held now */
+    bool promoted;               /* it was passed too often */
+} cz_task_report;
+
+/* Waits until a task has ended, and forgets it; of several who join one, each gets its report.
+ * Threads block, tasks are suspended. ret may be NULL. CZ_DEADLOCK: the task waits for the
+ * caller, directly or through others; CZ_TIMEOUT; CZ_INVALID: it is detached. */
+CZ_API CZ_MUST_USE int cz_task_join(cz_scheduler *scheduler, uint64_t task, uint64_t timeout_ms,
+                                    cz_task_report *ret, cz_error *err);
+CZ_API CZ_MUST_USE int cz_task_get(cz_scheduler *scheduler, uint64_t task, cz_task_report *ret,
+                                   cz_error *err);
+
+/* In a task. The guard of its i-th need, from 0; CZ_NOT_FOUND beyond them. Needs that name one
+ * resource share a guard. */
+CZ_API CZ_MUST_USE int cz_task_guard(size_t need, cz_guard *ret, cz_error *err);
+/* Lets the others have their turn. No-op outside of tasks. */
+CZ_API void cz_task_yield(void);
+/* The calling task; 0 outside of tasks. */
+CZ_API uint64_t cz_task_self(void);
+
+typedef struct cz_scheduler_stats {
+    struct {
+        uint64_t spawned, admitted, promoted;
+        uint64_t queued, queued_most; /* now, and at any time */
+    } priorities[4];
+    uint64_t completed, failed, cancelled; /* since the beginning */
+    uint64_t queued, running, waiting;     /* now; running: those whose turn will come too */
+    uint64_t ended;                        /* and not forgotten */
+    uint64_t switches;                     /* turns that were taken */
+    uint64_t ready_most;                   /* longest queue of those whose turn would come */
+} cz_scheduler_stats;
+CZ_API CZ_MUST_USE int cz_scheduler_stats_get(cz_scheduler *scheduler, cz_scheduler_stats *ret,
+                                              cz_error *err);
 
 /* ---- Domains ------------------------------------------------------------------------ */
 

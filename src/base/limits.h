@@ -133,6 +133,16 @@
  * so this many are 4 GiB. A task that is queued has none. */
 #define CZI_TASK_STACKS_MAX (1u << 20)
 
+/* Stacks when nothing is said: 1 GiB of addresses, of which a task that goes no deeper touches
+ * 4 KiB. */
+#define CZI_TASK_STACKS_DEFAULT 16384u
+
+/* Tasks that were spawned and are not forgotten, at about 500 bytes each. */
+#define CZI_TASKS_MAX (1u << 20)
+
+/* Bytes of a task's stack when nothing is said: enough for printf and the like. */
+#define CZI_TASK_STACK_SIZE_DEFAULT (64u << 10)
+
 /* Bytes of one task's stack: what a thread gets from Linux. */
 #define CZI_TASK_STACK_SIZE_MAX (8u << 20)
 
