@@ -56,11 +56,33 @@ bool model_eligible(const struct lock_model *m, unsigned owner, struct model_par
     return nobody_is_in_the_way(m, want, m->owner[owner].arrival);
 }
 
+struct model_part model_need(const struct lock_model *m, unsigned owner, struct model_part need)
+{
+    if (need.lock == m->owner[owner].watched && model_available(m, need))
+        need.write = true;
+    return need;
+}
+
+static bool watches_for(const struct lock_model *m, unsigned from, unsigned to)
+{
+    const struct model_owner *o = &m->owner[from];
+
+    for (unsigned i = 0; i < o->need_count; i++) {
+        struct model_part need = model_need(m, from, o->needs[i]);
+
+        if (holds_against(m, to, need) || wants_against(m, to, need))
+            return true;
+    }
+    return false;
+}
+
 bool model_waits_at(const struct lock_model *m, unsigned from, struct model_part want,
                     unsigned to, bool held)
 {
     if (held)
         return holds_against(m, to, want);
+    if (m->owner[from].state == CZI_OWNER_WATCHING)
+        return wants_against(m, to, want);
     return m->owner[to].arrival < m->owner[from].arrival && wants_against(m, to, want);
 }
 
@@ -70,6 +92,8 @@ bool model_waits_for(const struct lock_model *m, unsigned from, unsigned to)
 
     if (o->state == CZI_OWNER_AWAITING)
         return o->awaits == to;
+    if (o->state == CZI_OWNER_WATCHING)
+        return watches_for(m, from, to);
     if (o->state != CZI_OWNER_WAITING)
         return false;
     for (unsigned i = 0; i < o->want_count; i++)
@@ -187,7 +211,8 @@ enum czi_acquired model_acquire(struct lock_model *m, unsigned owner,
     if (try)
         return CZI_WOULD_WAIT;
     model_enqueue(m, owner, wants, count, deadline);
-    if (!waits_for_itself(m, owner))
+    if ((!m->owner[owner].hold_count && !m->owner[owner].was_awaited) ||
+        !waits_for_itself(m, owner))
         return CZI_QUEUED;
     m->owner[owner].state = CZI_OWNER_IDLE;
     m->owner[owner].want_count = 0;
@@ -257,10 +282,32 @@ bool model_await(struct lock_model *m, unsigned owner, unsigned awaited)
 {
     m->owner[owner].state = CZI_OWNER_AWAITING;
     m->owner[owner].awaits = awaited;
+    m->owner[awaited].was_awaited = true;
     if (!waits_for_itself(m, owner))
         return true;
     m->owner[owner].state = CZI_OWNER_IDLE;
     return false;
+}
+
+bool model_watch(struct lock_model *m, unsigned owner, const struct model_part *needs,
+                 unsigned count, unsigned watched)
+{
+    struct model_owner *o = &m->owner[owner];
+
+    o->state = CZI_OWNER_WATCHING;
+    o->need_count = count;
+    o->watched = watched;
+    for (unsigned i = 0; i < count; i++)
+        o->needs[i] = needs[i];
+    if (!waits_for_itself(m, owner))
+        return true;
+    o->state = CZI_OWNER_IDLE;
+    return false;
+}
+
+void model_watch_done(struct lock_model *m, unsigned owner)
+{
+    m->owner[owner].state = CZI_OWNER_IDLE;
 }
 
 void model_await_done(struct lock_model *m, unsigned owner)

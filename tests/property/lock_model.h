@@ -18,8 +18,11 @@ struct model_part {
 struct model_owner {
     enum czi_owner_state state;
     struct model_part holds[MODEL_HOLDS], wants[MODEL_LOCKS];
-    unsigned hold_count, want_count; /* both oldest first; none wanted: it does not wait */
+    unsigned hold_count, want_count;      /* both oldest first; none wanted: it does not wait */
+    struct model_part needs[MODEL_LOCKS]; /* while it watches */
+    unsigned need_count, watched;         /* watched: a lock */
     unsigned awaits;
+    bool was_awaited;
     uint64_t arrival, deadline; /* while it waits */
 };
 
@@ -50,7 +53,14 @@ bool model_eligible(const struct lock_model *m, unsigned owner, struct model_par
 bool model_waits_at(const struct lock_model *m, unsigned from, struct model_part want,
                     unsigned to, bool held);
 bool model_waits_for(const struct lock_model *m, unsigned from, unsigned to);
+/* What one who watches waits for at a lock that it needs: as a writer where it only lets
+ * another watcher go first. */
+struct model_part model_need(const struct lock_model *m, unsigned owner,
+                             struct model_part need);
 uint64_t model_next_deadline(const struct lock_model *m);
+
+/* Who asks for something while nobody can wait for it is never refused: but for watchers, it
+ * could not close a cycle. */
 
 /* ---- What is done --------------------------------------------------------------------------
  */
@@ -71,6 +81,10 @@ void model_cancel(struct lock_model *m, unsigned owner);
 bool model_expire(struct lock_model *m, uint64_t now, const uint8_t *order, unsigned count);
 /* False: it would close a cycle. */
 bool model_await(struct lock_model *m, unsigned owner, unsigned awaited);
+/* The owner waits in no queue for all that it needs. False: it would close a cycle. */
+bool model_watch(struct lock_model *m, unsigned owner, const struct model_part *needs,
+                 unsigned count, unsigned watched);
+void model_watch_done(struct lock_model *m, unsigned owner);
 void model_await_done(struct lock_model *m, unsigned owner);
 
 #endif

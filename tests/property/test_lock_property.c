@@ -2,10 +2,12 @@
  * each call the outcome, who was woken in which order, who holds what, every queue, what is
  * available and the next deadline are the model's. Whether or not the model is right, besides:
  * nobody is overtaken by what it conflicts with, no wake-up is lost, writers are alone, a
- * cycle that is told is one, and when all let go every wait ends.
+ * cycle that is told is one, and when all let go every wait ends. In half of the streams some
+ * owners watch, which the search for cycles takes into account.
  *
  * CAUSALITY_SEEDS: how many streams. CAUSALITY_SEED: only this one. A failure prints the seed.
  */
+#include "lock/watch.h"
 #include "lock_model.h"
 #include "test.h"
 
@@ -13,10 +15,22 @@
 
 #define NOTE_SIZE 160
 
+struct run;
+
+/* An owner's, and what it needs. */
+struct watcher {
+    struct czi_watcher w; /* first */
+    struct run *run;
+    struct model_part needs[MODEL_LOCKS];
+    unsigned count;
+};
+
 struct run {
     struct czi_locks l;
     struct czi_owner owner[MODEL_OWNERS];
     struct czi_lock *lock[MODEL_LOCKS]; /* NULL: nobody is at it */
+    struct watcher watcher[MODEL_OWNERS];
+    bool some_watch;
     struct lock_model m;
     struct czi_rng rng;
     uint64_t now;
@@ -24,7 +38,7 @@ struct run {
     struct model_part ticket_wants[MODEL_OWNERS][MODEL_LOCKS];
     unsigned ticket_count[MODEL_OWNERS];
     uint64_t seed;
-    unsigned step, granted, waited, deadlocks, left;
+    unsigned step, granted, waited, deadlocks, left, watching;
     char note[NOTE_SIZE]; /* the call */
 };
 
@@ -189,9 +203,13 @@ static void check_lock(struct run *r, unsigned k)
 {
     const struct czi_lock *lock = r->lock[k];
     unsigned waiting = 0, holds = 0;
+    bool in_use = model_in_use(&r->m, k);
 
-    require(r, "a lock of no use stays", !lock || model_in_use(&r->m, k));
-    require(r, "a lock in use is gone", lock || !model_in_use(&r->m, k));
+    for (unsigned i = 0; i < r->m.owners; i++)
+        in_use =
+            in_use || (r->m.owner[i].state == CZI_OWNER_WATCHING && r->m.owner[i].watched == k);
+    require(r, "a lock of no use stays", !lock || in_use);
+    require(r, "a lock in use is gone", lock || !in_use);
     for (unsigned mode = CZ_READ; mode <= CZ_WRITE; mode++)
         require(r, "available",
                 czi_lock_available(lock, (enum cz_access)mode) ==
@@ -226,8 +244,11 @@ static void check_all(struct run *r)
     struct model_woken woken[MODEL_OWNERS];
     uint8_t expired[MODEL_OWNERS];
     unsigned count = take_woken(r, woken, expired);
+    struct czi_lock *lock;
 
     check_woken(r, woken, count);
+    while ((lock = czi_locks_take_stirred(&r->l)))
+        czi_lock_stirred(&r->l, lock);
     check_state(r);
 }
 
@@ -248,6 +269,8 @@ static void check_cycle(struct run *r, const struct lock_model *m, unsigned star
         require(r, "a step awaits or not",
                 s->awaits == (m->owner[from].state == CZI_OWNER_AWAITING));
         require(r, "a step of the cycle", model_waits_for(m, from, to));
+        if (m->owner[from].state == CZI_OWNER_WATCHING)
+            want = model_need(m, from, want);
         require(r, "why a step waits", s->awaits || model_waits_at(m, from, want, to, s->held));
     }
 }
@@ -314,6 +337,51 @@ static void await(struct run *r, unsigned owner)
     before.owner[owner].state = CZI_OWNER_AWAITING;
     before.owner[owner].awaits = awaited;
     check_cycle(r, &before, owner);
+}
+
+static bool need(const struct czi_watcher *watcher, uint32_t i, struct czi_want *ret)
+{
+    const struct watcher *w = (const struct watcher *)watcher;
+
+    if (i >= w->count)
+        return false;
+    *ret = (struct czi_want){.lock = w->run->lock[w->needs[i].lock],
+                             .mode = w->needs[i].write ? CZ_WRITE : CZ_READ};
+    return true;
+}
+
+static void watch_done(struct run *r, unsigned owner)
+{
+    note(r, "%u watches no longer", owner);
+    czi_owner_watch_done(&r->owner[owner]);
+    czi_unwatch(&r->l, &r->watcher[owner].w);
+}
+
+/* Whoever needs several watches one of them. */
+static void watch(struct run *r, unsigned owner)
+{
+    struct watcher *w = &r->watcher[owner];
+    struct lock_model before = r->m;
+    unsigned watched;
+    bool closes;
+
+    *w = (struct watcher){.w = {.need = need, .key = ++r->tickets}, .run = r};
+    w->count = random_wants(r, w->needs);
+    watched = w->needs[below(r, w->count)].lock;
+    note(r, "%u watches %u of %u", owner, watched, w->count);
+    czi_owner_watch(&r->owner[owner], &w->w);
+    czi_watch(lock_at(r, watched), &w->w);
+    closes =
+        czi_owner_may_block(&r->owner[owner]) && czi_owner_in_cycle(&r->l, &r->owner[owner]);
+    require(r, "whether it may watch",
+            closes != model_watch(&r->m, owner, w->needs, w->count, watched));
+    r->watching++;
+    if (!closes)
+        return;
+    (void)model_watch(&before, owner, w->needs, w->count, watched);
+    before.owner[owner].state = CZI_OWNER_WATCHING;
+    check_cycle(r, &before, owner);
+    watch_done(r, owner);
 }
 
 static void release(struct run *r, unsigned owner)
@@ -387,13 +455,18 @@ static void any_call(struct run *r)
         release(r, owner);
     else if (kind < 9)
         release_all(r, owner);
+    else if (r->owner[owner].state == CZI_OWNER_IDLE && kind == 10 && r->some_watch)
+        watch(r, owner);
     else if (r->owner[owner].state == CZI_OWNER_IDLE && kind == 9)
         await(r, owner);
     else if (r->owner[owner].state == CZI_OWNER_IDLE)
         acquire(r, owner);
     else if (r->owner[owner].state == CZI_OWNER_WAITING && kind < 11)
         cancel(r, owner);
-    else if (r->owner[owner].state == CZI_OWNER_AWAITING && kind < 14) {
+    else if (r->owner[owner].state == CZI_OWNER_WATCHING && kind < 14) {
+        watch_done(r, owner);
+        model_watch_done(&r->m, owner);
+    } else if (r->owner[owner].state == CZI_OWNER_AWAITING && kind < 14) {
         note(r, "%u awaits no longer", owner);
         czi_owner_await_done(&r->owner[owner]);
         model_await_done(&r->m, owner);
@@ -407,6 +480,10 @@ static void drain(struct run *r)
     for (unsigned round = 0; round < 2 * r->m.owners; round++)
         for (unsigned i = 0; i < r->m.owners; i++) {
             r->step++;
+            if (r->owner[i].state == CZI_OWNER_WATCHING) {
+                watch_done(r, i);
+                model_watch_done(&r->m, i);
+            }
             if (r->owner[i].state == CZI_OWNER_AWAITING &&
                 r->owner[r->m.owner[i].awaits].state == CZI_OWNER_IDLE) {
                 czi_owner_await_done(&r->owner[i]);
@@ -425,7 +502,7 @@ static void drain(struct run *r)
 
 /* What a run came by. */
 struct seen {
-    unsigned granted, waited, deadlocks, left;
+    unsigned granted, waited, deadlocks, left, watching;
 };
 
 static struct seen one_seed(uint64_t seed)
@@ -438,6 +515,7 @@ static struct seen one_seed(uint64_t seed)
     r->rng = czi_rng(seed);
     r->seed = seed;
     r->m.owners = 2 + below(r, MODEL_OWNERS - 1);
+    r->some_watch = seed % 2;
     r->m.locks = 1 + below(r, MODEL_LOCKS);
     czi_locks_init(&r->l, forget, r);
     steps = 20 + below(r, 180);
@@ -446,7 +524,7 @@ static struct seen one_seed(uint64_t seed)
         check_all(r);
     }
     drain(r);
-    seen = (struct seen){r->granted, r->waited, r->deadlocks, r->left};
+    seen = (struct seen){r->granted, r->waited, r->deadlocks, r->left, r->watching};
     czi_locks_done(&r->l);
     free(r);
     return seen;
@@ -484,11 +562,13 @@ static void the_streams_come_by_everything(void **state)
         all.waited += s.waited;
         all.deadlocks += s.deadlocks;
         all.left += s.left;
+        all.watching += s.watching;
     }
-    print_message("%u granted at once, %u waited, %u deadlocks, %u cancelled or expired\n",
-                  all.granted, all.waited, all.deadlocks, all.left);
+    print_message("%u granted at once, %u waited, %u deadlocks, %u cancelled or expired, %u "
+                  "watched\n",
+                  all.granted, all.waited, all.deadlocks, all.left, all.watching);
     assert_true(all.granted > 500 && all.waited > 500);
-    assert_true(all.deadlocks > 200 && all.left > 200);
+    assert_true(all.deadlocks > 200 && all.left > 200 && all.watching > 200);
 }
 
 int main(void)

@@ -210,6 +210,109 @@ static void a_stirred_lock_stays_until_it_was_looked_at(void **state)
     free(f);
 }
 
+/* ---- Owners that watch, in cycles -----------------------------------------------------------
+ */
+
+/* What an owner needs that is in no queue: "w0 r1". */
+struct needs {
+    struct czi_watcher w; /* first */
+    struct fixture *f;
+    const char *set;
+};
+
+static bool need(const struct czi_watcher *w, uint32_t i, struct czi_want *ret)
+{
+    const struct needs *n = (const struct needs *)w;
+
+    if (strlen(n->set) < 3ul * i + 2)
+        return false;
+    ret->lock = n->f->lock[n->set[3ul * i + 1] - '0'];
+    ret->mode = n->set[3ul * i] == 'w' ? CZ_WRITE : CZ_READ;
+    return true;
+}
+
+static void watch(struct fixture *f, struct needs *n, char owner, const char *set,
+                  unsigned lock)
+{
+    *n = (struct needs){.w = {.key = 1, .need = need}, .f = f, .set = set};
+    czi_owner_watch(owner_of(f, owner), &n->w);
+    czi_watch(lock_at(f, lock), &n->w);
+}
+
+static void unwatch(struct fixture *f, struct needs *n, char owner)
+{
+    czi_owner_watch_done(owner_of(f, owner));
+    czi_unwatch(&f->l, &n->w);
+}
+
+static void each_need_of_who_watches_is_an_edge(void **state)
+{
+    static const char *const sets[] = {"w0", "r2 w0", "r2 r3 r0"};
+
+    (void)state;
+    for (unsigned i = 0; i < CZI_COUNTOF(sets); i++) {
+        struct fixture *f = malloc(sizeof *f);
+        struct needs n;
+
+        fixture_init(f);
+        granted(f, 'A', "w0");
+        granted(f, 'B', "w1");
+        granted(f, 'C', "w2");
+        watch(f, &n, 'B', sets[i], 2);
+        deadlocked(f, 'A', "r1");
+        assert_cycle(f, i == 2 ? "Ar1h Br0h" : "Ar1h Bw0h");
+        unwatch(f, &n, 'B');
+        fixture_done(f);
+        free(f);
+    }
+}
+
+/* B would read what A reads, but lets another watcher go first, which wants to write it. */
+static void to_let_another_watcher_go_first_is_an_edge(void **state)
+{
+    struct fixture *f = malloc(sizeof *f);
+    struct needs first, n;
+
+    (void)state;
+    fixture_init(f);
+    granted(f, 'A', "r0");
+    granted(f, 'B', "w1");
+    watch(f, &first, 'C', "w0", 0);
+    watch(f, &n, 'B', "r0", 0);
+    deadlocked(f, 'A', "r1");
+    assert_cycle(f, "Ar1h Br0h");
+    unwatch(f, &n, 'B');
+    unwatch(f, &first, 'C');
+    fixture_done(f);
+    free(f);
+}
+
+/* A awaits B, which needs what D has. C asks for that too, and for what A holds; since C holds
+ * nothing, nobody searches. The search of any of the three finds that they wait in a circle. */
+static void who_enters_a_queue_before_one_that_watches_may_close_a_cycle(void **state)
+{
+    struct fixture *f = malloc(sizeof *f);
+    struct needs n;
+
+    (void)state;
+    fixture_init(f);
+    granted(f, 'A', "w0");
+    granted(f, 'D', "w1");
+    watch(f, &n, 'B', "w1", 1);
+    assert_true(czi_owner_await(&f->l, owner_of(f, 'A'), owner_of(f, 'B')));
+    queued(f, 'C', "w0 w1");
+    release_all(f, 'D');
+    assert_string_equal(stirred(f), "1");
+    assert_true(czi_owner_in_cycle(&f->l, owner_of(f, 'B')));
+    assert_cycle(f, "Bw1q Cw0h A~");
+    assert_true(czi_owner_in_cycle(&f->l, owner_of(f, 'C')));
+    assert_cycle(f, "Cw0h A~ Bw1q");
+    unwatch(f, &n, 'B');
+    czi_owner_await_done(owner_of(f, 'A'));
+    fixture_done(f);
+    free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +322,9 @@ int main(void)
         cmocka_unit_test(a_watcher_blocks_nobody),
         cmocka_unit_test(a_watched_lock_is_stirred_when_fewer_hold_it_or_wait),
         cmocka_unit_test(a_stirred_lock_stays_until_it_was_looked_at),
+        cmocka_unit_test(each_need_of_who_watches_is_an_edge),
+        cmocka_unit_test(to_let_another_watcher_go_first_is_an_edge),
+        cmocka_unit_test(who_enters_a_queue_before_one_that_watches_may_close_a_cycle),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
