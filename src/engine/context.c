@@ -318,6 +318,8 @@ int cz_context_enter(cz_context *c, cz_error *err)
     if (thread.entered)
         return czi_fail(err, CZ_BUSY, "this thread is in context '%s' already",
                         thread.entered->name);
+    if (!czi_at_thread_exit(thread_ends)) /* which leaves it */
+        return czi_nomem(err, "the end of a thread");
     czi_manager_lock(c->engine);
     if (c->entered)
         rc = czi_fail(err, CZ_BUSY, "another thread is in context '%s'", c->name);
