@@ -143,7 +143,12 @@ static int use(struct session *s)
         finish_aborted(s);
         return CZ_OK;
     }
-    must(cz_guards_commit(s->guard, s->count, &r, &err), &err, "commit");
+    rc = cz_guards_commit(s->guard, s->count, &r, &err);
+    if (rc == CZ_CANCELLED) { /* before it was proposed */
+        finish_aborted(s);
+        return rc;
+    }
+    must(rc, &err, "commit");
     for (unsigned i = 0; i < s->count; i++)
         if (s->written[i])
             history_write(s->tx, s->resource[i], s->version[i] + 1, s->written[i]);
@@ -242,13 +247,18 @@ static int take_receipt(void *arg, const cz_receipt *r)
     return CZ_OK;
 }
 
-static void take(struct world *w, struct history_tx *tx, const cz_id *effect, uint64_t value)
+/* Whoever was cancelled may have been so before it was submitted. */
+static void take_open(struct world *w, const struct actor *a)
 {
-    struct receipt_of_effect e = {w, tx, value};
+    struct receipt_of_effect e = {w, a->open_tx, a->open_value};
     cz_error err = {0};
+    int rc = cz_receipt_get(w->engine, &a->open_effect, take_receipt, &e, &err);
 
-    must(cz_receipt_get(w->engine, effect, take_receipt, &e, &err), &err, "receipt");
-    history_commit(tx, history_now(&w->clock));
+    if (rc == CZ_NOT_FOUND)
+        history_abort(a->open_tx, history_now(&w->clock));
+    else
+        history_commit(a->open_tx, history_now(&w->clock));
+    CZI_CHECK(rc == CZ_OK || rc == CZ_NOT_FOUND);
 }
 
 /* Writes one to three resources without a guard. */
@@ -279,6 +289,11 @@ static bool effect(struct actor *a)
     must(cz_effect_id(a->effect, &id, &err), &err, "id");
     tx = history_begin(&a->history, (uint64_t)a->id << 32 | ++a->values, now(a));
     rc = cz_perform(w->engine, a->effect, &r, &err);
+    if (!rc) {
+        struct receipt_of_effect e = {w, tx, value};
+
+        rc = cz_receipt_get(w->engine, &id, take_receipt, &e, &err);
+    }
     if (rc == CZ_CANCELLED) {
         a->cancelled++;
         a->open_tx = tx;
@@ -287,7 +302,7 @@ static bool effect(struct actor *a)
         return true;
     }
     must(rc, &err, "perform");
-    take(w, tx, &id, value);
+    history_commit(tx, now(a));
     a->performed++;
     return false;
 }
@@ -355,7 +370,7 @@ bool world_check(struct world *w, char *why, size_t size)
         struct actor *a = &w->actor[i];
 
         if (a->open_tx)
-            take(w, a->open_tx, &a->open_effect, a->open_value);
+            take_open(w, a);
         history_merge(&h, &a->history);
     }
     ok = history_check(&h, why, size);

@@ -38,6 +38,7 @@ struct world {
     _Atomic uint64_t clock;
     uint64_t timeout_ms; /* of waits that have one */
     void (*yield)(void);
+    void *user; /* the test's */
     struct actor actor[WORLD_ACTORS_MAX];
 };
 
