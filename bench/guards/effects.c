@@ -432,8 +432,8 @@ static double measure_planned(void *arg)
 
             czi_batch_add(p->batch, &a, &p->pendings[i]);
         }
-        must(czi_core_plan(&p->core, p->batch, &err), &err);
-        must(czi_core_execute(&p->core, p->batch, &err), &err);
+        must(czi_core_plan(&p->core, p->batch, 0, &err), &err);
+        must(czi_core_execute(&p->core, p->batch, 0, &err), &err);
     }
     took = now() - start;
     if (hold)

@@ -84,7 +84,7 @@ static int run_plan(const struct czi_bench *b, struct czi_core *core,
         batch->entry_count = (uint32_t)CZI_MIN(b->effects - done, (uint64_t)b->batch);
         for (uint32_t i = 0; i < batch->entry_count; i++)
             put_item(&batch->entries[i], &items[done + i], done + i);
-        rc = czi_core_execute(core, batch, err);
+        rc = czi_core_execute(core, batch, 0, err);
     }
     ret->seconds = (double)(czi_clock_ns() - start) / 1e9;
     ret->rejected = core->rejected;

@@ -152,7 +152,10 @@ struct czi_core {
     struct czi_parking parking;
     /* Called between entries, so that others may come in; NULL: nobody may. */
     void (*breathe)(void *arg);
-    void *breathe_arg;
+    /* Called when effects ended that had waited: whom that woke learns it, and effects become
+     * ready (czi_park_granted). NULL: later. */
+    void (*settle)(void *arg);
+    void *breathe_arg;       /* of both */
     bool plan_only;          /* no posts are kept: nothing can be sealed */
     struct general *general; /* scratch of the general way */
     /* Answers for a submission's predecessors, one per predecessor, in the order cited. */
@@ -163,12 +166,16 @@ struct czi_core {
 CZI_MUST_USE int czi_core_init(struct czi_core *core, cz_error *err);
 void czi_core_done(struct czi_core *core); /* of all zero: no-op */
 
+/* Both take the entries from `from` on, which is 0 or where the batch ended when it was
+ * executed before: a batch may grow until it is sealed. On an error (CZ_NOMEM) the state is
+ * unusable and the engine must stop. */
 /* Finds what each entry's origin and transfer accesses are, before any of it executes. */
-CZI_MUST_USE int czi_core_plan(struct czi_core *core, struct czi_batch *b, cz_error *err);
-/* Executes a planned batch in order: positions, outcomes and posts are set. What must wait for
- * a guard leaves the batch. On an error
- * (CZ_NOMEM) the state is unusable and the engine must stop. */
-CZI_MUST_USE int czi_core_execute(struct czi_core *core, struct czi_batch *b, cz_error *err);
+CZI_MUST_USE int czi_core_plan(struct czi_core *core, struct czi_batch *b, uint32_t from,
+                               cz_error *err);
+/* Executes planned entries in order: positions, outcomes and posts are set. What must wait for
+ * a guard leaves the batch. */
+CZI_MUST_USE int czi_core_execute(struct czi_core *core, struct czi_batch *b, uint32_t from,
+                                  cz_error *err);
 
 /* Numbers of names (assets, domains); CZI_ID_NONE when there is none, or out of memory. */
 uint32_t czi_core_asset(struct czi_core *core, struct czi_slice name, bool add);

@@ -523,6 +523,11 @@ bool czi_engine_pump(cz_engine *g)
 /* ---- Opening and closing
  * ---------------------------------------------------------------------- */
 
+static void settle(void *arg)
+{
+    czi_manager_settle(arg);
+}
+
 static int make_memory(cz_engine *g, cz_error *err)
 {
     uint32_t n = g->options.backlog_max + CZI_COMMITS_MAX;
@@ -666,10 +671,10 @@ static int open_store(const struct czi_ledger_options *store, const cz_options *
         return free_engine(g, rc, err);
     g->finder.ledger = g->look_up.ledger = g->reader.ledger = g->ledger;
     g->resting = true;
-    if (!driven) {
+    g->step.core.settle = settle;
+    g->step.core.breathe_arg = g;
+    if (!driven)
         g->step.core.breathe = czi_manager_breathe;
-        g->step.core.breathe_arg = g;
-    }
     rc = czi_engine_load(g, err);
     atomic_store(&g->manager.durable, g->step.core.positions);
     if (!rc)

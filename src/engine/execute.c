@@ -74,9 +74,9 @@ static void plan_shape(const struct czi_core *core, struct czi_entry *e)
         e->shape = CZI_SHAPE_GENERAL;
 }
 
-int czi_core_plan(struct czi_core *core, struct czi_batch *b, cz_error *err)
+int czi_core_plan(struct czi_core *core, struct czi_batch *b, uint32_t from, cz_error *err)
 {
-    for (uint32_t i = 0; i < b->entry_count; i++) {
+    for (uint32_t i = from; i < b->entry_count; i++) {
         struct czi_entry *e = &b->entries[i];
         const struct czi_pending *p = e->pending;
 
@@ -638,16 +638,28 @@ static inline bool run_entry(struct czi_core *core, struct czi_batch *b, struct 
     return true;
 }
 
-int czi_core_execute(struct czi_core *core, struct czi_batch *b, cz_error *err)
+/* There are locks, but none of what this entry touches: what czi_must_park would find out by
+ * names. */
+static inline bool is_clear(const struct czi_core *core, const struct czi_entry *e)
 {
-    uint64_t rejected = 0;
-    uint32_t kept = 0;
+    return e->shape != CZI_SHAPE_GENERAL && e->status == CZI_ENTRY_EFFECT &&
+           !core->origins[e->origin].lock &&
+           !czi_resource_at(&core->resources, e->from)->lock &&
+           !czi_resource_at(&core->resources, e->to)->lock;
+}
 
-    b->first_position = core->positions + 1;
-    b->facts_before = core->fact_ids.count;
-    b->number = ++core->batches;
-    b->position_count = b->fact_count = b->post_count = b->look_ups = 0;
-    for (uint32_t i = 0; i < b->entry_count; i++) {
+int czi_core_execute(struct czi_core *core, struct czi_batch *b, uint32_t from, cz_error *err)
+{
+    uint64_t rejected = 0, positions = b->position_count;
+    uint32_t kept = from;
+
+    if (from == 0) {
+        b->first_position = core->positions + 1;
+        b->facts_before = core->fact_ids.count;
+        b->number = ++core->batches;
+        positions = b->position_count = b->fact_count = b->post_count = b->look_ups = 0;
+    }
+    for (uint32_t i = from; i < b->entry_count; i++) {
         struct czi_entry *e = &b->entries[i];
 
         if (i % TOUCH == 0) {
@@ -656,7 +668,8 @@ int czi_core_execute(struct czi_core *core, struct czi_batch *b, cz_error *err)
             touch_ahead(core, b, i);
         }
         __builtin_prefetch((const uint8_t *)&b->posts[b->post_count] + 1024, 1);
-        if (CZI_UNLIKELY(core->parking.locks.live) && czi_must_park(core, e)) {
+        if (CZI_UNLIKELY(core->parking.locks.live) && !is_clear(core, e) &&
+            czi_must_park(core, e)) {
             if (!czi_park(core, e))
                 return czi_nomem(err, "an effect that waits for a guard");
             continue;
@@ -672,9 +685,10 @@ int czi_core_execute(struct czi_core *core, struct czi_batch *b, cz_error *err)
         kept++;
     }
     b->entry_count = kept;
-    core->positions += b->position_count;
+    positions = b->position_count - positions;
+    core->positions += positions;
     core->rejected += rejected;
-    core->applied += b->position_count - rejected;
+    core->applied += positions - rejected;
     return CZ_OK;
 }
 

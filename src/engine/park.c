@@ -213,6 +213,7 @@ void czi_park_end(struct czi_core *core, struct czi_parked *p)
 {
     struct czi_parking *k = &core->parking;
 
+    k->new_count -= !p->pending->was_parked; /* it was granted before anybody was told */
     p->pending->parked = NULL;
     czi_locks_release_all(&k->locks, &p->owner);
     if (p->previous)

@@ -5,7 +5,8 @@
  * An effect that may not touch a resource yet, because somebody holds a guard on it or waits
  * for one, is taken out of its batch and waits in the queues of all its resources, as one
  * request (R8). The rest of the batch goes on. Once it is granted everything it is *ready*, and
- * gets its position in the next batch; so positions of each resource stay in order. Its origin
+ * gets its position at the end of the batch under way, or first in the next one; so positions
+ * of each resource stay in order. Its origin
  * is a lock too: later effects of the origin wait behind it, so nonces stay in order. And so
  * is the effect itself, for those who follow it or wait for its result.
  */
@@ -35,7 +36,7 @@ struct czi_parking {
     struct czi_parked *ready, *ready_last;
     uint32_t count;       /* of all; read by others without the mutex */
     uint32_t ready_count; /* the same */
-    uint32_t new_count;
+    uint32_t new_count;   /* the last ones of all, of which nobody was told yet */
 };
 
 /* What a lock's key stands for. */

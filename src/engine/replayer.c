@@ -166,10 +166,10 @@ int czi_replayer_seal(struct czi_replayer *r, struct czi_core *core,
 int czi_replayer_run(struct czi_replayer *r, struct czi_core *core,
                      const struct czi_frame *frame, cz_error *err)
 {
-    int rc = czi_core_plan(core, r->batch, err);
+    int rc = czi_core_plan(core, r->batch, 0, err);
 
     if (!rc)
-        rc = czi_core_execute(core, r->batch, err);
+        rc = czi_core_execute(core, r->batch, 0, err);
     if (!rc)
         rc = compare_outcomes(r, err);
     return rc ? rc : czi_replayer_seal(r, core, frame, err);

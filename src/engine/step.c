@@ -103,6 +103,33 @@ static struct czi_batch *fill(struct czi_step *s)
     return b->entry_count ? b : NULL;
 }
 
+/* Plans and executes a batch. Effects that have waited for those in it, and need not any more,
+ * come into the same batch: otherwise each of a long queue would need a batch of its own. */
+static int run(struct czi_step *s, struct czi_batch *b, cz_error *err)
+{
+    struct czi_core *core = &s->core;
+    uint32_t done = 0;
+    int rc;
+
+    do {
+        rc = czi_core_plan(core, b, done, err);
+        if (!rc)
+            rc = czi_core_execute(core, b, done, err);
+        done = b->entry_count;
+        if (!rc && core->settle && core->parking.locks.woken)
+            core->settle(core->breathe_arg);
+        while (!rc && core->parking.ready) {
+            const struct czi_arrival *a = next(s);
+
+            if (a->after_count || !czi_batch_fits(b, a))
+                break;
+            czi_batch_add(b, a, core->parking.ready->pending);
+            czi_park_pop_ready(core);
+        }
+    } while (!rc && b->entry_count > done);
+    return rc;
+}
+
 static int start_batches(struct czi_step *s, cz_error *err)
 {
     int rc;
@@ -114,9 +141,7 @@ static int start_batches(struct czi_step *s, cz_error *err)
             break;
         s->free_count--;
         s->unsealed++;
-        rc = czi_core_plan(&s->core, b, err);
-        if (!rc)
-            rc = czi_core_execute(&s->core, b, err);
+        rc = run(s, b, err);
         if (rc)
             return rc;
         s->known_of = NULL;
