@@ -15,6 +15,18 @@
 
 #include "causality/causality.h"
 
+/* Seeds by default: sanitizers take twenty times as long a seed. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define STAGE_SEEDS 500
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define STAGE_SEEDS 500
+#endif
+#endif
+#ifndef STAGE_SEEDS
+#define STAGE_SEEDS 10000
+#endif
+
 #define STAGE_RESOURCES_MAX 16
 #define STAGE_ACTORS_MAX 64
 #define STAGE_FLAGS 16

@@ -74,7 +74,7 @@ static void run_schedule(uint64_t seed, uint8_t ret_root[32], struct totals *t)
 
 static void histories_of_seeded_schedules_are_strictly_serializable(void **state)
 {
-    unsigned long seeds = test_env("CAUSALITY_SEEDS", 10000),
+    unsigned long seeds = test_env("CAUSALITY_SEEDS", STAGE_SEEDS),
                   first = test_env("CAUSALITY_SEED", 1);
     struct totals t = {0};
     uint8_t root[32];

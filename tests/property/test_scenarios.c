@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define SEEDS 10000
+#define SEEDS STAGE_SEEDS
 #define ROUNDS 100
 
 enum { A, B, C, D, E };
