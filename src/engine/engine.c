@@ -188,7 +188,7 @@ static void acknowledge(cz_engine *g, struct czi_batch *b)
         czi_cond_broadcast(g->room);
     czi_cond_broadcast(g->acknowledged);
     czi_mutex_unlock(g->lock);
-    czi_manager_acked(g, b->first_position + b->position_count - 1);
+    czi_manager_acked(g, b->first_position + b->position_count - 1, b->number);
 }
 
 /* ---- Worker threads
@@ -677,6 +677,7 @@ static int open_store(const struct czi_ledger_options *store, const cz_options *
         g->step.core.breathe = czi_manager_breathe;
     rc = czi_engine_load(g, err);
     atomic_store(&g->manager.durable, g->step.core.positions);
+    atomic_store(&g->manager.batches, g->step.core.batches);
     if (!rc)
         rc = start_threads(g, err);
     if (rc) {

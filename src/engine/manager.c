@@ -133,11 +133,12 @@ void czi_manager_wake_ack_waiters(cz_engine *g)
     }
 }
 
-void czi_manager_acked(cz_engine *g, uint64_t position)
+void czi_manager_acked(cz_engine *g, uint64_t position, uint64_t batch)
 {
     struct czi_manager *m = &g->manager;
 
     atomic_store(&m->durable, position);
+    atomic_store(&m->batches, batch);
     if (CZI_LIKELY(atomic_load(&m->ack_waiting) == 0))
         return;
     czi_manager_lock(g);

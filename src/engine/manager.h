@@ -136,7 +136,8 @@ struct czi_manager {
     struct czi_runner *runners;
     cz_context *ack_waiters;
     _Atomic uint32_t ack_waiting;  /* how many those are */
-    _Atomic uint64_t durable;      /* the newest position that is acknowledged */
+    _Atomic uint64_t durable;      /* the newest position that is acknowledged, */
+    _Atomic uint64_t batches;      /* and the newest batch */
     struct czi_kept_cycle *cycles; /* ring */
     uint64_t cycle_count;
     cz_lock_stats stats;
@@ -168,8 +169,8 @@ void czi_manager_breathe(void *arg);
 uint64_t czi_manager_now(const cz_engine *g);
 /* A deadline for a public timeout. */
 uint64_t czi_manager_deadline(const cz_engine *g, uint64_t timeout_ms);
-/* The engine's thread: everything up to a position is acknowledged. */
-void czi_manager_acked(cz_engine *g, uint64_t position);
+/* The engine's thread: everything up to a position and a batch is acknowledged. */
+void czi_manager_acked(cz_engine *g, uint64_t position, uint64_t batch);
 /* With the mutex: who waits for acknowledgements looks again. */
 void czi_manager_wake_ack_waiters(cz_engine *g);
 
@@ -250,6 +251,8 @@ CZI_MUST_USE int czi_wait_parked_before(cz_engine *g, uint64_t end, cz_error *er
 /* Until a position is on disk (R15). */
 CZI_MUST_USE int czi_wait_durable(cz_engine *g, cz_context *c, uint64_t position,
                                   cz_error *err);
+/* Until what was executed before is acknowledged, whether it has a position or not. */
+CZI_MUST_USE int czi_wait_acknowledged(cz_engine *g, cz_context *c, cz_error *err);
 /* With the mutex, the engine's thread: what was parked by the last step. */
 CZI_MUST_USE int czi_report_parked(cz_engine *g, cz_error *err);
 

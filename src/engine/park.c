@@ -22,7 +22,8 @@ static void forget(void *arg, uint64_t key)
         core->origins[czi_key_number(key)].lock = NULL;
         break;
     case CZI_KEY_EFFECT:
-        czi_key_effect(key)->done = NULL;
+        if (key != CZI_KEY_ENDED)
+            czi_key_effect(key)->done = NULL;
         break;
     }
 }
@@ -216,6 +217,8 @@ void czi_park_end(struct czi_core *core, struct czi_parked *p)
     k->new_count -= !p->pending->was_parked; /* it was granted before anybody was told */
     p->pending->parked = NULL;
     czi_locks_release_all(&k->locks, &p->owner);
+    if (p->done) /* who followed it may wait for something else yet */
+        p->done->key = CZI_KEY_ENDED;
     if (p->previous)
         p->previous->next = p->next;
     else

@@ -45,6 +45,8 @@ static inline enum czi_key_kind czi_key_kind(uint64_t key)
 {
     return (enum czi_key_kind)(key & 3);
 }
+/* Of the lock of an effect that is applied, until those who waited for it are gone too. */
+#define CZI_KEY_ENDED ((uint64_t)CZI_KEY_EFFECT)
 /* The slot, or the origin's number. */
 static inline uint32_t czi_key_number(uint64_t key)
 {

@@ -61,19 +61,39 @@ int czi_wait_parked_before(cz_engine *g, uint64_t end, cz_error *err)
     return rc;
 }
 
-/* A resource may be ahead of the disk; what is told outside must not be. */
-int czi_wait_durable(cz_engine *g, cz_context *c, uint64_t position, cz_error *err)
+/* With the mutex. */
+static int wait_until(cz_context *c, const _Atomic uint64_t *reached, uint64_t goal,
+                      cz_error *err)
 {
     int rc = CZ_OK;
 
-    if (CZI_LIKELY(atomic_load_explicit(&g->manager.durable, memory_order_acquire) >= position))
-        return CZ_OK;
-    czi_manager_lock(g);
-    while (!rc && atomic_load(&g->manager.durable) < position) {
+    while (!rc && atomic_load(reached) < goal) {
         rc = czi_context_may_wait(c, err);
         if (!rc)
             czi_context_wait_ack(c, UINT64_MAX);
     }
+    return rc;
+}
+
+/* A resource may be ahead of the disk; what is told outside must not be. */
+int czi_wait_durable(cz_engine *g, cz_context *c, uint64_t position, cz_error *err)
+{
+    int rc;
+
+    if (CZI_LIKELY(atomic_load_explicit(&g->manager.durable, memory_order_acquire) >= position))
+        return CZ_OK;
+    czi_manager_lock(g);
+    rc = wait_until(c, &g->manager.durable, position, err);
+    czi_manager_unlock(g);
+    return rc;
+}
+
+int czi_wait_acknowledged(cz_engine *g, cz_context *c, cz_error *err)
+{
+    int rc;
+
+    czi_manager_lock(g);
+    rc = wait_until(c, &g->manager.batches, g->step.core.batches, err);
     czi_manager_unlock(g);
     return rc;
 }

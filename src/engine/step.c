@@ -150,6 +150,7 @@ static int start_batches(struct czi_step *s, cz_error *err)
         } else { /* all of it waits for guards */
             s->free[s->free_count++] = b;
             s->unsealed--;
+            s->core.batches--;
         }
     }
     if (s->wants_checkpoint && !s->in_checkpoint && czi_step_in_flight(s) == 0) {

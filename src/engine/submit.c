@@ -433,7 +433,7 @@ static int wait_for_all(cz_engine *g, uint64_t target, cz_error *err)
 int cz_flush(cz_engine *g, cz_error *err)
 {
     cz_context *c = NULL;
-    uint64_t target, position;
+    uint64_t target;
     int rc;
 
     czi_mutex_lock(g->lock);
@@ -448,12 +448,7 @@ int cz_flush(cz_engine *g, cz_error *err)
         rc = czi_wait_parked_before(g, target, err);
     if (!rc)
         rc = czi_context_current(g, &c, err);
-    if (rc)
-        return rc;
-    czi_manager_lock(g);
-    position = g->step.core.positions;
-    czi_manager_unlock(g);
-    return czi_wait_durable(g, c, position, err);
+    return rc ? rc : czi_wait_acknowledged(g, c, err);
 }
 
 int czi_read_begin(cz_engine *g, cz_error *err)

@@ -252,8 +252,11 @@ struct graph {
 static void add_hold(const cz_engine *g, struct graph *graph, const struct czi_hold *h,
                      uint64_t place)
 {
-    struct row r = {.edge = edge_of(g, h, place)};
+    struct row r;
 
+    if (h->lock->key == CZI_KEY_ENDED)
+        return;
+    r = (struct row){.edge = edge_of(g, h, place)};
     (void)snprintf(r.label, sizeof r.label, "%s", r.edge.label);
     czi_buf_put(&graph->rows, &r, sizeof r);
 }
