@@ -22,7 +22,10 @@ LONG = {
     "CAUSALITY_SEEDS": "20000",
     "CAUSALITY_CRASH_ROUNDS": "500",
     "CAUSALITY_FUZZ_SECONDS": "1800",
+    "CAUSALITY_LONG": "1",
 }
+# Seeds for what runs under valgrind each time.
+BRIEF = {"CAUSALITY_SEEDS": "20", "CAUSALITY_ROUNDS": "2", "CAUSALITY_PHILOSOPHERS": "200"}
 TSAN_SUPPRESSIONS = ROOT / "tests/checks/tsan.supp"
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_stack_use_after_return=1:allocator_may_return_null=1",
@@ -175,11 +178,11 @@ def thread_targets():
     return run(["ninja", "-C", str(folder), *sorted(set(programs))]) if programs else (True, "")
 
 
-def valgrind():
+def valgrind(suite, env=None):
     wrapper = "valgrind --quiet --error-exitcode=99 --leak-check=full"
-    return run(["meson", "test", "-C", str(BUILDS / GCC[0]), "--no-rebuild", "--suite", "unit",
+    return run(["meson", "test", "-C", str(BUILDS / GCC[0]), "--no-rebuild", "--suite", suite,
                 "--wrapper", wrapper, "--timeout-multiplier", "20", "--print-errorlogs",
-                "--logbase", "valgrind"])
+                "--logbase", "valgrind"], **(env or {}))
 
 
 def packages():
@@ -204,8 +207,10 @@ def full(long):
     if counted_step("build for the thread sanitizer", thread_targets):
         step("tests with threads under thread sanitizer",
              lambda: run_suites(TSAN, ["threads"], 8 * slow))
+    if gcc:
+        counted_step("guards and tasks under valgrind", lambda: valgrind("valgrind", BRIEF))
     if long and gcc:
-        counted_step("unit tests under valgrind", valgrind)
+        counted_step("unit tests under valgrind", lambda: valgrind("unit"))
 
 
 def fast():
