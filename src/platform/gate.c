@@ -3,8 +3,10 @@
 
 #include "platform/platform.h"
 
-/* What another thread does inside takes well below a microsecond, about this often. */
+/* What another thread does inside takes well below a microsecond, about this often. Who looks
+ * too often takes the gate's cache line away from whoever is inside. */
 #define SPINS 200u
+#define PAUSE_MAX 16u
 /* A bound for what a lost wake-up costs where the system has no membarrier. */
 #define NAP_NS 1000000u
 
@@ -20,18 +22,25 @@ static bool try_lock(struct czi_gate *g)
            atomic_exchange_explicit(&g->held, 1, memory_order_acquire) == 0;
 }
 
+/* With longer and longer pauses. */
+static bool spin(struct czi_gate *g, unsigned pause, unsigned spins)
+{
+    for (unsigned i = 0; i < spins; i += pause) {
+        for (unsigned k = 0; k < pause; k++)
+            czi_cpu_relax();
+        if (try_lock(g))
+            return true;
+        pause = CZI_MIN(2 * pause, PAUSE_MAX);
+    }
+    return false;
+}
+
 void czi_gate_lock_slow(struct czi_gate *g)
 {
-    bool done = false;
-
+    if (spin(g, 1, 2 * PAUSE_MAX))
+        return;
     atomic_fetch_add(&g->wanted, 1);
-    for (;;) {
-        for (unsigned i = 0; i < SPINS && !done; i++) {
-            czi_cpu_relax();
-            done = try_lock(g);
-        }
-        if (done)
-            break;
+    while (!spin(g, PAUSE_MAX, SPINS)) {
         atomic_fetch_add(&g->sleepers, 1);
         /* From here on each thread that leaves sees the sleeper, or we see that it left. */
         czi_barrier_all();
