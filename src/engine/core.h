@@ -177,6 +177,13 @@ CZI_MUST_USE int czi_core_plan(struct czi_core *core, struct czi_batch *b, uint3
 CZI_MUST_USE int czi_core_execute(struct czi_core *core, struct czi_batch *b, uint32_t from,
                                   cz_error *err);
 
+/* Lets others have the state for a moment. */
+static inline void czi_core_breathe(const struct czi_core *core)
+{
+    if (core->breathe)
+        core->breathe(core->breathe_arg);
+}
+
 /* Numbers of names (assets, domains); CZI_ID_NONE when there is none, or out of memory. */
 uint32_t czi_core_asset(struct czi_core *core, struct czi_slice name, bool add);
 uint32_t czi_core_domain(struct czi_core *core, struct czi_slice name, bool add);

@@ -80,6 +80,8 @@ int czi_core_plan(struct czi_core *core, struct czi_batch *b, uint32_t from, cz_
         struct czi_entry *e = &b->entries[i];
         const struct czi_pending *p = e->pending;
 
+        if (i % TOUCH == 0)
+            czi_core_breathe(core);
         look_ahead(core, b, i);
         e->shape = CZI_SHAPE_GENERAL;
         e->waited = p->parked != NULL;
@@ -663,8 +665,7 @@ int czi_core_execute(struct czi_core *core, struct czi_batch *b, uint32_t from, 
         struct czi_entry *e = &b->entries[i];
 
         if (i % TOUCH == 0) {
-            if (core->breathe)
-                core->breathe(core->breathe_arg);
+            czi_core_breathe(core);
             touch_ahead(core, b, i);
         }
         __builtin_prefetch((const uint8_t *)&b->posts[b->post_count] + 1024, 1);

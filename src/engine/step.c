@@ -166,8 +166,11 @@ int czi_step(struct czi_step *s, const struct czi_event *event, cz_error *err)
     s->update_count = 0;
     switch (event->type) {
     case CZI_EVENT_ADMIT:
-        for (uint32_t i = 0; i < event->count; i++)
+        for (uint32_t i = 0; i < event->count; i++) {
+            if (i % 64 == 0)
+                czi_core_breathe(&s->core);
             czi_admission_push(&s->admission, &event->arrivals[i]);
+        }
         break;
     case CZI_EVENT_SEALED:
         s->unsealed--;
