@@ -69,15 +69,17 @@ static const struct czi_blocking thread_blocking = {thread_block, thread_wake};
 void czi_context_block(cz_context *c, uint64_t deadline)
 {
     czi_manager_settle(c->engine);
-    if (!atomic_load(&c->signalled))
+    if (!atomic_load_explicit(&c->signalled, memory_order_relaxed))
         c->blocking->block(c, deadline);
-    atomic_store(&c->signalled, 0);
+    atomic_store_explicit(&c->signalled, 0, memory_order_relaxed);
 }
 
 void czi_context_wake(cz_context *c)
 {
-    if (atomic_exchange(&c->signalled, 1))
+    /* Changed with the mutex only. */
+    if (atomic_load_explicit(&c->signalled, memory_order_relaxed))
         return;
+    atomic_store_explicit(&c->signalled, 1, memory_order_release);
     c->blocking->wake(c);
 }
 

@@ -52,8 +52,9 @@ void czi_lock_names(const cz_engine *g, uint64_t key, cz_id *ret_id, const char 
 /* ---- Cycles ---------------------------------------------------------------------------------
  */
 
-static cz_cycle_step step_of(const cz_engine *g, const struct czi_cycle_step *s)
+static cz_cycle_step step_of(const cz_engine *g, const struct czi_locks *l, uint32_t i)
 {
+    const struct czi_cycle_step *s = &l->cycle[i];
     cz_cycle_step step = {.mode = (enum cz_access)s->wanted};
     const char *label;
 
@@ -61,7 +62,7 @@ static cz_cycle_step step_of(const cz_engine *g, const struct czi_cycle_step *s)
     if (s->awaits) {
         cz_party task;
 
-        czi_party_of(s->owner->awaits, &task);
+        czi_party_of(l->cycle[(i + 1) % l->cycle_count].owner, &task);
         (void)snprintf(step.label, sizeof step.label, "the end of '%s'", task.name);
         return step;
     }
@@ -130,7 +131,7 @@ int czi_deadlock_fail(cz_context *c, cz_error *err)
         return czi_fail(err, CZ_DEADLOCK,
                         "acquire: waiting would never end (no memory to say why)");
     for (uint32_t i = 0; i < l->cycle_count; i++)
-        c->cycle[i] = step_of(g, &l->cycle[i]);
+        c->cycle[i] = step_of(g, l, i);
     c->cycle_count = l->cycle_count;
     c->cycle_number = g->manager.cycle_count;
     keep_cycle(g, c->cycle, c->cycle_count);

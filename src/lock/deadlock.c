@@ -41,17 +41,22 @@ static bool each_blocker(const struct czi_hold *w,
 struct search {
     struct czi_owner *start, *from, *last;
     uint64_t mark;
+    bool (*goal)(const void *arg, const struct czi_owner *o); /* NULL: back to the start */
+    const void *goal_arg;
+    struct czi_owner *found;
 };
 
-/* True when the search is back where it began. */
+/* True when the search is where it wanted to be. */
 static bool visit(struct search *s, struct czi_owner *to)
 {
-    if (to != s->start && (to->mark == s->mark || to->state == CZI_OWNER_IDLE))
+    if (to == s->start ? s->goal != NULL : to->mark == s->mark || to->state == CZI_OWNER_IDLE)
         return false;
     to->mark = s->mark;
     to->parent = s->from;
-    if (to == s->start)
+    if (s->goal ? s->goal(s->goal_arg, to) : to == s->start) {
+        s->found = to;
         return true;
+    }
     to->link = NULL;
     s->last->link = to;
     s->last = to;
@@ -253,6 +258,22 @@ bool czi_owner_in_cycle(struct czi_locks *l, struct czi_owner *owner)
     if (found)
         tell(l, owner);
     return found;
+}
+
+struct czi_owner *czi_owner_reaches(struct czi_locks *l, struct czi_owner *owner,
+                                    bool (*goal)(const void *arg, const struct czi_owner *o),
+                                    const void *arg)
+{
+    struct search s = {
+        .start = owner, .last = owner, .mark = ++l->mark, .goal = goal, .goal_arg = arg};
+
+    if (owner->state == CZI_OWNER_IDLE)
+        return NULL;
+    owner->link = NULL;
+    owner->mark = s.mark;
+    (void)search(&s);
+    forget_seen(&s);
+    return s.found;
 }
 
 bool czi_owner_await(struct czi_locks *l, struct czi_owner *owner, struct czi_owner *awaited)

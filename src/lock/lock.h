@@ -213,4 +213,10 @@ static inline bool czi_owner_may_block(const struct czi_owner *owner)
 /* Whether `owner`, which waits, waits for itself through others. Then l->cycle tells it. */
 bool czi_owner_in_cycle(struct czi_locks *l, struct czi_owner *owner);
 
+/* For whom `owner`, which waits, waits, directly or through others, and the goal says yes: one
+ * of the nearest, or NULL. From there `parent` leads back to it, along those who wait. */
+struct czi_owner *czi_owner_reaches(struct czi_locks *l, struct czi_owner *owner,
+                                    bool (*goal)(const void *arg, const struct czi_owner *o),
+                                    const void *arg);
+
 #endif

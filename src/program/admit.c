@@ -327,9 +327,12 @@ void czi_task_queue(struct czi_task *t)
         (struct czi_watcher){.key = (uint64_t)(t->priority + 1) << KEY_AGE_BITS | t->context.id,
                              .retry = retry,
                              .need = need};
+    if (CZI_LIKELY(!t->needs.distinct && take_stack(t))) {
+        admitted(t, false);
+        return;
+    }
     enter_queue(t);
-    if (t->needs.distinct)
-        czi_owner_watch(&t->context.owner, &t->watch);
+    czi_owner_watch(&t->context.owner, &t->watch);
     if (!look(t) && t->deadline != UINT64_MAX)
         czi_task_arm(t, t->deadline);
     promote_aged(s);

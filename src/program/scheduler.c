@@ -14,7 +14,7 @@
 #define TURNS 64u
 
 /* Of the calling thread. */
-static _Thread_local struct {
+static _Thread_local __attribute__((tls_model("initial-exec"))) struct {
     cz_scheduler *scheduler;
     struct czi_task *task;
 } here;
@@ -157,7 +157,7 @@ static void task_wake(cz_context *c)
         t->scheduler->waiting--;
         czi_task_ready(t);
     } else if (t->state == CZ_TASK_QUEUED) {
-        atomic_store(&c->signalled, false); /* it does not sleep */
+        atomic_store_explicit(&c->signalled, 0, memory_order_relaxed); /* it is awake */
         if (c->lock_woken)
             czi_task_request_over(t);
     }
@@ -258,7 +258,7 @@ bool czi_scheduler_run_one(cz_scheduler *s)
     if (t)
         run(t);
     here.scheduler = outer;
-    return t != NULL;
+    return t || czi_scheduler_unstick(s);
 }
 
 uint32_t czi_scheduler_ready(const cz_scheduler *s)
@@ -360,6 +360,8 @@ static bool rest(cz_scheduler *s)
 
     for (unsigned i = 0; i < SPINS && !atomic_load(&s->arrivals); i++)
         czi_cpu_relax();
+    if (czi_scheduler_unstick(s))
+        return true;
     czi_manager_lock(s->engine);
     deadline = expire_all(s);
     work = s->ready.count + s->arrived.count > 0;

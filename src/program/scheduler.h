@@ -11,7 +11,7 @@
  * Threads: `ready` and what fibers need belong to the scheduler's thread (of an engine that is
  * driven by hand: whoever drives). All else is under the manager's mutex, in which every
  * transition happens as a whole. Files: task.c (the public functions), admit.c (queued ->
- * running), scheduler.c (turns, time, beginning and end).
+ * running), stuck.c, scheduler.c (turns, time, beginning and end).
  *
  * Invariants, whenever the mutex is given up:
  *  S1  a queued task without a promotion watches a lock that is not available to it, or waits
@@ -33,35 +33,35 @@
 struct czi_joiner {
     cz_context *context;
     struct czi_joiner *next;
+    bool refused; /* it would never end */
 };
 
 struct czi_task {
-    cz_context context; /* first */
+    cz_context context;       /* first */
+    struct czi_watcher watch; /* of a lock; its key is the task's place in all orders */
+    struct czi_watcher stack; /* among those that wait for a stack */
+    struct czi_watcher timer; /* among those that wait for a time, which is the key */
+    uint64_t id;              /* what follows is zeroed for a new task */
     cz_scheduler *scheduler;
-    uint64_t id;
     cz_task_fn fn;
     void *arg;
     struct czi_fiber *fiber; /* NULL: has not begun, or is over */
     struct czi_task *next_ready;
     struct czi_task *next, *previous; /* of its priority's queue */
-    struct czi_watcher watch;         /* of a lock; its key is the task's place in all orders */
-    struct czi_watcher stack;         /* among those that wait for a stack */
-    struct czi_watcher timer;         /* among those that wait for a time, which is the key */
     struct czi_many needs;
     cz_guard *guards; /* per want of `needs`, once admitted */
     struct czi_joiner *joiners;
-    cz_error *error;   /* when it failed and there was memory for the detail */
     uint64_t deadline; /* for admission */
     uint64_t admission, waits;
+    cz_error *error; /* when it failed and there was memory for the detail */
+    cz_error *result_error;
+    int result, code; /* what its function returned, and once it is over */
     uint32_t joining; /* joiners that have not taken their report */
     uint32_t looks;   /* times that it looked in vain */
-    int code;
-    int result; /* of fn, and its error: the scheduler's thread's */
-    cz_error *result_error;
     atomic_bool told; /* to end */
     uint8_t state;    /* enum cz_task_state */
     uint8_t priority;
-    bool detached, promoted, has_stack, wants_stack, timed, is_over;
+    bool detached, promoted, has_stack, wants_stack, timed, is_over, hopeless;
 };
 
 struct czi_ready {
@@ -151,5 +151,13 @@ void czi_task_unqueue(struct czi_task *t);
 void czi_task_refuse(struct czi_task *t, int code);
 /* A stack was given back. */
 void czi_stack_free(cz_scheduler *s);
+
+/* ---- stuck.c
+ * ---------------------------------------------------------------------------------
+ */
+
+/* Of one with nothing to do, without the mutex: whether that would be so for ever, which is so
+ * no longer. */
+bool czi_scheduler_unstick(cz_scheduler *s);
 
 #endif

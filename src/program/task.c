@@ -84,7 +84,7 @@ static struct czi_task *task_new(cz_scheduler *s, const cz_task_spec *spec, cz_e
         (void)czi_nomem(err, "a task");
     if (!t)
         return NULL;
-    memset((char *)t + sizeof t->context, 0, sizeof *t - sizeof t->context);
+    memset(&t->id, 0, sizeof *t - offsetof(struct czi_task, id));
     czi_context_init(&t->context, s->engine, CZ_PARTY_TASK, NULL, &czi_task_blocking);
     while (*place_of(s, ++s->last_id))
         continue;
@@ -280,7 +280,7 @@ static int wait_over(cz_context *c, struct czi_task *t, uint64_t deadline, cz_er
 {
     cz_scheduler *s = t->scheduler;
     struct czi_locks *l = &s->engine->step.core.parking.locks;
-    struct czi_joiner joiner = {c, NULL}, **at;
+    struct czi_joiner joiner = {c, NULL, false}, **at;
     int rc = czi_context_may_wait(c, err);
 
     if (rc)
@@ -298,7 +298,12 @@ static int wait_over(cz_context *c, struct czi_task *t, uint64_t deadline, cz_er
             rc = czi_fail(err, CZ_TIMEOUT, "join: '%s' has not ended in time", t->context.name);
         else
             czi_context_block(c, deadline);
-        if (!t->is_over && !rc)
+        if (joiner.refused)
+            rc = czi_fail(err, CZ_DEADLOCK,
+                          "join: '%s' would never begin: all stacks (stacks_max, %u) are of "
+                          "tasks that wait for others to begin",
+                          t->context.name, s->stacks_max);
+        else if (!t->is_over && !rc)
             rc = czi_context_may_wait(c, err);
     }
     for (at = &t->joiners; *at != &joiner;)
@@ -306,6 +311,16 @@ static int wait_over(cz_context *c, struct czi_task *t, uint64_t deadline, cz_er
     *at = joiner.next;
     czi_owner_await_done(&c->owner);
     return t->is_over ? CZ_OK : rc;
+}
+
+/* Read without the mutex by who closes the scheduler only. */
+static void count_joining(cz_scheduler *s, int change)
+{
+    uint32_t n = atomic_load_explicit(&s->joining, memory_order_relaxed) + (uint32_t)change;
+
+    atomic_store_explicit(&s->joining, n, memory_order_relaxed);
+    if (CZI_UNLIKELY(s->closing))
+        czi_word_wake(&s->joining, 1);
 }
 
 /* With the mutex. */
@@ -318,15 +333,14 @@ static int join(cz_context *c, struct czi_task *t, uint64_t deadline, cz_task_re
     if (t->detached)
         return czi_fail(err, CZ_INVALID, "join: '%s' is detached", t->context.name);
     t->joining++;
-    atomic_fetch_add(&s->joining, 1);
+    count_joining(s, 1);
     if (!t->is_over)
         rc = wait_over(c, t, deadline, err);
     if (!rc && ret)
         report(t, ret);
     if (--t->joining == 0 && !rc)
         czi_task_forget(t);
-    if (atomic_fetch_sub(&s->joining, 1) == 1 && s->closing)
-        czi_word_wake(&s->joining, 1);
+    count_joining(s, -1);
     return rc;
 }
 
