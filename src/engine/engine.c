@@ -162,15 +162,17 @@ static void acknowledge(cz_engine *g, struct czi_batch *b)
                 __builtin_prefetch(&b->entries[k + 8].pending->ticket);
             cz_result r = result_of(b, &b->entries[k]);
 
-            (void)czi_result_put(g, &r, b->entries[k].pending->was_parked);
+            czi_result_put(g, &r, b->entries[k].pending->was_parked);
         }
         czi_mutex_unlock(g->lock);
-        /* Only this thread writes results, and these stay for a while. */
         for (uint32_t k = i; k < end; k++) {
             const struct czi_pending *p = b->entries[k].pending;
 
-            if (p->done)
-                p->done(p->arg, czi_result_find(g, p->ticket));
+            if (p->done) {
+                cz_result r = result_of(b, &b->entries[k]);
+
+                p->done(p->arg, &r);
+            }
         }
         czi_mutex_lock(g->lock);
         for (uint32_t k = i; k < end; k++) {

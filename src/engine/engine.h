@@ -128,8 +128,8 @@ CZI_MUST_USE int czi_engine_load(cz_engine *engine, cz_error *err);
 CZI_MUST_USE int czi_engine_checkpoint(cz_engine *engine, bool background, cz_error *err);
 
 /* Under lock. */
-/* The result of a ticket; the ring's place may be another's. Where it is now. */
-const cz_result *czi_result_put(cz_engine *engine, const cz_result *r, bool was_parked);
+/* The result of a ticket. */
+void czi_result_put(cz_engine *engine, const cz_result *r, bool was_parked);
 /* A ticket waits for a guard and does not hold back others. */
 CZI_MUST_USE int czi_result_parked(cz_engine *engine, uint64_t ticket, cz_error *err);
 /* NULL: there is none, or it is no longer kept. */

@@ -197,7 +197,7 @@ int cz_lock_stats_get(cz_engine *g, cz_lock_stats *ret, cz_error *err)
     (void)err;
     czi_manager_lock(g);
     *ret = g->manager.stats;
-    ret->waiting_effects = g->step.core.parking.count - g->step.core.parking.ready_count;
+    ret->waiting_effects = g->step.core.parking.waiting;
     ret->waiting = g->step.core.parking.locks.waiting - ret->waiting_effects;
     czi_manager_unlock(g);
     return CZ_OK;

@@ -186,6 +186,7 @@ bool czi_park(struct czi_core *core, const struct czi_entry *e)
         k->first = p;
     k->last = p;
     k->new_count++;
+    k->waiting++;
     count(&k->count, 1);
     return true;
 }
@@ -199,6 +200,7 @@ void czi_park_granted(struct czi_core *core, struct czi_parked *p)
     else
         k->ready = p;
     k->ready_last = p;
+    k->waiting--;
     count(&k->ready_count, 1);
 }
 

@@ -34,6 +34,7 @@ struct czi_parking {
     struct czi_pool pool;
     struct czi_parked *first, *last;
     struct czi_parked *ready, *ready_last;
+    uint32_t waiting;     /* those that are not ready, nor on their way */
     uint32_t count;       /* of all; read by others without the mutex */
     uint32_t ready_count; /* the same */
     uint32_t new_count;   /* the last ones of all, of which nobody was told yet */

@@ -43,7 +43,7 @@ const cz_result *czi_result_find(const cz_engine *g, uint64_t ticket)
     return r->ticket == ticket ? r : find_late(&g->results, ticket);
 }
 
-const cz_result *czi_result_put(cz_engine *g, const cz_result *result, bool was_parked)
+void czi_result_put(cz_engine *g, const cz_result *result, bool was_parked)
 {
     struct czi_results *r = &g->results;
     cz_result *place = place_of(r, result->ticket);
@@ -57,7 +57,6 @@ const cz_result *czi_result_put(cz_engine *g, const cz_result *result, bool was_
         move_to_late(r, place);
     }
     *place = *result;
-    return place;
 }
 
 int czi_result_parked(cz_engine *g, uint64_t ticket, cz_error *err)
