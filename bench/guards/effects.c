@@ -111,8 +111,8 @@ void bench_commits(void)
             static uint64_t nonces[2][2];
             struct committer of[] = {{&w, true, threads, nonces[durable]},
                                      {&w, false, threads, nonces[durable]}};
-            struct contender c[] = {{"guard", measure_commits, &of[0]},
-                                    {"cz_perform", measure_commits, &of[1]}};
+            struct contender c[] = {{"guard", measure_commits, &of[0], NULL},
+                                    {"cz_perform", measure_commits, &of[1], NULL}};
             char text[64];
 
             (void)snprintf(text, sizeof text, "%s, %u thread%s",
@@ -230,9 +230,9 @@ static void behind_rows(void)
     struct behind b = {.world = &w,
                        .stream = malloc(sizeof *b.stream),
                        .nonces = calloc(1001, sizeof *b.nonces)};
-    struct contender c[] = {{"no guard: submitted to acknowledged", measure_free, &b},
-                            {"a guard: submitted to waiting", measure_parked, &b},
-                            {"released to acknowledged", last_granted, &b}};
+    struct contender c[] = {{"no guard: submitted to acknowledged", measure_free, &b, NULL},
+                            {"a guard: submitted to waiting", measure_parked, &b, NULL},
+                            {"released to acknowledged", last_granted, &b, NULL}};
 
     if (!b.stream || !b.nonces)
         die("out of memory");
@@ -330,9 +330,9 @@ static void beside_rows(void)
                           .nonces = calloc(ACCOUNTS, sizeof *b->nonces)},
                          {0},
                          {0}};
-    struct contender c[] = {{"no guard", measure_beside, &b[0]},
-                            {"1 guard held", measure_beside, &b[1]},
-                            {"1000 guards held", measure_beside, &b[2]}};
+    struct contender c[] = {{"no guard", measure_beside, &b[0], NULL},
+                            {"1 guard held", measure_beside, &b[1], NULL},
+                            {"1000 guards held", measure_beside, &b[2], NULL}};
 
     if (!b->accounts || !b->stream || !b->nonces)
         die("out of memory");
@@ -456,7 +456,8 @@ static double planned_held(void *arg)
 static void planned_rows(void)
 {
     struct planned *p = calloc(1, sizeof *p);
-    struct contender c[] = {{"no guard", planned_free, &p}, {"1 guard held", planned_held, &p}};
+    struct contender c[] = {{"no guard", planned_free, &p, NULL},
+                            {"1 guard held", planned_held, &p}};
 
     if (!p)
         die("out of memory");

@@ -29,6 +29,7 @@ struct contender {
     const char *name;
     double (*measure)(void *arg); /* one round: its figure */
     void *arg;
+    const char *row; /* NULL: the row that it is given to */
 };
 /* Prints a line of JSON for each contender. */
 void row(const char *section, const char *name, const char *unit, const struct contender *c,

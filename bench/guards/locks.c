@@ -8,6 +8,7 @@
 #include "base/rng.h"
 #include "platform/platform.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -138,25 +139,60 @@ static double measure_alone(void *arg)
     return took * 1e9 / (double)ops;
 }
 
+/* The same from a task. */
+struct in_task {
+    struct pick pick;
+    cz_scheduler *scheduler;
+    double figure;
+};
+
+static int task_alone(void *arg, cz_error *err)
+{
+    struct in_task *t = arg;
+
+    (void)err;
+    t->figure = measure_alone(&t->pick);
+    return CZ_OK;
+}
+
+static double measure_in_task(void *arg)
+{
+    struct in_task *t = arg;
+    cz_task_spec spec = {.fn = task_alone, .arg = t, .priority = CZ_NORMAL};
+    cz_error err = {0};
+    uint64_t task;
+
+    must(cz_task_spawn(t->scheduler, &spec, &task, &err), &err);
+    must(cz_task_join(t->scheduler, task, CZ_FOREVER, NULL, &err), &err);
+    return t->figure;
+}
+
 static void alone_rows(uint32_t count, const char *name)
 {
     static const char *const names[] = {"guard", "rwlock", "rwlock found by id", "mutex",
                                         "mutex found by id"};
+    cz_scheduler *scheduler;
+    cz_error err = {0};
     struct world w;
 
     world_init(&w, count, NULL);
+    must(cz_scheduler_new(w.engine, NULL, &scheduler, &err), &err);
     for (unsigned reads = 0; reads <= 100; reads += 100) {
         struct pick picks[CZI_COUNTOF(names)];
-        struct contender c[CZI_COUNTOF(names)];
+        struct contender c[CZI_COUNTOF(names) + 1];
+        struct in_task task = {{.world = &w, .kind = GUARD, .reads = reads}, scheduler, 0};
         char text[64];
 
         for (unsigned i = 0; i < CZI_COUNTOF(names); i++) {
             picks[i] = (struct pick){.world = &w, .kind = (enum kind)i, .reads = reads};
-            c[i] = (struct contender){names[i], measure_alone, &picks[i]};
+            c[i] = (struct contender){names[i], measure_alone, &picks[i], NULL};
         }
         (void)snprintf(text, sizeof text, "%s, %s", name, reads ? "read" : "write");
-        row("alone", text, "ns", c, CZI_COUNTOF(names));
+        c[CZI_COUNTOF(names)] =
+            (struct contender){"guard in a task", measure_in_task, &task, NULL};
+        row("alone", text, "ns", c, CZI_COUNTOF(c));
     }
+    must(cz_scheduler_close(scheduler, &err), &err);
     world_done(&w);
 }
 
@@ -179,6 +215,22 @@ struct worker {
 
 #define STOP 1000u
 
+/* Threads that share a processor take turns, and would not contend at all. */
+static void stay_on(unsigned number)
+{
+    cpu_set_t own, set;
+
+    CPU_ZERO(&own);
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof own, &own) || !CPU_COUNT(&own))
+        return;
+    number %= (unsigned)CPU_COUNT(&own);
+    for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++)
+        if (CPU_ISSET(cpu, &own) && number-- == 0)
+            CPU_SET(cpu, &set);
+    (void)pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+}
+
 static void *run_worker(void *arg)
 {
     struct worker *me = arg;
@@ -186,6 +238,7 @@ static void *run_worker(void *arg)
     uint64_t turns = (uint64_t)(p->hold_ns * turns_per_ns), ops = 0;
     struct czi_rng rng = czi_rng(me->number + 1);
 
+    stay_on(me->number);
     atomic_fetch_add(me->go, 1);
     while (atomic_load(me->go) < p->threads)
         czi_cpu_relax();
@@ -232,7 +285,8 @@ static double measure_contended(void *arg)
     return (double)ops / took;
 }
 
-static void contended_rows(struct world *w, unsigned threads, unsigned hold_ns)
+/* Shares of reads take turns too, since they are compared. */
+static void contended_rows(struct world *w, unsigned hold_ns)
 {
     static const struct {
         const char *name;
@@ -241,25 +295,25 @@ static void contended_rows(struct world *w, unsigned threads, unsigned hold_ns)
                  {"rwlock", RWLOCK},
                  {"mutex", MUTEX},
                  {"ticket lock", TICKET}};
+    static const unsigned reads[] = {0, 90, 100};
+    enum { PEERS = CZI_COUNTOF(peers), ALL = PEERS * CZI_COUNTOF(reads) };
+    struct pick picks[ALL];
+    struct contender c[ALL];
+    char text[CZI_COUNTOF(reads)][96];
 
-    for (unsigned k = 0; k < 3; k++) {
-        static const unsigned reads[] = {0, 90, 100};
-        struct pick picks[CZI_COUNTOF(peers)];
-        struct contender c[CZI_COUNTOF(peers)];
-        char text[96];
+    for (unsigned i = 0; i < ALL; i++) {
+        unsigned k = i / PEERS;
 
-        for (unsigned i = 0; i < CZI_COUNTOF(peers); i++) {
-            picks[i] = (struct pick){.world = w,
-                                     .kind = peers[i].kind,
-                                     .threads = threads,
-                                     .reads = reads[k],
-                                     .hold_ns = hold_ns};
-            c[i] = (struct contender){peers[i].name, measure_contended, &picks[i]};
-        }
-        (void)snprintf(text, sizeof text, "%u resource%s, held %u ns, %u%% reads", w->count,
-                       w->count > 1 ? "s" : "", hold_ns, reads[k]);
-        row("contended", text, "1/s", c, CZI_COUNTOF(peers));
+        picks[i] = (struct pick){.world = w,
+                                 .kind = peers[i % PEERS].kind,
+                                 .threads = 2,
+                                 .reads = reads[k],
+                                 .hold_ns = hold_ns};
+        c[i] = (struct contender){peers[i % PEERS].name, measure_contended, &picks[i], text[k]};
+        (void)snprintf(text[k], sizeof text[k], "%u resource%s, held %u ns, %u%% reads",
+                       w->count, w->count > 1 ? "s" : "", hold_ns, reads[k]);
     }
+    row("contended", "", "1/s", c, ALL);
 }
 
 void bench_contended(void)
@@ -269,8 +323,8 @@ void bench_contended(void)
         struct world w;
 
         world_init(&w, count, NULL);
-        contended_rows(&w, 2, 0);
-        contended_rows(&w, 2, 200);
+        contended_rows(&w, 0);
+        contended_rows(&w, 200);
         world_done(&w);
     }
 }
@@ -354,9 +408,9 @@ void bench_many(void)
     world_init(&w, 10000, NULL);
     for (unsigned k = 0; k < CZI_COUNTOF(sizes); k++) {
         struct pick picks[3];
-        struct contender c[] = {{"guards", measure_many, &picks[0]},
-                                {"rwlocks", measure_many, &picks[1]},
-                                {"rwlocks found by id", measure_many, &picks[2]}};
+        struct contender c[] = {{"guards", measure_many, &picks[0], NULL},
+                                {"rwlocks", measure_many, &picks[1], NULL},
+                                {"rwlocks found by id", measure_many, &picks[2], NULL}};
         char text[32];
 
         for (unsigned i = 0; i < 3; i++)

@@ -64,7 +64,7 @@ void row_of(const char *section, const char *name, const char *unit, const char 
     (void)fflush(stdout);
 }
 
-#define CONTENDERS_MAX 8
+#define CONTENDERS_MAX 12
 
 void row(const char *section, const char *name, const char *unit, const struct contender *c,
          size_t count)
@@ -80,7 +80,8 @@ void row(const char *section, const char *name, const char *unit, const struct c
         for (size_t i = 0; i < count; i++)
             figures[i][round] = c[i].measure(c[i].arg);
     for (size_t i = 0; i < count; i++) {
-        row_of(section, name, unit, c[i].name, figures[i], options.rounds);
+        row_of(section, c[i].row ? c[i].row : name, unit, c[i].name, figures[i],
+               options.rounds);
         free(figures[i]);
     }
 }
