@@ -237,7 +237,7 @@ static void behind_rows(void)
     if (!b.stream || !b.nonces)
         die("out of memory");
     world_init(&w, 1001, NULL);
-    row("effects", "50,000 behind one guard", "1/s", c, CZI_COUNTOF(c));
+    row("behind", "50,000 effects", "1/s", c, CZI_COUNTOF(c));
     world_done(&w);
     free(b.stream);
     free(b.nonces);
