@@ -120,11 +120,9 @@ static void stop_waiting(struct czi_task *t)
  * -------------------------------------------------------------------------------
  */
 
-/* As the first of its priority, or not. */
-static void admitted(struct czi_task *t, bool first)
+static void admit(struct czi_task *t)
 {
     cz_scheduler *s = t->scheduler;
-    bool counts = t->needs.distinct || t->looks || t->promoted;
 
     czi_many_bind(&t->context, &t->needs);
     for (uint32_t i = 0; i < t->needs.distinct; i++)
@@ -133,9 +131,17 @@ static void admitted(struct czi_task *t, bool first)
     t->admission = ++s->admissions;
     t->state = CZ_TASK_RUNNING;
     s->queues[t->priority].admitted++;
-    for (unsigned i = 0; i < CZI_PRIORITIES && counts; i++)
-        s->queues[i].passed += s->queues[i].first && !(first && i == t->priority);
     czi_task_ready(t);
+}
+
+/* Was it the first of its priority, then nobody behind it was passed. */
+static void admit_queued(struct czi_task *t, bool first)
+{
+    struct czi_task_queue *q = t->scheduler->queues;
+
+    for (unsigned i = 0; i < CZI_PRIORITIES; i++)
+        q[i].passed += q[i].first && !(first && i == t->priority);
+    admit(t);
 }
 
 /* It cannot be admitted, ever. */
@@ -184,7 +190,7 @@ static void grant(struct czi_task *t)
     if (rc)
         refuse(t, CZ_TASK_FAILED, rc, &err);
     else
-        admitted(t, first);
+        admit_queued(t, first);
 }
 
 /* Of one that is not promoted. True: it is queued no longer. */
@@ -234,7 +240,7 @@ static void request(struct czi_task *t)
                               false, t->deadline)) {
     case CZI_GRANTED:
         s->promoted_waiting--;
-        admitted(t, false);
+        admit_queued(t, false);
         return;
     case CZI_QUEUED:
         czi_task_disarm(t); /* the locks know its deadline */
@@ -328,7 +334,7 @@ void czi_task_queue(struct czi_task *t)
                              .retry = retry,
                              .need = need};
     if (CZI_LIKELY(!t->needs.distinct && take_stack(t))) {
-        admitted(t, false);
+        admit(t); /* passes nobody who could be in its place */
         return;
     }
     enter_queue(t);
@@ -372,7 +378,7 @@ void czi_task_request_over(struct czi_task *t)
     c->lock_woken = false;
     s->promoted_waiting--;
     if (c->owner.outcome == CZI_WOKEN_GRANTED) {
-        admitted(t, false);
+        admit_queued(t, false);
         promote_aged(s);
         return;
     }

@@ -137,6 +137,7 @@ void czi_task_over(struct czi_task *t, enum cz_task_state state, int code, const
     t->code = code;
     t->state = state & 7u;
     t->is_over = true;
+    t->has_stack = false;
     s->completed += state == CZ_TASK_COMPLETED;
     s->failed += state == CZ_TASK_FAILED;
     s->cancelled += state == CZ_TASK_CANCELLED;

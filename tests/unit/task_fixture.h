@@ -181,6 +181,81 @@ static inline uint64_t job_start(struct job *j, struct world *w, const char *nee
     return job_start_with(j, w, needs, (cz_task_spec){.priority = priority});
 }
 
+/* ---- What must always be true -------------------------------------------------------------
+ */
+
+static inline const struct czi_lock *need_lock(const struct czi_task *t, uint32_t i)
+{
+    return czi_resource_at(&t->context.engine->step.core.resources, t->needs.slots[i])->lock;
+}
+
+/* The lock that it watches is in its way, or is its to have once there is a stack. */
+static inline void check_watch(const struct czi_task *t)
+{
+    const struct czi_lock *lock = t->watch.lock;
+    uint32_t i = 0;
+
+    while (need_lock(t, i) != lock)
+        assert_true(++i < t->needs.distinct);
+    if (czi_lock_watcher(lock) == &t->watch)
+        assert_true(t->wants_stack || !czi_lock_available(lock, t->needs.wants[i].mode));
+    else
+        assert_true(czi_lock_watcher(lock)->key < t->watch.key);
+}
+
+static inline void check_queued(const struct czi_task *t)
+{
+    const cz_scheduler *s = t->scheduler;
+
+    if (t->wants_stack)
+        assert_int_equal(s->stacks, s->stacks_max);
+    if (t->promoted) {
+        assert_true(t->wants_stack ||
+                    (t->has_stack && t->context.owner.state == CZI_OWNER_WAITING));
+        assert_null(t->watch.lock);
+        return;
+    }
+    assert_true(t->wants_stack || t->watch.lock);
+    assert_false(t->has_stack);
+    assert_int_equal(t->context.owner.state, CZI_OWNER_WATCHING);
+    if (t->watch.lock)
+        check_watch(t);
+}
+
+/* S1 to S3 of scheduler.h: nobody was forgotten, nobody has what he must not have. */
+static inline void check_world(const struct world *w)
+{
+    const cz_scheduler *s = w->s;
+    uint64_t queued = 0, waiting = 0, over = 0;
+    uint32_t stacks = 0, count = 0;
+
+    for (uint32_t i = 0; i < s->table_room; i++) {
+        const struct czi_task *t = s->table[i];
+
+        if (!t)
+            continue;
+        count++;
+        assert_int_equal(t->id & (s->table_room - 1), i);
+        stacks += t->has_stack;
+        over += t->is_over;
+        queued += t->state == CZ_TASK_QUEUED;
+        waiting += t->state == CZ_TASK_WAITING;
+        if (t->state == CZ_TASK_QUEUED)
+            check_queued(t);
+        else
+            assert_int_equal(t->has_stack, !t->is_over);
+        if (t->is_over)
+            assert_null(t->context.owner.holds);
+    }
+    assert_int_equal(stacks, s->stacks);
+    assert_true(stacks <= s->stacks_max);
+    assert_true(s->fibers.live <= stacks);
+    assert_int_equal(count, s->count);
+    assert_int_equal(count - over, s->live);
+    assert_int_equal(waiting, s->waiting);
+    assert_int_equal(queued, stats(w).queued);
+}
+
 /* ---- Somebody else ------------------------------------------------------------------------
  */
 
