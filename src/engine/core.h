@@ -155,7 +155,10 @@ struct czi_core {
     /* Called when effects ended that had waited: whom that woke learns it, and effects become
      * ready (czi_park_granted). NULL: later. */
     void (*settle)(void *arg);
-    void *breathe_arg;       /* of both */
+    /* An effect that must wait closes a cycle through one who awaits, whom this refuses. False:
+     * out of memory. */
+    bool (*refuse)(void *arg, struct czi_owner *awaiting);
+    void *breathe_arg;       /* of all three */
     bool plan_only;          /* no posts are kept: nothing can be sealed */
     struct general *general; /* scratch of the general way */
     /* Answers for a submission's predecessors, one per predecessor, in the order cited. */

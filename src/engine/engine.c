@@ -674,6 +674,7 @@ static int open_store(const struct czi_ledger_options *store, const cz_options *
     g->finder.ledger = g->look_up.ledger = g->reader.ledger = g->ledger;
     g->resting = true;
     g->step.core.settle = settle;
+    g->step.core.refuse = czi_manager_refuse;
     g->step.core.breathe_arg = g;
     if (!driven)
         g->step.core.breathe = czi_manager_breathe;

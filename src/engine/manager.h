@@ -45,7 +45,8 @@ struct cz_context {
     bool entered;                /* a thread is in it */
     bool waits_ack;              /* in the list: */
     cz_context *next_ack;
-    cz_cycle_step *cycle; /* of its last deadlock */
+    struct cz_error *refusal; /* while it awaits a task: that would never end */
+    cz_cycle_step *cycle;     /* of its last deadlock */
     size_t cycle_count;
     uint64_t cycle_number; /* 0: none */
 };
@@ -264,5 +265,11 @@ void czi_party_of(const struct czi_owner *owner, cz_party *ret);
 void czi_lock_names(const cz_engine *g, uint64_t key, cz_id *ret_id, const char **ret_label);
 /* With the mutex: keeps the cycle that the locks just found for a context, and says it. */
 int czi_deadlock_fail(cz_context *c, cz_error *err);
+/* With the mutex: an effect that must wait closes the cycle in the locks, and cannot be
+ * refused. A context in it that awaits a task is instead: for core->refuse; arg is the engine.
+ */
+bool czi_manager_refuse(void *arg, struct czi_owner *awaiting);
+/* With the mutex: what that one was told. */
+CZI_MUST_USE int czi_context_refusal(cz_context *c, cz_error *err);
 
 #endif

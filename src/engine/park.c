@@ -163,21 +163,47 @@ static bool make_request(struct czi_core *core, const struct czi_entry *e, struc
     return ok;
 }
 
+/* Of the cycle that the locks just found: who awaits in it. An effect holds nothing, so it
+ * closes one only through somebody who does. */
+static bool refuse_one(struct czi_core *core)
+{
+    const struct czi_locks *l = &core->parking.locks;
+
+    for (uint32_t i = 0; i < l->cycle_count; i++)
+        if (l->cycle[i].awaits)
+            return core->refuse(core->breathe_arg, l->cycle[i].owner);
+    return false;
+}
+
+/* Into all its queues. */
+static bool enqueue(struct czi_core *core, const struct czi_entry *e, struct czi_parked *p)
+{
+    enum czi_acquired got;
+
+    do {
+        struct request r = {.count = 0};
+
+        if (!make_request(core, e, &r))
+            return false;
+        got = czi_locks_acquire(&core->parking.locks, &p->owner, r.wants, r.count, false,
+                                UINT64_MAX);
+    } while (got == CZI_DEADLOCK && refuse_one(core));
+    return got == CZI_QUEUED;
+}
+
 bool czi_park(struct czi_core *core, const struct czi_entry *e)
 {
     struct czi_parking *k = &core->parking;
     struct czi_parked *p = czi_pool_take(&k->pool);
-    struct request r = {.count = 0};
 
     if (!p)
         return false;
     *p = (struct czi_parked){.owner.kind = CZ_PARTY_EFFECT, .pending = e->pending};
-    if (!make_request(core, e, &r) || czi_locks_acquire(&k->locks, &p->owner, r.wants, r.count,
-                                                        false, UINT64_MAX) != CZI_QUEUED) {
+    czi_blake3(e->pending->bytes, e->pending->len, p->id.bytes);
+    if (!enqueue(core, e, p)) {
         czi_pool_give(&k->pool, p);
         return false;
     }
-    czi_blake3(e->pending->bytes, e->pending->len, p->id.bytes);
     e->pending->parked = p;
     p->previous = k->last;
     if (k->last)

@@ -140,6 +140,32 @@ int czi_deadlock_fail(cz_context *c, cz_error *err)
                     text.len ? (const char *)text.data : "");
 }
 
+bool czi_manager_refuse(void *arg, struct czi_owner *awaiting)
+{
+    cz_engine *g = arg;
+    struct czi_locks *l = &g->step.core.parking.locks;
+    cz_context *c = (cz_context *)awaiting;
+
+    c->refusal = czi_alloc_zero(1, sizeof *c->refusal);
+    if (!c->refusal)
+        return false;
+    while (l->cycle[0].owner != awaiting) { /* it tells the cycle from where it stands */
+        struct czi_cycle_step first = l->cycle[0];
+
+        memmove(l->cycle, l->cycle + 1, (l->cycle_count - 1) * sizeof first);
+        l->cycle[l->cycle_count - 1] = first;
+    }
+    (void)czi_deadlock_fail(c, c->refusal);
+    czi_owner_await_done(l, awaiting);
+    czi_context_wake(c);
+    return true;
+}
+
+int czi_context_refusal(cz_context *c, cz_error *err)
+{
+    return czi_fail(err, c->refusal->code, "%s", c->refusal->detail);
+}
+
 int cz_deadlock_cycle(cz_engine *g, cz_cycle *ret, cz_error *err)
 {
     cz_context *c = NULL;

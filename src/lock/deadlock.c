@@ -278,19 +278,23 @@ struct czi_owner *czi_owner_reaches(struct czi_locks *l, struct czi_owner *owner
 
 bool czi_owner_await(struct czi_locks *l, struct czi_owner *owner, struct czi_owner *awaited)
 {
+    bool may_block = owner == awaited || czi_owner_may_block(l, owner);
+
     CZI_CHECK(owner->state == CZI_OWNER_IDLE && !owner->woken);
     owner->state = CZI_OWNER_AWAITING;
     owner->awaits = awaited;
     awaited->is_awaited = true;
-    if (!czi_owner_may_block(owner) || !czi_owner_in_cycle(l, owner))
+    l->awaiting++;
+    if (!may_block || !czi_owner_in_cycle(l, owner))
         return true;
-    czi_owner_await_done(owner);
+    czi_owner_await_done(l, owner);
     return false;
 }
 
-void czi_owner_await_done(struct czi_owner *owner)
+void czi_owner_await_done(struct czi_locks *l, struct czi_owner *owner)
 {
     CZI_CHECK(owner->state == CZI_OWNER_AWAITING);
+    l->awaiting--;
     owner->state = CZI_OWNER_IDLE;
     owner->awaits = NULL;
 }

@@ -361,7 +361,7 @@ static enum czi_acquired wait_for(struct czi_locks *l, struct czi_owner *owner,
         owner_push(&owner->wants, wants[i].hold);
     for (uint32_t i = 0; i < count; i++)
         enqueue(wants[i].hold);
-    if (czi_owner_may_block(owner) && czi_owner_in_cycle(l, owner)) {
+    if (czi_owner_may_block(l, owner) && czi_owner_in_cycle(l, owner)) {
         l->waiting--;
         owner->state = CZI_OWNER_IDLE;
         owner->blocked = 0;

@@ -110,6 +110,7 @@ struct czi_locks {
     struct czi_lock *stirred, *stirred_last;
     struct czi_owner **timers; /* 4-ary heap by deadline */
     uint32_t timer_count, timer_room;
+    uint32_t awaiting;            /* owners that await another one */
     uint32_t waiting;             /* owners that wait */
     uint32_t live;                /* locks that exist */
     uint64_t mark;                /* of the newest search */
@@ -202,12 +203,14 @@ void czi_lock_stir(struct czi_locks *l, struct czi_lock *lock);
  * counts in searches. False: it would close a cycle (l->cycle), and nothing changed. */
 CZI_MUST_USE bool czi_owner_await(struct czi_locks *l, struct czi_owner *owner,
                                   struct czi_owner *awaited);
-void czi_owner_await_done(struct czi_owner *owner);
+void czi_owner_await_done(struct czi_locks *l, struct czi_owner *owner);
 
-/* Whether somebody may wait for an owner that begins to wait. If not, no search is needed. */
-static inline bool czi_owner_may_block(const struct czi_owner *owner)
+/* Whether an owner that begins to wait could close a cycle; if not, no search is needed. Who
+ * holds nothing can do so only where somebody awaits: for that one itself, or for one who
+ * watches. */
+static inline bool czi_owner_may_block(const struct czi_locks *l, const struct czi_owner *owner)
 {
-    return owner->holds || owner->is_awaited;
+    return owner->holds || l->awaiting;
 }
 
 /* Whether `owner`, which waits, waits for itself through others. Then l->cycle tells it. */

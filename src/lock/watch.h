@@ -28,8 +28,7 @@ void czi_watchers_add(struct czi_watcher **heap, struct czi_watcher *w);
 void czi_watchers_remove(struct czi_watcher **heap, struct czi_watcher *w);
 
 /* An owner waits, without being in a queue, as its watcher's `need` says. The caller searches
- * (czi_owner_in_cycle). A request of who holds nothing is not searched, though it may stand
- * before one that watches and so close a cycle: tests/unit/test_watch.c shows it. */
+ * (czi_owner_in_cycle). */
 void czi_owner_watch(struct czi_owner *owner, struct czi_watcher *w);
 void czi_owner_watch_done(struct czi_owner *owner);
 

@@ -299,7 +299,9 @@ static int wait_over(cz_context *c, struct czi_task *t, uint64_t deadline, cz_er
             rc = czi_fail(err, CZ_TIMEOUT, "join: '%s' has not ended in time", t->context.name);
         else
             czi_context_block(c, deadline);
-        if (joiner.refused)
+        if (c->refusal)
+            rc = czi_context_refusal(c, err);
+        else if (joiner.refused)
             rc = czi_fail(err, CZ_DEADLOCK,
                           "join: '%s' would never begin: all stacks (stacks_max, %u) are of "
                           "tasks that wait for others to begin",
@@ -310,7 +312,10 @@ static int wait_over(cz_context *c, struct czi_task *t, uint64_t deadline, cz_er
     for (at = &t->joiners; *at != &joiner;)
         at = &(*at)->next;
     *at = joiner.next;
-    czi_owner_await_done(&c->owner);
+    if (c->owner.state == CZI_OWNER_AWAITING)
+        czi_owner_await_done(l, &c->owner);
+    czi_free(c->refusal);
+    c->refusal = NULL;
     return t->is_over ? CZ_OK : rc;
 }
 

@@ -124,6 +124,14 @@ static bool waits_for_itself(const struct lock_model *m, unsigned owner)
     return reaches(m, owner, owner, seen);
 }
 
+static bool anybody_awaits(const struct lock_model *m)
+{
+    for (unsigned i = 0; i < m->owners; i++)
+        if (m->owner[i].state == CZI_OWNER_AWAITING)
+            return true;
+    return false;
+}
+
 uint64_t model_next_deadline(const struct lock_model *m)
 {
     uint64_t first = UINT64_MAX;
@@ -211,8 +219,7 @@ enum czi_acquired model_acquire(struct lock_model *m, unsigned owner,
     if (try)
         return CZI_WOULD_WAIT;
     model_enqueue(m, owner, wants, count, deadline);
-    if ((!m->owner[owner].hold_count && !m->owner[owner].was_awaited) ||
-        !waits_for_itself(m, owner))
+    if ((!m->owner[owner].hold_count && !anybody_awaits(m)) || !waits_for_itself(m, owner))
         return CZI_QUEUED;
     m->owner[owner].state = CZI_OWNER_IDLE;
     m->owner[owner].want_count = 0;
@@ -282,7 +289,6 @@ bool model_await(struct lock_model *m, unsigned owner, unsigned awaited)
 {
     m->owner[owner].state = CZI_OWNER_AWAITING;
     m->owner[owner].awaits = awaited;
-    m->owner[awaited].was_awaited = true;
     if (!waits_for_itself(m, owner))
         return true;
     m->owner[owner].state = CZI_OWNER_IDLE;

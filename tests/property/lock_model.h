@@ -22,7 +22,6 @@ struct model_owner {
     struct model_part needs[MODEL_LOCKS]; /* while it watches */
     unsigned need_count, watched;         /* watched: a lock */
     unsigned awaits;
-    bool was_awaited;
     uint64_t arrival, deadline; /* while it waits */
 };
 
@@ -59,8 +58,8 @@ struct model_part model_need(const struct lock_model *m, unsigned owner,
                              struct model_part need);
 uint64_t model_next_deadline(const struct lock_model *m);
 
-/* Who asks for something while nobody can wait for it is never refused: but for watchers, it
- * could not close a cycle. */
+/* Who asks for something while it holds nothing and nobody awaits is never refused: it could
+ * not close a cycle, since who watches holds nothing. (Here one may, and is then not seen.) */
 
 /* ---- What is done --------------------------------------------------------------------------
  */

@@ -371,8 +371,8 @@ static void watch(struct run *r, unsigned owner)
     note(r, "%u watches %u of %u", owner, watched, w->count);
     czi_owner_watch(&r->owner[owner], &w->w);
     czi_watch(lock_at(r, watched), &w->w);
-    closes =
-        czi_owner_may_block(&r->owner[owner]) && czi_owner_in_cycle(&r->l, &r->owner[owner]);
+    closes = czi_owner_may_block(&r->l, &r->owner[owner]) &&
+             czi_owner_in_cycle(&r->l, &r->owner[owner]);
     require(r, "whether it may watch",
             closes != model_watch(&r->m, owner, w->needs, w->count, watched));
     r->watching++;
@@ -468,7 +468,7 @@ static void any_call(struct run *r)
         model_watch_done(&r->m, owner);
     } else if (r->owner[owner].state == CZI_OWNER_AWAITING && kind < 14) {
         note(r, "%u awaits no longer", owner);
-        czi_owner_await_done(&r->owner[owner]);
+        czi_owner_await_done(&r->l, &r->owner[owner]);
         model_await_done(&r->m, owner);
     }
 }
@@ -486,7 +486,7 @@ static void drain(struct run *r)
             }
             if (r->owner[i].state == CZI_OWNER_AWAITING &&
                 r->owner[r->m.owner[i].awaits].state == CZI_OWNER_IDLE) {
-                czi_owner_await_done(&r->owner[i]);
+                czi_owner_await_done(&r->l, &r->owner[i]);
                 model_await_done(&r->m, i);
             }
             if (r->owner[i].state == CZI_OWNER_IDLE)

@@ -328,6 +328,95 @@ static void to_wait_for_an_effect_that_waits_for_oneself_is_a_deadlock(void **st
     tell(waiting_for_oneself_once);
 }
 
+/* ---- A task that is joined, and an effect
+ * ----------------------------------------------------
+ */
+
+static int need_a(void *arg, cz_error *err)
+{
+    (void)err;
+    atomic_store((_Atomic unsigned *)arg, 1);
+    return CZ_OK;
+}
+
+/* Holds B, and joins a child that needs A, which another one still has. An effect on both comes
+ * before the child; so the child waits for the effect, the effect for B, and B's holder for the
+ * child. An effect is not refused, so the join is. */
+static int join_a_child(struct stage *s, unsigned actor, cz_error *err)
+{
+    cz_claim need = stage_claim(s, A, CZ_WRITE);
+    cz_task_spec spec = {
+        .name = "child", .fn = need_a, .arg = &s->flags[5], .needs = &need, .need_count = 1};
+    cz_task_report report;
+    CZ_GUARD(b);
+    int rc;
+
+    (void)actor;
+    stage_until(s, 0);
+    STAGE_OK(s, stage_acquire(s, B, CZ_WRITE, &b, err), *err);
+    STAGE_OK(s, cz_task_spawn(s->scheduler, &spec, &s->tasks[STAGE_ACTORS_MAX - 1], err), *err);
+    stage_set(s, 1);
+    rc = cz_task_join(s->scheduler, s->tasks[STAGE_ACTORS_MAX - 1], CZ_FOREVER, &report, err);
+    STAGE_CHECK(s, rc == CZ_DEADLOCK && strstr(err->detail, "child") != NULL);
+    STAGE_OK(s, cz_release(&b, err), *err);
+    STAGE_OK(s,
+             cz_task_join(s->scheduler, s->tasks[STAGE_ACTORS_MAX - 1], CZ_FOREVER, &report,
+                          err),
+             *err);
+    STAGE_CHECK(s, report.state == CZ_TASK_COMPLETED);
+    return CZ_OK;
+}
+
+static int hold_a_until_the_effect_waits(struct stage *s, unsigned actor, cz_error *err)
+{
+    CZ_GUARD(g);
+
+    (void)actor;
+    STAGE_OK(s, stage_acquire(s, A, CZ_WRITE, &g, err), *err);
+    stage_set(s, 0);
+    stage_until_waiting(s, A, 1);
+    return done(s, &g, err);
+}
+
+static int affect_both(struct stage *s, unsigned actor, cz_error *err)
+{
+    cz_effect *e = cz_effect_new();
+    cz_result r = {0};
+
+    (void)actor;
+    stage_until(s, 1);
+    for (unsigned i = 0; i < s->seed % 8; i++) /* before the join, or after it */
+        stage_yield(s);
+    STAGE_CHECK(s, e != NULL);
+    STAGE_OK(s, cz_effect_write(e, &s->ids[A], "e", 1, err), *err);
+    STAGE_OK(s, cz_effect_write(e, &s->ids[B], "e", 1, err), *err);
+    STAGE_OK(s, cz_perform(s->engine, e, &r, err), *err);
+    cz_effect_free(e);
+    return CZ_OK;
+}
+
+static void a_join_and_an_effect_once(uint64_t seed, bool threads)
+{
+    struct stage s;
+    cz_error err = {0};
+
+    stage_begin(&s, seed, threads, 2);
+    if (threads)
+        assert_ok(cz_scheduler_new(s.engine, NULL, &s.scheduler, &err), err);
+    stage_add(&s, join_a_child);
+    stage_add(&s, hold_a_until_the_effect_waits);
+    stage_add(&s, affect_both);
+    stage_run(&s);
+    STAGE_CHECK(&s, s.flags[5] == 1);
+    stage_end(&s);
+}
+
+static void a_join_that_an_effect_would_make_endless_is_refused(void **state)
+{
+    (void)state;
+    tell(a_join_and_an_effect_once);
+}
+
 /* ---- Deadlines and cancellation -------------------------------------------------------------
  */
 
@@ -503,6 +592,7 @@ int main(void)
         cmocka_unit_test(readers_share_a_writer_waits_and_a_later_reader_waits_behind_it),
         cmocka_unit_test(an_effect_waits_for_a_guard_and_the_others_pass_it),
         cmocka_unit_test(to_wait_for_an_effect_that_waits_for_oneself_is_a_deadlock),
+        cmocka_unit_test(a_join_that_an_effect_would_make_endless_is_refused),
         cmocka_unit_test(a_deadline_and_a_cancellation_take_a_waiter_out_of_the_queue),
         cmocka_unit_test(five_philosophers_dine_with_both_forks_at_once),
         cmocka_unit_test(five_philosophers_dine_with_one_fork_after_the_other),

@@ -607,7 +607,7 @@ static void a_request_closes_a_cycle_through_one_that_awaits(void **state)
     assert_true(czi_owner_await(&f->l, owner_of(f, 'A'), owner_of(f, 'B')));
     deadlocked(f, 'B', "r2 w0");
     assert_cycle(f, "Bw0h A~");
-    czi_owner_await_done(owner_of(f, 'A'));
+    czi_owner_await_done(&f->l, owner_of(f, 'A'));
     queued(f, 'B', "w0");
     TEAR_DOWN;
 }
@@ -625,8 +625,8 @@ static void one_that_holds_nothing_but_is_awaited_can_close_a_cycle(void **state
     assert_cycle(f, "D~ C~");
     assert_false(czi_owner_await(&f->l, owner_of(f, 'E'), owner_of(f, 'E')));
     assert_cycle(f, "E~");
-    czi_owner_await_done(owner_of(f, 'A'));
-    czi_owner_await_done(owner_of(f, 'C'));
+    czi_owner_await_done(&f->l, owner_of(f, 'A'));
+    czi_owner_await_done(&f->l, owner_of(f, 'C'));
     TEAR_DOWN;
 }
 
