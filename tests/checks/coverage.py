@@ -25,7 +25,7 @@ def command_problem(root, item):
     if not item.startswith("causality "):
         return path_problem(root, item)
     verb = item.split()[1]
-    return None if (root / f"src/cli/{verb}.c").exists() else f"no verb '{verb}' in src/cli"
+    return None if (root / f"src/cli/{verb.replace('-', '_')}.c").exists() else f"no verb '{verb}' in src/cli"
 
 
 def row_problems(root, cells):
