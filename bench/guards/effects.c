@@ -455,19 +455,17 @@ static double planned_held(void *arg)
 
 static void planned_rows(void)
 {
-    struct planned *p = calloc(1, sizeof *p);
+    static struct planned planned;
+    struct planned *p = &planned;
     struct contender c[] = {{"no guard", planned_free, &p, NULL},
                             {"1 guard held", planned_held, &p}};
 
-    if (!p)
-        die("out of memory");
     init_planned(p);
     row("effects", "others meanwhile, plan and execute", "1/s", c, CZI_COUNTOF(c));
     czi_batch_free(p->batch);
     czi_core_done(&p->core);
     free(p->pendings);
     free(p->accounts);
-    free(p);
 }
 
 void bench_effects(void)

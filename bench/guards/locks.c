@@ -63,7 +63,7 @@ static void ticket_lock(struct ticket_lock *l)
 {
     uint32_t mine = atomic_fetch_add_explicit(&l->next, 1, memory_order_relaxed);
 
-    for (unsigned i = 0; atomic_load_explicit(&l->serving, memory_order_acquire) != mine; i++)
+    while (atomic_load_explicit(&l->serving, memory_order_acquire) != mine)
         czi_cpu_relax();
 }
 
@@ -130,13 +130,15 @@ static double measure_alone(void *arg)
 {
     const struct pick *p = arg;
     enum cz_access mode = p->reads ? CZ_READ : CZ_WRITE;
-    double start = now(), took = 0;
+    double start = now(), end = start + options.slice_ms / 1e3;
     uint64_t ops = 0;
 
-    for (; took < options.slice_ms / 1e3; took = now() - start, ops += STRIDE)
+    do {
         for (uint32_t k = 0; k < STRIDE; k++)
             once(p, p->world->order[(ops + k) % ORDER], mode, 0);
-    return took * 1e9 / (double)ops;
+        ops += STRIDE;
+    } while (now() < end);
+    return (now() - start) * 1e9 / (double)ops;
 }
 
 /* The same from a task. */
@@ -391,13 +393,15 @@ static void many_once(const struct pick *p, const uint32_t *set)
 static double measure_many(void *arg)
 {
     const struct pick *p = arg;
-    double start = now(), took = 0;
+    double start = now(), end = start + options.slice_ms / 1e3;
     uint64_t ops = 0;
 
-    for (; took < options.slice_ms / 1e3; took = now() - start, ops += SETS)
+    do {
         for (uint32_t s = 0; s < SETS; s++)
             many_once(p, sets[s]);
-    return took * 1e9 / (double)ops;
+        ops += SETS;
+    } while (now() < end);
+    return (now() - start) * 1e9 / (double)ops;
 }
 
 void bench_many(void)
