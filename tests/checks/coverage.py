@@ -25,7 +25,8 @@ def command_problem(root, item):
     if not item.startswith("causality "):
         return path_problem(root, item)
     verb = item.split()[1]
-    return None if (root / f"src/cli/{verb.replace('-', '_')}.c").exists() else f"no verb '{verb}' in src/cli"
+    file = root / f"src/cli/{verb.replace('-', '_')}.c"
+    return None if file.exists() else f"no verb '{verb}' in src/cli"
 
 
 def row_problems(root, cells):
