@@ -99,8 +99,12 @@ void czi_context_wait_ack(cz_context *c, uint64_t deadline)
 
 int czi_context_may_wait(cz_context *c, cz_error *err)
 {
-    if (c->engine->manager.closed)
-        return czi_fail(err, CZ_CLOSED, "the engine is closing or has stopped");
+    const cz_engine *g = c->engine;
+
+    if (g->manager.closed && g->stop_code)
+        return czi_fail(err, CZ_CLOSED, "the engine stopped: %s", g->stop_detail);
+    if (g->manager.closed)
+        return czi_fail(err, CZ_CLOSED, "the engine is closing");
     if (!c->cancelled)
         return CZ_OK;
     c->cancelled = c->stays_cancelled;

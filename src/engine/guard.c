@@ -580,7 +580,7 @@ static int create(cz_engine *g, cz_effect *e, const cz_creation *creation, bool 
     cz_context *c = NULL;
     uint64_t position = 0;
     cz_id id, origin;
-    int rc = cz_resource_id(&creation->creator, creation->label, &id, err);
+    int told, rc = cz_resource_id(&creation->creator, creation->label, &id, err);
 
     copy.if_absent = if_absent;
     if (!rc)
@@ -604,12 +604,13 @@ static int create(cz_engine *g, cz_effect *e, const cz_creation *creation, bool 
             (rc != CZ_REJECTED || (result.reason != CZ_NONCE && result.reason != CZ_EXISTS)))
             return rc;
     }
-    if (!if_absent && (rc == CZ_OK || rc == CZ_WRONG_TYPE))
+    told = czi_context_current(g, &c, err);
+    if (!told) /* that it exists, when that is on disk */
+        told = czi_wait_durable(g, c, position, err);
+    if (told)
+        return told;
+    if (!if_absent)
         return czi_fail(err, CZ_CONFLICT, "create: %s exists already", creation->label);
-    if (!rc)
-        rc = czi_context_current(g, &c, err);
-    if (!rc)
-        rc = czi_wait_durable(g, c, position, err);
     if (!rc)
         *ret = id;
     return rc;
