@@ -264,6 +264,35 @@ static void one_to_1024_claims_are_possible(void **state)
     fx_close(g);
 }
 
+/* A million guards of one context on one resource, which all read. */
+static void at_most_a_million_guards_are_held(void **state)
+{
+    static cz_guard guards[CZI_GUARDS_MAX];
+    cz_engine *g = fx_open(1);
+    cz_claim claim = {fx_data(g, "x"), CZ_READ, 0}, two[2];
+    cz_guard more[2] = {{0}};
+    cz_error err = {0};
+
+    (void)state;
+    assert_int_equal(CZI_GUARDS_MAX, 1048576);
+    fx_data(g, "y");
+    two[0] = fx_claim("y", CZ_READ);
+    two[1] = claim;
+    for (size_t i = 0; i < CZI_GUARDS_MAX; i++)
+        if (cz_acquire(g, &claim, 0, &guards[i], &err))
+            fail_msg("guard %zu: %s", i, err.detail);
+    assert_int_equal(cz_acquire(g, &claim, 0, more, &err), CZ_LIMIT);
+    assert_non_null(strstr(err.detail, "1048576"));
+    assert_int_equal(cz_try_acquire(g, &claim, more, &err), CZ_LIMIT);
+    fx_release(&guards[77]);
+    assert_int_equal(cz_acquire_many(g, two, 2, 0, more, &err), CZ_LIMIT);
+    assert_int_equal(fx_stats(g).guards, CZI_GUARDS_MAX - 1);
+    assert_ok(cz_acquire(g, &claim, 0, &guards[77], &err), err);
+    assert_int_equal(fx_stats(g).guards, CZI_GUARDS_MAX);
+    fx_close(g); /* ends them all */
+    assert_int_equal(cz_release(&guards[CZI_GUARDS_MAX - 1], &err), CZ_STALE);
+}
+
 /* ---- Updates ------------------------------------------------------------------------------
  */
 
@@ -811,6 +840,7 @@ int main(void)
         cmocka_unit_test(of_several_none_is_held_when_one_cannot_be_had),
         cmocka_unit_test(a_resource_that_is_claimed_twice_is_one_guard_in_the_stronger_mode),
         cmocka_unit_test(one_to_1024_claims_are_possible),
+        cmocka_unit_test(at_most_a_million_guards_are_held),
         cmocka_unit_test(a_guard_shows_its_own_updates),
         cmocka_unit_test(new_data_may_lie_in_the_old),
         cmocka_unit_test(only_state_quantity_and_data_can_be_replaced),
