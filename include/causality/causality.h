@@ -591,7 +591,8 @@ CZ_API CZ_MUST_USE int cz_register(cz_engine *engine, const cz_creation *creatio
                                    cz_error *err);
 
 /* Submits an effect and waits until it is acknowledged: CZ_OK or CZ_REJECTED, with the result.
- * CZ_DEADLOCK when it waits for a guard of the caller's; it stays submitted. */
+ * CZ_DEADLOCK when it waits for a guard of the caller's; it stays submitted. CZ_CANCELLED: it
+ * may have been submitted. Submitting it again is safe. */
 CZ_API CZ_MUST_USE int cz_perform(cz_engine *engine, cz_effect *effect, cz_result *ret,
                                   cz_error *err);
 
