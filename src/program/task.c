@@ -293,8 +293,8 @@ static int wait_over(cz_context *c, struct czi_task *t, uint64_t deadline, cz_er
     if (!czi_owner_await(l, &c->owner, &t->context.owner))
         return czi_deadlock_fail(c, err);
     joiner.next = t->joiners;
-    /* It is out of the list again before this returns.
-     * cppcheck-suppress autoVariables */
+    /* It is out of the list again before this returns. */
+    /* cppcheck-suppress autoVariables */
     t->joiners = &joiner;
     while (!t->is_over && !rc) {
         if (deadline != UINT64_MAX && czi_manager_now(s->engine) >= deadline)
