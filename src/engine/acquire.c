@@ -133,43 +133,43 @@ static bool is_none(const cz_guard *handle)
     return handle->engine == 0;
 }
 
-/* The guard that a handle means, whoever's it is; NULL: it ended, or its engine is closed. */
-static struct czi_guard *guard_alive(const cz_guard *handle, cz_engine **ret_engine)
+/* The guard that a handle means, whoever's it is; NULL: it ended. */
+static struct czi_guard *guard_alive(const cz_engine *g, const cz_guard *handle)
 {
-    cz_engine *g = czi_registry_find(handle->engine);
     struct czi_guard *guard;
 
-    if (CZI_UNLIKELY(!g || handle->index >= CZI_GUARDS_MAX ||
+    if (CZI_UNLIKELY(handle->index >= CZI_GUARDS_MAX ||
                      !g->manager.chunks[handle->index / CZI_GUARD_CHUNK]))
         return NULL;
     guard = czi_guard_at(&g->manager, handle->index);
     if (CZI_UNLIKELY(atomic_load_explicit(&guard->generation, memory_order_acquire) !=
                      handle->generation))
         return NULL;
-    *ret_engine = g;
     return guard;
 }
 
 int czi_guard_of(const cz_guard *handle, cz_engine **ret_engine, struct czi_guard **ret,
                  cz_error *err)
 {
+    cz_engine *g = czi_registry_find(handle->engine);
     struct czi_guard *guard;
     cz_context *owner, *c = NULL;
     int rc;
 
     if (is_none(handle))
         return czi_fail(err, CZ_STALE, "guard: it holds nothing; acquire it first");
-    guard = guard_alive(handle, ret_engine);
+    guard = g ? guard_alive(g, handle) : NULL;
     if (CZI_UNLIKELY(!guard))
         return czi_fail(err, CZ_STALE,
                         "guard: it was released (or its engine is closed); acquire it again");
     owner = atomic_load_explicit(&guard->context, memory_order_relaxed);
-    rc = czi_context_current(*ret_engine, &c, err);
+    rc = czi_context_current(g, &c, err);
     if (rc)
         return rc;
     if (CZI_UNLIKELY(owner != c))
         return czi_fail(err, CZ_STALE, "guard: it belongs to another context than '%s'",
                         c->name);
+    *ret_engine = g;
     *ret = guard;
     return CZ_OK;
 }
@@ -179,11 +179,25 @@ cz_weak_guard cz_guard_weak(const cz_guard *guard)
     return (cz_weak_guard){*guard};
 }
 
+struct weak_question {
+    const cz_guard *handle;
+    bool alive;
+};
+
+static void ask_weak(cz_engine *g, void *arg)
+{
+    struct weak_question *q = arg;
+
+    q->alive = guard_alive(g, q->handle) != NULL;
+}
+
+/* Whoever asks has no guard, so nothing else keeps the engine from closing meanwhile. */
 bool cz_weak_alive(const cz_weak_guard *weak)
 {
-    cz_engine *g;
+    struct weak_question q = {&weak->guard, false};
 
-    return guard_alive(&weak->guard, &g) != NULL;
+    czi_registry_with(weak->guard.engine, ask_weak, &q);
+    return q.alive;
 }
 
 /* ---- Acquiring ------------------------------------------------------------------------------

@@ -30,12 +30,12 @@ static bool is_closed(const cz_engine *g)
  */
 
 /* Whether the calling thread must not sleep on the engine's lock: a task is suspended instead,
- * and an engine without threads is driven. */
+ * a context that was entered can be cancelled, and an engine without threads is driven. */
 static bool waits_as_context(const cz_engine *g)
 {
     const cz_context *c = czi_context_entered();
 
-    return g->driven || (c && c->engine == g && c->owner.kind == CZ_PARTY_TASK);
+    return g->driven || (c && c->engine == g);
 }
 
 /* Until something is acknowledged or parked, or for no reason. Under lock, which it gives up.

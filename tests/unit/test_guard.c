@@ -827,6 +827,41 @@ static void a_weak_guard_tells_whether_the_guard_lives(void **state)
     fx_close(g);
 }
 
+struct watched {
+    cz_weak_guard weak;
+    _Atomic bool looks;
+};
+
+static void *look_until_it_is_dead(void *arg)
+{
+    struct watched *w = arg;
+
+    while (cz_weak_alive(&w->weak))
+        w->looks = true;
+    return NULL;
+}
+
+/* From any thread, and whatever its engine does. */
+static void a_weak_guard_may_be_asked_while_the_engine_closes(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 100; i++) {
+        cz_engine *g = fx_open(1);
+        struct watched w = {.looks = false};
+        cz_guard guard;
+        pthread_t t;
+
+        fx_data(g, "data");
+        guard = fx_acquire(g, "data", CZ_WRITE);
+        w.weak = cz_guard_weak(&guard);
+        assert_int_equal(pthread_create(&t, NULL, look_until_it_is_dead, &w), 0);
+        while (!w.looks)
+            sched_yield();
+        fx_close(g);
+        assert_int_equal(pthread_join(t, NULL), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -858,6 +893,7 @@ int main(void)
         cmocka_unit_test(the_guards_of_a_closed_engine_are_stale),
         cmocka_unit_test(an_engine_that_did_not_open_cannot_be_found),
         cmocka_unit_test(a_weak_guard_tells_whether_the_guard_lives),
+        cmocka_unit_test(a_weak_guard_may_be_asked_while_the_engine_closes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,10 +32,13 @@ struct look {
 static int look_at_x(struct fx_thread *t)
 {
     struct look *l = t->arg;
-    cz_guard guard = fx_acquire(t->engine, "x", CZ_READ); /* which waits for no disk */
+    cz_claim claim = fx_claim("x", CZ_READ);
+    cz_guard guard = {0};
     cz_contents c;
-    int rc = cz_guard_contents(&guard, &c, &t->err);
+    int rc = cz_acquire(t->engine, &claim, 0, &guard, &t->err); /* waits for no disk */
 
+    if (!rc)
+        rc = cz_guard_contents(&guard, &c, &t->err);
     if (!rc)
         (void)snprintf(l->seen, sizeof l->seen, "%.*s v%llu", (int)c.data_len,
                        (const char *)c.data, (unsigned long long)c.version);
@@ -307,6 +310,66 @@ static void when_the_disk_fails_nobody_waits_any_longer(void **state)
     }
 }
 
+/* ---- When a context is cancelled
+ * -------------------------------------------------------------
+ */
+
+static int submit_many(struct fx_thread *t)
+{
+    static cz_submission all[200];
+    cz_effect *e = fx_write("batch", 1, "x", "again and again");
+    uint64_t ticket;
+    size_t accepted, len;
+    const uint8_t *bytes;
+    int rc = cz_effect_encode(e, &bytes, &len, &t->err);
+
+    for (unsigned i = 0; i < 200; i++)
+        all[i] = (cz_submission){bytes, len};
+    if (!rc)
+        rc = cz_submit_batch(t->engine, all, 200, NULL, NULL, &ticket, &accepted, &t->err);
+    cz_effect_free(e);
+    return rc;
+}
+
+static int get_x(struct fx_thread *t)
+{
+    cz_id id = fx_id("x");
+    cz_resource r;
+
+    return cz_resource_get(t->engine, &id, &r, &t->err);
+}
+
+static void whoever_waits_for_the_disk_can_be_cancelled(void **state)
+{
+    static int (*const works[])(struct fx_thread *t) = {wait_for_ticket, flush, look_at_x,
+                                                        perform_on_free, get_x, submit_many};
+
+    (void)state;
+    for (unsigned i = 0; i < CZI_COUNTOF(works); i++) {
+        struct held_fs h;
+        cz_engine *g = open_on(&h, 2);
+        struct look look = {0};
+        struct fx_thread t = {.engine = g, .work = works[i], .arg = &look};
+        cz_error err = {0};
+
+        fx_data(g, "x");
+        fx_data(g, "free");
+        held_hold(&h);
+        look.ticket = fx_submit(g, fx_write("o", 1, "x", "not yet"));
+        held_until_asleep(&h);
+        assert_ok(cz_context_new(g, "c", &t.context, &err), err);
+        fx_start(&t);
+        cz_context_cancel(t.context); /* before it waits, or while it does */
+        if (fx_join(&t) != CZ_CANCELLED)
+            fail_msg("%u: %s: %s", i, cz_code_name(t.rc), t.err.detail);
+        held_let_go(&h, false);
+        assert_int_equal(fx_wait(g, look.ticket).status, CZ_STATUS_APPLIED);
+        assert_ok(cz_context_end(t.context, &err), err);
+        fx_close(g);
+        held_done(&h);
+    }
+}
+
 /* ---- At every operation of the disk -------------------------------------------------------
  */
 
@@ -389,6 +452,7 @@ int main(void)
         cmocka_unit_test(a_guard_shows_nothing_that_is_not_on_disk),
         cmocka_unit_test(commits_and_creations_wait_for_the_disk),
         cmocka_unit_test(when_the_disk_fails_nobody_waits_any_longer),
+        cmocka_unit_test(whoever_waits_for_the_disk_can_be_cancelled),
         cmocka_unit_test(each_operation_of_the_disk_may_fail),
     };
 

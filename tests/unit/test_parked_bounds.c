@@ -271,6 +271,8 @@ static void closing_applies_and_acknowledges_what_waits(void **state)
     fixture_temp_dir(dir);
     for (unsigned threads = 1; threads <= 2; threads++) {
         struct last_words words = {0};
+        cz_audit_report audit;
+        cz_journal_report replay;
         cz_engine *g = NULL;
         cz_context *c;
         cz_error err = {0};
@@ -303,6 +305,9 @@ static void closing_applies_and_acknowledges_what_waits(void **state)
         assert_int_equal(fx_get(g, "x").version, 26);
         assert_int_equal(fx_get(g, "y").version, 26);
         fx_close(g);
+        assert_ok(cz_audit(path, NULL, &audit, &err), err);
+        assert_ok(cz_replay(path, NULL, &replay, &err), err);
+        assert_int_equal(replay.applied, 52);
     }
     fixture_remove_tree(dir);
 }
