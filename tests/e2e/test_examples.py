@@ -1,0 +1,37 @@
+"""The programs in examples/, run as the README has it."""
+import os
+import subprocess
+
+from test_cli_support import Store, main
+
+GUARDS = os.environ["EXAMPLE_GUARDS"]
+
+
+class Examples(Store):
+    def test_two_parties_meet_one_is_refused_and_everybody_goes_on(self):
+        program = subprocess.Popen([GUARDS, self.store], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, text=True)
+        self.addCleanup(program.wait)
+        self.addCleanup(program.kill)
+        refused = program.stdout.readline()
+        self.assertIn("'alice' waits for account (write), held by 'bob'", refused)
+        self.assertIn("'bob' waits for invoice (write), held by 'alice'", refused)
+        self.assertIn("Enter goes on", program.stdout.readline())
+        graph = self.ok("wait-graph")
+        self.assertRegex(graph, r"account +thread \d+ bob +write +holds")
+        self.assertRegex(graph, r"invoice +thread \d+ alice +write +holds")
+        self.assertRegex(graph, r"invoice +thread \d+ bob +write +waits 1")
+        out, _ = program.communicate("\n", timeout=60)
+        self.assertEqual(program.returncode, 0)
+        self.assertRegex(out, r"(?s)becomes 'paid'.*was 'paid' at version 2, becomes 'settled'.*"
+                              r"the effect came last, at position [56]\n")
+        # Bob's other commit comes before the effect or after it.
+        positions = [int(entry["position"]) for entry in self.json("log", "invoice")]
+        self.assertIn(positions, ([1, 3, 4, 5], [1, 3, 4, 6]))
+        self.ok("audit")
+        self.ok("replay")
+        self.assertIn("no process", self.refused(3, "wait-graph"))
+
+
+if __name__ == "__main__":
+    main()
