@@ -35,21 +35,26 @@ static struct czi_lock *lock_of(const struct czi_task *t, uint32_t i)
     return czi_resource_at(&t->scheduler->engine->step.core.resources, t->needs.slots[i])->lock;
 }
 
-/* ---- Waiting to be admitted
- * ------------------------------------------------------------------
+/* ---- Waiting to be admitted -----------------------------------------------------------------
  */
 
+/* Mostly the youngest; one whose promotion was taken back is among the oldest. */
 static void enter_queue(struct czi_task *t)
 {
     struct czi_task_queue *q = &t->scheduler->queues[t->priority];
+    struct czi_task *older = q->last, *younger = NULL;
 
-    t->next = NULL;
-    t->previous = q->last;
-    if (q->last)
-        q->last->next = t;
-    else
-        q->first = t;
-    q->last = t;
+    if (older && older->context.id > t->context.id)
+        for (older = NULL, younger = q->first; younger->context.id < t->context.id;) {
+            older = younger;
+            younger = younger->next;
+        }
+    t->next = younger;
+    t->previous = older;
+    *(older ? &older->next : &q->first) = t;
+    *(younger ? &younger->previous : &q->last) = t;
+    if (!older)
+        q->passed = 0;
     if (++q->queued > q->queued_most)
         q->queued_most = q->queued;
 }
@@ -107,6 +112,12 @@ static bool take_stack(struct czi_task *t)
     return true;
 }
 
+static void give_stack(struct czi_task *t)
+{
+    t->scheduler->stacks -= t->has_stack;
+    t->has_stack = false;
+}
+
 /* It waits nowhere any more. */
 static void stop_waiting(struct czi_task *t)
 {
@@ -116,8 +127,7 @@ static void stop_waiting(struct czi_task *t)
         czi_owner_watch_done(&t->context.owner);
 }
 
-/* ---- Admission
- * -------------------------------------------------------------------------------
+/* ---- Admission ------------------------------------------------------------------------------
  */
 
 static void admit(struct czi_task *t)
@@ -147,10 +157,8 @@ static void admit_queued(struct czi_task *t, bool first)
 /* It cannot be admitted, ever. */
 static void refuse(struct czi_task *t, enum cz_task_state state, int code, const cz_error *err)
 {
-    if (t->has_stack) {
-        t->has_stack = false;
-        t->scheduler->stacks--;
-    }
+    czi_task_disarm(t);
+    give_stack(t);
     czi_task_over(t, state, code, err);
 }
 
@@ -214,14 +222,36 @@ static bool look(struct czi_task *t)
     return true;
 }
 
-/* ---- Promotion
- * -------------------------------------------------------------------------------
+/* ---- Promotion ------------------------------------------------------------------------------
  */
+
+static uint64_t key_of(const struct czi_task *t)
+{
+    return (uint64_t)(t->priority + 1) << KEY_AGE_BITS | t->context.id;
+}
+
+/* In a queue it would be in the way of a watcher that, through others, it waits for itself. So
+ * it watches on, until it is passed so often again. */
+static void take_back(struct czi_task *t)
+{
+    cz_scheduler *s = t->scheduler;
+
+    t->promoted = false;
+    s->queues[t->priority].promoted--;
+    s->promoted_waiting--;
+    give_stack(t);
+    t->looks = 0;
+    t->watch.key = key_of(t);
+    czi_owner_watch(&t->context.owner, &t->watch);
+    enter_queue(t);
+    (void)look(t);
+}
 
 /* Of a promoted one: into the queues, as soon as it has a stack. */
 static void request(struct czi_task *t)
 {
     cz_scheduler *s = t->scheduler;
+    enum czi_acquired got = CZI_NO_MEMORY;
     cz_error err = {0};
     int rc;
 
@@ -231,32 +261,24 @@ static void request(struct czi_task *t)
     }
     stop_waiting(t);
     rc = czi_many_prepare(s->engine, &t->needs, &err);
-    if (rc) {
-        s->promoted_waiting--;
-        refuse(t, CZ_TASK_FAILED, rc, &err);
-        return;
-    }
-    switch (czi_locks_acquire(locks_of(t), &t->context.owner, t->needs.wants, t->needs.distinct,
-                              false, t->deadline)) {
-    case CZI_GRANTED:
-        s->promoted_waiting--;
-        admit_queued(t, false);
-        return;
-    case CZI_QUEUED:
+    if (!rc)
+        got = czi_locks_acquire(locks_of(t), &t->context.owner, t->needs.wants,
+                                t->needs.distinct, false, t->deadline);
+    if (got == CZI_QUEUED) {
         czi_task_disarm(t); /* the locks know its deadline */
         return;
-    case CZI_DEADLOCK:
-        rc = czi_deadlock_fail(&t->context, &err);
-        break;
-    case CZI_WOULD_WAIT:
-    case CZI_TOO_MANY:
-    case CZI_NO_MEMORY:
-        rc = czi_nomem(&err, "a task's request for guards");
-        break;
     }
-    czi_guards_unreserve(s->engine, t->needs.guards, t->needs.distinct);
+    if (!rc && got != CZI_GRANTED)
+        czi_guards_unreserve(s->engine, t->needs.guards, t->needs.distinct);
+    if (got == CZI_DEADLOCK) {
+        take_back(t);
+        return;
+    }
     s->promoted_waiting--;
-    refuse(t, CZ_TASK_FAILED, rc, &err);
+    if (got == CZI_GRANTED)
+        admit_queued(t, false);
+    else
+        refuse(t, CZ_TASK_FAILED, rc ? rc : czi_nomem(&err, "a task's request"), &err);
 }
 
 static void promote(struct czi_task *t)
@@ -291,8 +313,7 @@ static void promote_aged(cz_scheduler *s)
     }
 }
 
-/* ---- Looking again
- * ---------------------------------------------------------------------------
+/* ---- Looking again --------------------------------------------------------------------------
  */
 
 static bool retry(struct czi_watcher *w)
@@ -366,8 +387,7 @@ void czi_stack_free(cz_scheduler *s)
     promote_aged(s);
 }
 
-/* ---- Other ends
- * ------------------------------------------------------------------------------
+/* ---- Other ends -----------------------------------------------------------------------------
  */
 
 void czi_task_request_over(struct czi_task *t)

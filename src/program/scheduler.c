@@ -24,8 +24,7 @@ struct czi_task *czi_task_here(void)
     return here.task;
 }
 
-/* ---- Whose turn will come
- * --------------------------------------------------------------------
+/* ---- Whose turn will come -------------------------------------------------------------------
  */
 
 static void append(struct czi_ready *r, struct czi_task *t)
@@ -103,8 +102,7 @@ static struct czi_task *next(cz_scheduler *s)
     return t;
 }
 
-/* ---- Waiting
- * ---------------------------------------------------------------------------------
+/* ---- Waiting --------------------------------------------------------------------------------
  */
 
 void czi_task_arm(struct czi_task *t, uint64_t deadline)
@@ -175,8 +173,7 @@ void cz_task_yield(void)
     czi_fiber_yield(t->fiber);
 }
 
-/* ---- Turns
- * -----------------------------------------------------------------------------------
+/* ---- Turns ----------------------------------------------------------------------------------
  */
 
 /* On a stack of its own. Whoever switched to it sees that it is done. */
@@ -273,8 +270,7 @@ void czi_scheduler_choose(cz_scheduler *s, uint32_t (*choose)(void *arg, uint32_
     s->choose_arg = arg;
 }
 
-/* ---- As a runner of the engine
- * ---------------------------------------------------------------
+/* ---- As a runner of the engine --------------------------------------------------------------
  */
 
 static cz_scheduler *of_runner(struct czi_runner *r)
@@ -332,8 +328,7 @@ static void closed(struct czi_runner *r)
     }
 }
 
-/* ---- The thread
- * ------------------------------------------------------------------------------
+/* ---- The thread -----------------------------------------------------------------------------
  */
 
 /* With the mutex. */
@@ -394,8 +389,7 @@ static void scheduler_main(void *arg)
     } while (rest(s));
 }
 
-/* ---- Beginning and end
- * -----------------------------------------------------------------------
+/* ---- Beginning and end ----------------------------------------------------------------------
  */
 
 static int init(cz_scheduler *s, const cz_scheduler_options *o, cz_error *err)

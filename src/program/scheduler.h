@@ -101,7 +101,7 @@ struct cz_scheduler {
     bool closing;
 };
 
-/* ---- For tests -----------------------------------------------------------------------------
+/* ---- For tests ------------------------------------------------------------------------------
  */
 
 /* Of an engine that is driven by hand: the next one that is ready has its turn, until it is
@@ -112,7 +112,7 @@ uint32_t czi_scheduler_ready(const cz_scheduler *s);
 void czi_scheduler_choose(cz_scheduler *s, uint32_t (*choose)(void *arg, uint32_t count),
                           void *arg);
 
-/* ---- scheduler.c ---------------------------------------------------------------------------
+/* ---- scheduler.c ----------------------------------------------------------------------------
  */
 
 /* The task whose turn it is on the calling thread, or NULL. */
@@ -126,8 +126,7 @@ void czi_task_disarm(struct czi_task *t);
 void czi_scheduler_wake(cz_scheduler *s);
 extern const struct czi_blocking czi_task_blocking;
 
-/* ---- task.c: with the mutex
- * ------------------------------------------------------------------
+/* ---- task.c: with the mutex -----------------------------------------------------------------
  */
 
 /* It never runs again: releases all that it holds, and tells its joiners. */
@@ -135,8 +134,7 @@ void czi_task_over(struct czi_task *t, enum cz_task_state state, int code, const
 void czi_task_tell(struct czi_task *t); /* to end */
 void czi_task_forget(struct czi_task *t);
 
-/* ---- admit.c: with the mutex
- * -----------------------------------------------------------------
+/* ---- admit.c: with the mutex ----------------------------------------------------------------
  */
 
 /* Of a new task: it is admitted, or waits for that. */
@@ -152,8 +150,7 @@ void czi_task_refuse(struct czi_task *t, int code);
 /* A stack was given back. */
 void czi_stack_free(cz_scheduler *s);
 
-/* ---- stuck.c
- * ---------------------------------------------------------------------------------
+/* ---- stuck.c --------------------------------------------------------------------------------
  */
 
 /* Of one with nothing to do, without the mutex: whether that would be so for ever, which is so

@@ -18,8 +18,7 @@ const char *cz_task_state_name(int state)
     return state >= 0 && (size_t)state < CZI_COUNTOF(names) ? names[state] : NULL;
 }
 
-/* ---- Records
- * ---------------------------------------------------------------------------------
+/* ---- Records --------------------------------------------------------------------------------
  */
 
 static struct czi_task **place_of(const cz_scheduler *s, uint64_t id)
@@ -171,8 +170,7 @@ static void report(const struct czi_task *t, cz_task_report *ret)
     ret->promoted = t->promoted;
 }
 
-/* ---- Spawning
- * --------------------------------------------------------------------------------
+/* ---- Spawning -------------------------------------------------------------------------------
  */
 
 static int check_spec(const cz_task_spec *spec, cz_error *err)
@@ -239,8 +237,7 @@ int cz_task_spawn(cz_scheduler *s, const cz_task_spec *spec, uint64_t *ret_task,
     return rc;
 }
 
-/* ---- Cancelling and joining
- * ------------------------------------------------------------------
+/* ---- Cancelling and joining -----------------------------------------------------------------
  */
 
 static int fail_unknown(uint64_t task, cz_error *err)
@@ -381,8 +378,7 @@ int cz_task_get(cz_scheduler *s, uint64_t task, cz_task_report *ret, cz_error *e
     return t ? CZ_OK : fail_unknown(task, err);
 }
 
-/* ---- In a task
- * -------------------------------------------------------------------------------
+/* ---- In a task ------------------------------------------------------------------------------
  */
 
 int cz_task_guard(size_t i, cz_guard *ret, cz_error *err)

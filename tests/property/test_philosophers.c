@@ -165,7 +165,7 @@ static void dine(struct table *t, cz_task_fn fn, bool needs, struct czi_rng *rng
 
 static void on_a_seeded_schedule(cz_task_fn fn, bool needs)
 {
-    struct table t = {.seats = (unsigned)test_env("CAUSALITY_PHILOSOPHERS", 10000)};
+    struct table t = {.seats = (unsigned)test_env("CAUSALITY_PHILOSOPHERS", STAGE_CROWD)};
     struct czi_rng rng = czi_rng(test_env("CAUSALITY_SEED", 1));
 
     driven_open(15, 2048, &t.engine, &t.scheduler);
@@ -174,7 +174,7 @@ static void on_a_seeded_schedule(cz_task_fn fn, bool needs)
 
 static void on_a_thread(cz_task_fn fn, bool needs)
 {
-    struct table t = {.seats = (unsigned)test_env("CAUSALITY_PHILOSOPHERS", 10000)};
+    struct table t = {.seats = (unsigned)test_env("CAUSALITY_PHILOSOPHERS", STAGE_CROWD)};
     cz_error err = {0};
 
     assert_ok(cz_open(NULL, NULL, &t.engine, &err), err);

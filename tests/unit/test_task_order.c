@@ -421,6 +421,46 @@ static void joining_a_promoted_task_that_needs_ones_guard_is_refused(void **stat
     world_end(w);
 }
 
+static int work_join_holding(struct job *j, cz_error *err)
+{
+    struct job *other = j->arg;
+
+    j->rc = cz_task_join(j->w->s, other->task, CZ_FOREVER, NULL, err);
+    return j->rc;
+}
+
+/* `parent` has b and awaits `child`, which needs a; in a's queue `old` would be before it, and
+ * wait for b. */
+static void a_promotion_that_would_close_a_cycle_has_to_wait(void **state)
+{
+    struct world *w = world();
+    struct job child = {.letter = 'c'}, old = {.letter = 'o'},
+               parent = {.letter = 'p', .work = work_join_holding, .arg = &child};
+    struct holder h;
+
+    (void)state;
+    fx_data(w->g, "a");
+    fx_data(w->g, "b");
+    fx_data(w->g, "x");
+    h = hold(w, "a", CZ_WRITE);
+    job_start(&parent, w, "b w", CZ_NORMAL);
+    job_start_with(&old, w, "a w, b w", (cz_task_spec){.priority = CZ_LOW, .timeout_ms = 1000});
+    job_start(&child, w, "a w", CZ_LOW);
+    turns(w, 1);
+    assert_state(w, parent.task, CZ_TASK_WAITING);
+    admit(w, CZI_AGEING_ADMISSIONS);
+    check_world(w);
+    assert_false(get(w, old.task).promoted);
+    assert_int_equal(waiters(w, "a"), 0);
+    assert_int_equal(stats(w).priorities[CZ_LOW].promoted, 0);
+    memset(w->log, 0, sizeof w->log);
+    let_go(&h);
+    run_all(w);
+    assert_string_equal(w->log, "co");
+    assert_int_equal(parent.rc, CZ_OK);
+    world_end(w);
+}
+
 /* ---- Stacks ---------------------------------------------------------------------------------
  */
 
@@ -771,6 +811,7 @@ int main(void)
         cmocka_unit_test(who_looks_so_often_in_vain_is_promoted),
         cmocka_unit_test(a_promoted_task_can_be_cancelled_and_has_its_deadline),
         cmocka_unit_test(joining_a_promoted_task_that_needs_ones_guard_is_refused),
+        cmocka_unit_test(a_promotion_that_would_close_a_cycle_has_to_wait),
         cmocka_unit_test(who_has_no_stack_has_no_reservation),
         cmocka_unit_test(the_first_at_a_lock_waits_for_a_stack_in_the_name_of_all),
         cmocka_unit_test(whoever_waits_for_a_stack_can_be_cancelled),
