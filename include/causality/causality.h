@@ -460,11 +460,19 @@ CZ_API CZ_MUST_USE int cz_stats_get(cz_engine *engine, cz_stats *ret, cz_error *
  * becomes a writer.
  *
  *     CZ_GUARD(account);
+ *     cz_claim claim = {id, CZ_WRITE, CZ_TYPED(CZ_DATA)};
  *     cz_contents c;
- *     if (cz_acquire(engine, &(cz_claim){id, CZ_WRITE, CZ_TYPED(CZ_DATA)}, CZ_FOREVER,
- * &account, &err) || cz_guard_contents(&account, &c, &err)) return err.code; c.data = "paid",
- * c.data_len = 4; if (cz_guard_update(&account, &c, &err) || cz_guard_commit(&account, NULL,
- * &err)) return err.code;                  // leaving the scope aborts what was not committed
+ *     int rc = cz_acquire(engine, &claim, CZ_FOREVER, &account, &err);
+ *     if (!rc)
+ *         rc = cz_guard_contents(&account, &c, &err);
+ *     if (rc)
+ *         return rc;
+ *     c.data = (const uint8_t *)"paid";
+ *     c.data_len = 4;
+ *     rc = cz_guard_update(&account, &c, &err);
+ *     return rc ? rc : cz_guard_commit(&account, NULL, &err);
+ *
+ * Leaving the scope aborts what was not committed.
  *
  * Every guard belongs to the *context* that acquired it: the calling thread's own, the task's
  * when a task calls, or one that the thread entered. What a context holds is released when it
