@@ -29,7 +29,9 @@
  * clock for anything that reaches a log. The library never prints and never exits, but that a
  * broken internal invariant aborts, because going on would be untrue. A failed write or fsync
  * stops an engine for good: it is never retried, what it did not confirm is not acknowledged,
- * and every later call returns CZ_CLOSED with the reason (R15).
+ * and every later call returns CZ_CLOSED with the reason (R15). A thread may be cancelled
+ * (pthread_cancel) while it waits in the library, which takes effect when it has waited; not in
+ * a call that opens, closes, reads logs, audits or exports.
  */
 #ifndef CAUSALITY_H
 #define CAUSALITY_H
@@ -309,7 +311,8 @@ typedef struct cz_options {
     unsigned batch_max;
     /* Opens without the writer's lock; nothing can be submitted. */
     bool read_only;
-    /* Positions follow the order of submission exactly; priorities are recorded only. */
+    /* Positions follow the order of submission exactly, but for effects that wait for a guard;
+     * priorities are recorded only. */
     bool ordered;
     /* Submissions that may wait, 1 to 65536; 0: 65536. Beyond it callers get CZ_BUSY. */
     unsigned backlog_max;
@@ -373,9 +376,10 @@ typedef struct cz_submission {
     size_t len;
 } cz_submission;
 
-/* Queues a run of effects in order, one lock for all; waits while the backlog is full.
- * Tickets are consecutive, *ret_ticket the first. On an error *ret_accepted tells how many
- * were queued before the one that was refused. */
+/* Queues a run of effects in order, one lock for all; waits while the backlog is full, unless
+ * the caller holds guards: then CZ_BUSY, since all of it may wait for those. Tickets are
+ * consecutive, *ret_ticket the first. On an error *ret_accepted tells how many were queued
+ * before the one that was refused. */
 CZ_API CZ_MUST_USE int cz_submit_batch(cz_engine *engine, const cz_submission *submissions,
                                        size_t count, cz_done_fn done, void *arg,
                                        uint64_t *ret_ticket, size_t *ret_accepted,

@@ -285,6 +285,22 @@ int czi_context_current(cz_engine *g, cz_context **ret, cz_error *err)
     return find_own(g, ret, err);
 }
 
+bool czi_context_holds(cz_engine *g)
+{
+    const cz_context *c = thread.entered && thread.entered->engine == g ? thread.entered : NULL;
+    bool holds;
+
+    for (const struct thread_context *t = thread.own; t && !c; t = t->next)
+        if (t->engine == g->serial)
+            c = t->context;
+    if (!c)
+        return false;
+    czi_manager_lock(g);
+    holds = c->owner.holds != NULL;
+    czi_manager_unlock(g);
+    return holds;
+}
+
 void czi_context_switch(cz_context *c)
 {
     thread.entered = c;

@@ -65,6 +65,8 @@ void czi_context_release(cz_context *c);
 
 /* The calling thread's: the one it is in, or its own, which is made if need be. */
 CZI_MUST_USE int czi_context_current(cz_engine *g, cz_context **ret, cz_error *err);
+/* Whether that one holds anything; makes none. */
+bool czi_context_holds(cz_engine *g);
 /* Puts the calling thread into a context, or with NULL back into its own. */
 void czi_context_switch(cz_context *c);
 cz_context *czi_context_entered(void);

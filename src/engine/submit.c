@@ -277,6 +277,8 @@ int cz_submit_batch(cz_engine *g, const cz_submission *submissions, size_t count
     uint32_t slots[RESERVE_MAX];
     size_t accepted = 0;
     uint64_t ticket = 0;
+    /* The backlog may be full of effects that wait for the caller. */
+    bool wait = !czi_context_holds(g);
     int rc = CZ_OK;
 
     while (accepted < count && !rc) {
@@ -284,10 +286,10 @@ int cz_submit_batch(cz_engine *g, const cz_submission *submissions, size_t count
         uint64_t first = 0;
         int linked;
 
-        rc = reserve(g, (uint32_t)CZI_MIN(count - accepted, RESERVE_MAX), true, false, slots,
+        rc = reserve(g, (uint32_t)CZI_MIN(count - accepted, RESERVE_MAX), wait, false, slots,
                      &n, err);
         while (filled < n && !rc) {
-            rc = fill(g, slots[filled], &submissions[accepted + filled], false, true, done, arg,
+            rc = fill(g, slots[filled], &submissions[accepted + filled], false, wait, done, arg,
                       err);
             if (!rc)
                 filled++;

@@ -246,6 +246,35 @@ static void so_many_commits_are_under_way_and_the_next_waits(void **state)
     fx_close(g);
 }
 
+/* All of the backlog waits for the submitter itself: it must not wait for room. */
+static void who_holds_guards_does_not_wait_for_a_full_backlog(void **state)
+{
+    cz_engine *g = fx_open_with(&(cz_options){.threads = 1, .backlog_max = 3});
+    struct czi_buf bytes[6] = {{0}};
+    cz_submission s[6];
+    cz_claim claim = {fx_data(g, "x"), CZ_WRITE, 0};
+    cz_guard guard = {0};
+    cz_error err = {0};
+    uint64_t ticket;
+    size_t accepted = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 6; i++) {
+        encode(&bytes[i], fx_write("origin", i + 1, "x", "e"));
+        s[i] = (cz_submission){bytes[i].data, bytes[i].len};
+    }
+    assert_ok(cz_flush(g, &err), err); /* the place of what made x is free again */
+    assert_ok(cz_acquire(g, &claim, CZ_FOREVER, &guard, &err), err);
+    assert_int_equal(cz_submit_batch(g, s, 6, NULL, NULL, &ticket, &accepted, &err), CZ_BUSY);
+    assert_int_equal(accepted, 3);
+    assert_ok(cz_release(&guard, &err), err);
+    assert_ok(cz_submit_batch(g, s + 3, 3, NULL, NULL, &ticket, &accepted, &err), err);
+    assert_int_equal(fx_wait(g, ticket + 2).status, CZ_STATUS_APPLIED);
+    for (unsigned i = 0; i < 6; i++)
+        czi_buf_done(&bytes[i]);
+    fx_close(g);
+}
+
 /* ---- Closing ------------------------------------------------------------------------------
  */
 
@@ -402,6 +431,7 @@ int main(void)
         cmocka_unit_test(each_is_called_back_once_however_late_and_full_the_list_is),
         cmocka_unit_test(who_holds_a_guard_commits_past_a_backlog_that_waits_for_it),
         cmocka_unit_test(so_many_commits_are_under_way_and_the_next_waits),
+        cmocka_unit_test(who_holds_guards_does_not_wait_for_a_full_backlog),
         cmocka_unit_test(closing_applies_and_acknowledges_what_waits),
         cmocka_unit_test(a_guard_may_be_released_in_the_step_in_which_an_effect_began_to_wait),
         cmocka_unit_test(counts_are_exact_in_the_middle_of_a_batch_too),
