@@ -9,17 +9,6 @@
 /* ---- The mutex ------------------------------------------------------------------------------
  */
 
-/* A lock that changed: those who watch it look again, the first in order first, as long as
- * that helps. */
-static void stir(struct czi_locks *l, struct czi_lock *lock)
-{
-    struct czi_watcher *w;
-
-    while ((w = czi_lock_watcher(lock)) != NULL && w->retry(w))
-        continue;
-    czi_lock_stirred(l, lock);
-}
-
 void czi_manager_settle(cz_engine *g)
 {
     struct czi_core *core = &g->step.core;
@@ -38,8 +27,10 @@ void czi_manager_settle(cz_engine *g)
                 czi_context_wake((cz_context *)o);
             }
         }
-        if ((lock = czi_locks_take_stirred(l)) != NULL)
-            stir(l, lock);
+        if ((lock = czi_locks_take_stirred(l)) != NULL) {
+            czi_lock_look(lock);
+            czi_lock_stirred(l, lock);
+        }
     } while (lock || l->woken);
     if (!effects)
         return;

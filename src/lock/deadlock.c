@@ -12,8 +12,7 @@
  * readers in a row do not walk it again and again.
  *
  * An owner that watches has the edges of one who would enter the queues of all that it needs
- * now. Where it only lets another watcher go first, it has them as a writer: it waits until
- * that one, which waits for a lock that is not free, has had its turn.
+ * now. That it lets other watchers go first is none: who is awaited does not (watch.h).
  */
 #include "lock/watch.h"
 
@@ -89,12 +88,11 @@ static bool visit_blockers(struct search *s, struct czi_hold *w)
 }
 
 /* Calls fn with each who is in the way of a need of one who watches. */
-static bool each_in_the_way(const struct czi_watcher *w, const struct czi_want *need,
+static bool each_in_the_way(const struct czi_want *need,
                             bool (*fn)(void *arg, const struct czi_hold *b), void *arg)
 {
     const struct czi_lock *lock = need->lock;
-    bool writes =
-        need->mode == CZ_WRITE || (lock == w->lock && czi_lock_available(lock, need->mode));
+    bool writes = need->mode == CZ_WRITE;
     const struct czi_hold *h;
 
     for (h = lock->tail; h; h = h->prev) {
@@ -119,7 +117,7 @@ static bool visit_needs(struct search *s, const struct czi_watcher *w)
     struct czi_want need;
 
     for (uint32_t i = 0; w->need(w, i, &need); i++)
-        if (need.lock && each_in_the_way(w, &need, visit_hold, s))
+        if (need.lock && each_in_the_way(&need, visit_hold, s))
             return true;
     return false;
 }
@@ -185,7 +183,7 @@ static struct czi_cycle_step step_of_watcher(struct czi_owner *from, const struc
     struct czi_want need;
 
     for (uint32_t i = 0; from->watches->need(from->watches, i, &need); i++)
-        if (need.lock && each_in_the_way(from->watches, &need, is_blocker, &e))
+        if (need.lock && each_in_the_way(&need, is_blocker, &e))
             break;
     CZI_CHECK(e.found);
     return (struct czi_cycle_step){.owner = from,

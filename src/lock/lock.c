@@ -45,7 +45,7 @@ struct czi_lock *czi_lock_new(struct czi_locks *l, uint64_t key)
 
 void czi_lock_drop(struct czi_locks *l, struct czi_lock *lock)
 {
-    if (lock->holders || lock->head || lock->watchers || lock->is_stirred)
+    if (lock->holders || lock->head || lock->passing || lock->watchers || lock->is_stirred)
         return;
     l->forget(l->forget_arg, lock->key);
     l->live--;
@@ -55,7 +55,7 @@ void czi_lock_drop(struct czi_locks *l, struct czi_lock *lock)
 /* Fewer hold it or wait for it: whoever watches may look again. */
 void czi_lock_stir(struct czi_locks *l, struct czi_lock *lock)
 {
-    if (CZI_LIKELY(!lock->watchers) || lock->is_stirred)
+    if (CZI_LIKELY(!lock->watchers && !lock->passing) || lock->is_stirred)
         return;
     lock->is_stirred = true;
     lock->stirred = NULL;

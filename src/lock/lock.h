@@ -86,7 +86,7 @@ _Static_assert(sizeof(struct czi_owner) == 56, "the bound on a waiting request c
 struct czi_lock {
     struct czi_hold *holders;                /* newest first */
     struct czi_hold *head, *tail, *frontier; /* the queue; frontier: first not eligible */
-    struct czi_watcher *watchers;            /* watch.h */
+    struct czi_watcher *watchers, *passing;  /* watch.h */
     struct czi_lock *stirred;                /* list of locks whose watchers should look */
     uint64_t key;                            /* what it stands for: the user's */
     uint32_t holder_count, waiting_count;

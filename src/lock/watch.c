@@ -70,11 +70,26 @@ void czi_watchers_remove(struct czi_watcher **heap, struct czi_watcher *w)
     *heap = meld(*heap, below);
 }
 
-void czi_watch(struct czi_lock *lock, struct czi_watcher *w)
+static struct czi_watcher **heap_of(struct czi_lock *lock, const struct czi_watcher *w)
+{
+    return w->passes ? &lock->passing : &lock->watchers;
+}
+
+void czi_watch(struct czi_lock *lock, struct czi_watcher *w, bool passes)
 {
     CZI_CHECK(!w->lock);
     w->lock = lock;
-    czi_watchers_add(&lock->watchers, w);
+    w->passes = passes;
+    czi_watchers_add(heap_of(lock, w), w);
+}
+
+void czi_watch_pass(struct czi_watcher *w)
+{
+    if (w->passes)
+        return;
+    czi_watchers_remove(&w->lock->watchers, w);
+    w->passes = true;
+    czi_watchers_add(&w->lock->passing, w);
 }
 
 void czi_unwatch(struct czi_locks *l, struct czi_watcher *w)
@@ -83,8 +98,23 @@ void czi_unwatch(struct czi_locks *l, struct czi_watcher *w)
 
     CZI_CHECK(lock);
     w->lock = NULL;
-    czi_watchers_remove(&lock->watchers, w);
+    czi_watchers_remove(heap_of(lock, w), w);
     czi_lock_drop(l, lock);
+}
+
+void czi_lock_look(struct czi_lock *lock)
+{
+    const struct czi_watcher *first;
+
+    do {
+        struct czi_watcher *w;
+
+        while ((w = czi_lock_watcher(lock)) != NULL && w->retry(w))
+            continue;
+        first = w;
+        while (w && !w->passes && lock->passing && lock->passing->retry(lock->passing))
+            continue;
+    } while (czi_lock_watcher(lock) != first); /* it left, while others looked */
 }
 
 void czi_owner_watch(struct czi_owner *owner, struct czi_watcher *w)

@@ -3,11 +3,11 @@
  * Layer: program. See scheduler.h; everything here is called with the manager's mutex held.
  *
  * Order: the lower key first, which is priority, then age. A task does not pass a lower key at
- * a lock that both want, but for one thing: who is joined may, because its joiner may hold what
- * the other one waits for. Ageing counts admissions: a priority whose first task was passed by
- * CZI_AGEING_ADMISSIONS of them has it promoted. So is a task that as often found a lock
- * changed and still not to be had, since threads that are no tasks can be in its way too. A
- * promoted task has a stack reserved first, and nobody comes before it there.
+ * a lock that both want, but for one thing: who is joined may where it reads (lock/watch.h).
+ * Ageing counts admissions: a priority whose first task was passed by CZI_AGEING_ADMISSIONS of
+ * them has it promoted. So is a task that as often found a lock changed and still not to be
+ * had, since threads that are no tasks can be in its way too. A promoted task has a stack
+ * reserved first, and nobody comes before it there.
  */
 #include "base/error.h"
 #include "program/scheduler.h"
@@ -76,13 +76,20 @@ static void leave_queue(struct czi_task *t)
     q->queued--;
 }
 
+static bool stands_before_others(const struct czi_lock *lock, const struct czi_watcher *w)
+{
+    if (w == lock->watchers)
+        return w->child || lock->passing;
+    return w == lock->passing && (w->child || lock->watchers);
+}
+
 static void unwatch(struct czi_task *t)
 {
     struct czi_lock *lock = t->watch.lock;
 
     if (!lock)
         return;
-    if (czi_lock_watcher(lock) == &t->watch && t->watch.child)
+    if (stands_before_others(lock, &t->watch))
         czi_lock_stir(locks_of(t), lock);
     czi_unwatch(locks_of(t), &t->watch);
 }
@@ -162,19 +169,26 @@ static void refuse(struct czi_task *t, enum cz_task_state state, int code, const
     czi_task_over(t, state, code, err);
 }
 
-/* The first lock that is in its way; NULL: it can have all. */
-static struct czi_lock *obstacle(const struct czi_task *t)
+/* For its i-th need nobody goes before it: watch.h says why. */
+static bool passes(const struct czi_task *t, uint32_t i)
+{
+    return t->context.owner.is_awaited && t->needs.wants[i].mode == CZ_READ;
+}
+
+/* The first lock that is in its way, for *ret_need; NULL: it can have all. */
+static struct czi_lock *obstacle(const struct czi_task *t, uint32_t *ret_need)
 {
     for (uint32_t i = 0; i < t->needs.distinct; i++) {
         struct czi_lock *lock = lock_of(t, i);
         const struct czi_watcher *first;
 
+        *ret_need = i;
         if (!lock)
             continue;
         if (!czi_lock_available(lock, t->needs.wants[i].mode))
             return lock;
         first = czi_lock_watcher(lock);
-        if (first && first->key < t->watch.key && !t->context.owner.is_awaited)
+        if (first && first->key < t->watch.key && !passes(t, i))
             return lock;
     }
     return NULL;
@@ -204,14 +218,18 @@ static void grant(struct czi_task *t)
 /* Of one that is not promoted. True: it is queued no longer. */
 static bool look(struct czi_task *t)
 {
-    struct czi_lock *lock = obstacle(t);
+    uint32_t i = 0;
+    struct czi_lock *lock = obstacle(t, &i);
 
     if (lock) {
         want_stack(t, false);
-        if (t->watch.lock != lock) {
-            unwatch(t);
-            czi_watch(lock, &t->watch);
+        if (t->watch.lock == lock) {
+            if (passes(t, i))
+                czi_watch_pass(&t->watch);
+            return false;
         }
+        unwatch(t);
+        czi_watch(lock, &t->watch, passes(t, i));
         return false;
     }
     if (!take_stack(t)) {

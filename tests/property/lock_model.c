@@ -56,21 +56,12 @@ bool model_eligible(const struct lock_model *m, unsigned owner, struct model_par
     return nobody_is_in_the_way(m, want, m->owner[owner].arrival);
 }
 
-struct model_part model_need(const struct lock_model *m, unsigned owner, struct model_part need)
-{
-    if (need.lock == m->owner[owner].watched && model_available(m, need))
-        need.write = true;
-    return need;
-}
-
 static bool watches_for(const struct lock_model *m, unsigned from, unsigned to)
 {
     const struct model_owner *o = &m->owner[from];
 
     for (unsigned i = 0; i < o->need_count; i++) {
-        struct model_part need = model_need(m, from, o->needs[i]);
-
-        if (holds_against(m, to, need) || wants_against(m, to, need))
+        if (holds_against(m, to, o->needs[i]) || wants_against(m, to, o->needs[i]))
             return true;
     }
     return false;

@@ -52,10 +52,6 @@ bool model_eligible(const struct lock_model *m, unsigned owner, struct model_par
 bool model_waits_at(const struct lock_model *m, unsigned from, struct model_part want,
                     unsigned to, bool held);
 bool model_waits_for(const struct lock_model *m, unsigned from, unsigned to);
-/* What one who watches waits for at a lock that it needs: as a writer where it only lets
- * another watcher go first. */
-struct model_part model_need(const struct lock_model *m, unsigned owner,
-                             struct model_part need);
 uint64_t model_next_deadline(const struct lock_model *m);
 
 /* Who asks for something while it holds nothing and nobody awaits is never refused: it could

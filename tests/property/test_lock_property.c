@@ -269,8 +269,6 @@ static void check_cycle(struct run *r, const struct lock_model *m, unsigned star
         require(r, "a step awaits or not",
                 s->awaits == (m->owner[from].state == CZI_OWNER_AWAITING));
         require(r, "a step of the cycle", model_waits_for(m, from, to));
-        if (m->owner[from].state == CZI_OWNER_WATCHING)
-            want = model_need(m, from, want);
         require(r, "why a step waits", s->awaits || model_waits_at(m, from, want, to, s->held));
     }
 }
@@ -370,7 +368,7 @@ static void watch(struct run *r, unsigned owner)
     watched = w->needs[below(r, w->count)].lock;
     note(r, "%u watches %u of %u", owner, watched, w->count);
     czi_owner_watch(&r->owner[owner], &w->w);
-    czi_watch(lock_at(r, watched), &w->w);
+    czi_watch(lock_at(r, watched), &w->w, below(r, 2));
     closes = czi_owner_may_block(&r->l, &r->owner[owner]) &&
              czi_owner_in_cycle(&r->l, &r->owner[owner]);
     require(r, "whether it may watch",

@@ -189,18 +189,30 @@ static inline const struct czi_lock *need_lock(const struct czi_task *t, uint32_
     return czi_resource_at(&t->context.engine->step.core.resources, t->needs.slots[i])->lock;
 }
 
+/* By one that stands before all others at its lock, in whose name it waits. */
+static inline bool stack_is_wanted_before(const struct czi_task *t)
+{
+    const struct czi_watcher *first = czi_lock_watcher(t->watch.lock);
+    size_t offset = offsetof(struct czi_task, watch);
+
+    return first != &t->watch &&
+           ((const struct czi_task *)(const void *)((uintptr_t)first - offset))->wants_stack;
+}
+
 /* The lock that it watches is in its way, or is its to have once there is a stack. */
 static inline void check_watch(const struct czi_task *t)
 {
     const struct czi_lock *lock = t->watch.lock;
+    const struct czi_watcher *first;
     uint32_t i = 0;
 
     while (need_lock(t, i) != lock)
         assert_true(++i < t->needs.distinct);
-    if (czi_lock_watcher(lock) == &t->watch)
-        assert_true(t->wants_stack || !czi_lock_available(lock, t->needs.wants[i].mode));
-    else
-        assert_true(czi_lock_watcher(lock)->key < t->watch.key);
+    first = t->watch.passes ? lock->passing : lock->watchers;
+    if (first != &t->watch)
+        assert_true(first->key < t->watch.key);
+    else if (!t->wants_stack && czi_lock_available(lock, t->needs.wants[i].mode))
+        assert_true(stack_is_wanted_before(t));
 }
 
 static inline void check_queued(const struct czi_task *t)

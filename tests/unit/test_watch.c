@@ -49,7 +49,7 @@ static void one_seed(uint64_t seed)
 
         if (add && !some->lock) {
             some->key = czi_rng_next(&rng);
-            czi_watch(lock, some);
+            czi_watch(lock, some, false);
             watching++;
         } else if (!add && watching) {
             some = czi_rng_below(&rng, 2) ? czi_lock_watcher(lock) : some;
@@ -96,7 +96,7 @@ static void a_hundred_thousand_in_order_come_out_in_order(void **state)
     for (int ascending = 0; ascending < 2; ascending++) {
         for (uint64_t i = 0; i < N; i++) {
             w[i].key = ascending ? i : N - 1 - i;
-            czi_watch(f->lock[0], &w[i]);
+            czi_watch(f->lock[0], &w[i], false);
         }
         for (uint64_t i = 0; i < N; i++) {
             assert_int_equal(czi_lock_watcher(f->lock[0])->key, i);
@@ -118,11 +118,13 @@ static void a_watched_lock_stays_until_nobody_watches(void **state)
 
     (void)state;
     fixture_init(f);
-    czi_watch(lock_at(f, 0), &w);
-    czi_lock_drop(&f->l, f->lock[0]);
-    assert_non_null(f->lock[0]);
-    czi_unwatch(&f->l, &w);
-    assert_null(f->lock[0]);
+    for (unsigned passes = 0; passes < 2; passes++) {
+        czi_watch(lock_at(f, 0), &w, passes);
+        czi_lock_drop(&f->l, f->lock[0]);
+        assert_non_null(f->lock[0]);
+        czi_unwatch(&f->l, &w);
+        assert_null(f->lock[0]);
+    }
     fixture_done(f);
     free(f);
 }
@@ -134,7 +136,7 @@ static void a_watcher_blocks_nobody(void **state)
 
     (void)state;
     fixture_init(f);
-    czi_watch(lock_at(f, 0), &w);
+    czi_watch(lock_at(f, 0), &w, false);
     granted(f, 'A', "w0");
     czi_unwatch(&f->l, &w);
     fixture_done(f);
@@ -162,7 +164,7 @@ static void a_watched_lock_is_stirred_when_fewer_hold_it_or_wait(void **state)
     (void)state;
     fixture_init(f);
     for (unsigned i = 0; i < 3; i++)
-        czi_watch(lock_at(f, i), &w[i]);
+        czi_watch(lock_at(f, i), &w[i], false);
     granted(f, 'A', "r0 w1 w2 w3");
     queued(f, 'B', "w0");
     assert_string_equal(stirred(f), "");
@@ -193,7 +195,7 @@ static void a_stirred_lock_stays_until_it_was_looked_at(void **state)
 
     (void)state;
     fixture_init(f);
-    czi_watch(lock_at(f, 0), &w);
+    czi_watch(lock_at(f, 0), &w, false);
     granted(f, 'A', "w0");
     release(f, 'A', 0);
     czi_unwatch(&f->l, &w);
@@ -236,7 +238,7 @@ static void watch(struct fixture *f, struct needs *n, char owner, const char *se
 {
     *n = (struct needs){.w = {.key = 1, .need = need}, .f = f, .set = set};
     czi_owner_watch(owner_of(f, owner), &n->w);
-    czi_watch(lock_at(f, lock), &n->w);
+    czi_watch(lock_at(f, lock), &n->w, false);
 }
 
 static void unwatch(struct fixture *f, struct needs *n, char owner)
@@ -267,22 +269,124 @@ static void each_need_of_who_watches_is_an_edge(void **state)
     }
 }
 
-/* B would read what A reads, but lets another watcher go first, which wants to write it. */
-static void to_let_another_watcher_go_first_is_an_edge(void **state)
+/* ---- Passing --------------------------------------------------------------------------------
+ */
+
+/* A watcher that writes down that it looked, and leaves if it can have the lock. */
+struct looker {
+    struct czi_watcher w;
+    struct fixture *f;
+    enum cz_access mode;
+    char name;
+};
+
+static char looks[32];
+
+static bool look(struct czi_watcher *w)
+{
+    struct looker *k = (struct looker *)w;
+
+    looks[strlen(looks)] = k->name;
+    if (!czi_lock_available(w->lock, k->mode))
+        return false;
+    czi_unwatch(&k->f->l, w);
+    return true;
+}
+
+static void watch_as(struct fixture *f, struct looker *k, char name, enum cz_access mode,
+                     bool passes)
+{
+    *k = (struct looker){.w = {.key = (uint64_t)name, .retry = look},
+                         .f = f,
+                         .mode = mode,
+                         .name = name};
+    czi_watch(lock_at(f, 0), &k->w, passes);
+}
+
+static const char *look_all(struct fixture *f)
+{
+    memset(looks, 0, sizeof looks);
+    czi_lock_look(f->lock[0]);
+    return looks;
+}
+
+/* a and d let nobody pass but those who may; c writes what is read. */
+static void who_passes_looks_when_the_first_one_cannot(void **state)
 {
     struct fixture *f = malloc(sizeof *f);
-    struct needs first, n;
+    struct looker a, b, c, d, e;
 
     (void)state;
     fixture_init(f);
     granted(f, 'A', "r0");
-    granted(f, 'B', "w1");
-    watch(f, &first, 'C', "w0", 0);
-    watch(f, &n, 'B', "r0", 0);
-    deadlocked(f, 'A', "r1");
-    assert_cycle(f, "Ar1h Br0h");
-    unwatch(f, &n, 'B');
-    unwatch(f, &first, 'C');
+    watch_as(f, &c, 'c', CZ_WRITE, false);
+    watch_as(f, &d, 'd', CZ_READ, false);
+    watch_as(f, &e, 'e', CZ_READ, true);
+    watch_as(f, &a, 'a', CZ_READ, false);
+    watch_as(f, &b, 'b', CZ_READ, false);
+    czi_watch_pass(&b.w);
+    czi_watch_pass(&b.w);
+    assert_string_equal(look_all(f), "abce"); /* each by its key, and e before its time */
+    assert_ptr_equal(czi_lock_watcher(f->lock[0]), &c.w);
+    assert_string_equal(look_all(f), "c");
+    czi_unwatch(&f->l, &c.w);
+    assert_string_equal(look_all(f), "d");
+    fixture_done(f);
+    free(f);
+}
+
+static struct looker *leaves; /* when somebody looks and can have the lock */
+
+static bool look_and_end_another(struct czi_watcher *w)
+{
+    struct looker *k = (struct looker *)w;
+
+    if (look(w) && leaves) {
+        czi_unwatch(&k->f->l, &leaves->w);
+        leaves = NULL;
+    }
+    return !w->lock;
+}
+
+/* b could not look before, since a stands before it, which leaves when c has looked. */
+static void who_is_first_after_all_looks_too(void **state)
+{
+    struct fixture *f = malloc(sizeof *f);
+    struct looker a, b, c;
+
+    (void)state;
+    fixture_init(f);
+    granted(f, 'A', "r0");
+    watch_as(f, &a, 'a', CZ_WRITE, false);
+    watch_as(f, &b, 'b', CZ_READ, false);
+    watch_as(f, &c, 'c', CZ_READ, true);
+    c.w.retry = look_and_end_another;
+    leaves = &a;
+    assert_string_equal(look_all(f), "acb");
+    assert_null(czi_lock_watcher(f->lock[0]));
+    fixture_done(f);
+    free(f);
+}
+
+/* What is not to be read is not to be had at all. */
+static void nobody_looks_behind_one_who_passes_and_cannot(void **state)
+{
+    struct fixture *f = malloc(sizeof *f);
+    struct looker a, b, c;
+
+    (void)state;
+    fixture_init(f);
+    granted(f, 'A', "w0");
+    watch_as(f, &a, 'a', CZ_READ, true);
+    watch_as(f, &b, 'b', CZ_READ, true);
+    watch_as(f, &c, 'c', CZ_WRITE, false);
+    assert_string_equal(look_all(f), "a");
+    czi_unwatch(&f->l, &c.w);
+    release(f, 'A', 0);
+    assert_ptr_equal(czi_locks_take_stirred(&f->l), f->lock[0]);
+    assert_string_equal(look_all(f), "ab");
+    czi_lock_stirred(&f->l, f->lock[0]);
+    assert_null(f->lock[0]);
     fixture_done(f);
     free(f);
 }
@@ -320,7 +424,9 @@ int main(void)
         cmocka_unit_test(a_watched_lock_is_stirred_when_fewer_hold_it_or_wait),
         cmocka_unit_test(a_stirred_lock_stays_until_it_was_looked_at),
         cmocka_unit_test(each_need_of_who_watches_is_an_edge),
-        cmocka_unit_test(to_let_another_watcher_go_first_is_an_edge),
+        cmocka_unit_test(who_passes_looks_when_the_first_one_cannot),
+        cmocka_unit_test(who_is_first_after_all_looks_too),
+        cmocka_unit_test(nobody_looks_behind_one_who_passes_and_cannot),
         cmocka_unit_test(who_would_enter_a_queue_before_one_that_watches_can_close_a_cycle),
     };
 
