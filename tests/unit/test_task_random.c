@@ -1,20 +1,41 @@
-/* test_task_random.c - random tasks under random schedules: nobody is forgotten, nobody shares
- * what is exclusive, what was committed is there and nothing else, and all of them end.
+/* test_task_random.c - random tasks, under schedules drawn from a seed and with threads: nobody
+ * is forgotten, nobody shares what is exclusive, what was committed is there and nothing else,
+ * and all of them end.
  *
- * CAUSALITY_SEEDS: how many.
+ * CAUSALITY_SEEDS: how many schedules; CAUSALITY_ROUNDS: times with threads; CAUSALITY_SEED:
+ * where they start.
  */
 #include "task_fixture.h"
 
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+
 enum { RESOURCES = 4, TASKS_MAX = 40, STEPS = 150, HOLDERS = 3, DEPTH_MAX = 3 };
+
+/* With a sanitizer each takes twenty times as long. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define IS_SLOW 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define IS_SLOW 1
+#endif
+#endif
+#ifdef IS_SLOW
+enum { SEEDS = 500, ROUNDS = 50 };
+#else
+enum { SEEDS = 10000, ROUNDS = 500 };
+#endif
 
 struct shared {
     struct world *w;
     struct czi_rng rng; /* of the schedule and of what the test does */
     cz_id ids[RESOURCES];
-    unsigned readers[RESOURCES], writers[RESOURCES];
-    uint64_t commits[RESOURCES]; /* that were acknowledged */
-    uint64_t tasks[TASKS_MAX];   /* to be joined */
-    unsigned task_count, spawned, ended;
+    _Atomic unsigned readers[RESOURCES], writers[RESOURCES];
+    _Atomic uint64_t commits[RESOURCES]; /* that were acknowledged */
+    pthread_mutex_t lock;                /* of what follows, and of spawning */
+    uint64_t tasks[TASKS_MAX];           /* to be joined */
+    unsigned task_count, spawned;
     uint64_t seed;
 };
 
@@ -33,9 +54,17 @@ struct doer {
     unsigned held_count;
 };
 
-static void die(const struct shared *sh, const char *what)
+/* A task must not jump out of its stack, as cmocka's assertions do. */
+static _Noreturn void die(const struct shared *sh, const char *what)
 {
-    fail_msg("seed %llu: %s", (unsigned long long)sh->seed, what);
+    (void)fprintf(stderr, "seed %llu: %s\n", (unsigned long long)sh->seed, what);
+    abort();
+}
+
+static void check(const struct shared *sh, int rc, const cz_error *err)
+{
+    if (rc)
+        die(sh, err->detail);
 }
 
 /* ---- Who is where ---------------------------------------------------------------------------
@@ -43,14 +72,15 @@ static void die(const struct shared *sh, const char *what)
 
 static void enter(struct shared *sh, unsigned resource, enum cz_access mode)
 {
-    if (sh->writers[resource] || (mode == CZ_WRITE && sh->readers[resource]))
+    atomic_fetch_add(&(mode == CZ_WRITE ? sh->writers : sh->readers)[resource], 1);
+    if (atomic_load(&sh->writers[resource]) > (mode == CZ_WRITE) ||
+        (mode == CZ_WRITE && atomic_load(&sh->readers[resource])))
         die(sh, "two hold what one writes");
-    (mode == CZ_WRITE ? sh->writers : sh->readers)[resource]++;
 }
 
 static void leave(struct shared *sh, unsigned resource, enum cz_access mode)
 {
-    (mode == CZ_WRITE ? sh->writers : sh->readers)[resource]--;
+    atomic_fetch_sub(&(mode == CZ_WRITE ? sh->writers : sh->readers)[resource], 1);
 }
 
 static unsigned resource_of(const struct shared *sh, const cz_id *id)
@@ -71,8 +101,7 @@ static cz_claim random_claim(struct shared *sh, struct czi_rng *rng)
 /* ---- What a task does -----------------------------------------------------------------------
  */
 
-static uint64_t spawn_random(struct shared *sh, struct czi_rng *rng, unsigned depth,
-                             bool detached);
+static uint64_t spawn_random(struct shared *sh, struct czi_rng *rng, unsigned depth);
 
 static void take(struct doer *d, const cz_claim *claim, cz_guard guard)
 {
@@ -107,20 +136,25 @@ static int acquire(struct doer *d, cz_error *err)
 
 static int release(struct doer *d, cz_error *err)
 {
+    cz_guard guard;
     unsigned i;
 
     if (!d->held_count)
         return CZ_OK;
     i = (unsigned)czi_rng_below(&d->rng, d->held_count);
-    assert_ok(cz_release(&d->held[i].guard, err), *err);
+    guard = d->held[i].guard;
     drop(d, i);
+    check(d->sh, cz_release(&guard, err), err);
     return CZ_OK;
 }
 
-/* Adds one to the number that a resource holds. */
+/* Adds one to the number that a resource holds. An update that is not committed now is thrown
+ * away, or part of a later commit. Until the commit is known the guard may be gone and somebody
+ * else there: so it counts as left before, and as entered again when it failed. */
 static int commit(struct doer *d, cz_error *err)
 {
-    unsigned i = 0;
+    struct shared *sh = d->sh;
+    unsigned i = 0, resource;
     cz_contents c;
     uint64_t n;
     int rc;
@@ -129,6 +163,7 @@ static int commit(struct doer *d, cz_error *err)
         i++;
     if (i == d->held_count)
         return CZ_OK;
+    resource = d->held[i].resource;
     rc = cz_guard_contents(&d->held[i].guard, &c, err);
     if (rc)
         return rc;
@@ -136,26 +171,40 @@ static int commit(struct doer *d, cz_error *err)
     n++;
     c.data = (const uint8_t *)&n;
     c.data_len = 8;
-    assert_ok(cz_guard_update(&d->held[i].guard, &c, err), *err);
+    check(sh, cz_guard_update(&d->held[i].guard, &c, err), err);
     if (czi_rng_below(&d->rng, 4) == 0)
-        return CZ_OK; /* and thrown away, or part of a later one: see below */
+        return CZ_OK;
+    leave(sh, resource, CZ_WRITE);
     rc = cz_guard_commit(&d->held[i].guard, NULL, err);
-    if (rc)
+    if (rc) {
+        enter(sh, resource, CZ_WRITE);
         return rc;
-    d->sh->commits[d->held[i].resource] = n;
-    drop(d, i);
+    }
+    if (atomic_load(&sh->commits[resource]) < n)
+        atomic_store(&sh->commits[resource], n);
+    d->held[i] = d->held[--d->held_count];
     return CZ_OK;
+}
+
+/* 0: there is none. */
+static uint64_t some_task(struct shared *sh, struct czi_rng *rng)
+{
+    uint64_t task = 0;
+
+    pthread_mutex_lock(&sh->lock);
+    if (sh->task_count)
+        task = sh->tasks[czi_rng_below(rng, sh->task_count)];
+    pthread_mutex_unlock(&sh->lock);
+    return task;
 }
 
 static int join_some(struct doer *d, cz_error *err)
 {
     struct shared *sh = d->sh;
-    uint64_t timeout = czi_rng_below(&d->rng, 3) ? CZ_FOREVER : 2;
+    uint64_t timeout = czi_rng_below(&d->rng, 3) ? CZ_FOREVER : 2,
+             task = some_task(sh, &d->rng);
 
-    if (!sh->task_count)
-        return CZ_OK;
-    return cz_task_join(sh->w->s, sh->tasks[czi_rng_below(&d->rng, sh->task_count)], timeout,
-                        NULL, err);
+    return task ? cz_task_join(sh->w->s, task, timeout, NULL, err) : CZ_OK;
 }
 
 static int fork_and_join(struct doer *d, cz_error *err)
@@ -163,11 +212,10 @@ static int fork_and_join(struct doer *d, cz_error *err)
     struct shared *sh = d->sh;
     uint64_t child;
 
-    if (d->depth == DEPTH_MAX || sh->task_count == TASKS_MAX)
+    if (d->depth == DEPTH_MAX)
         return CZ_OK;
-    child = spawn_random(sh, &d->rng, d->depth + 1, false);
-    sh->tasks[sh->task_count++] = child;
-    return cz_task_join(sh->w->s, child, CZ_FOREVER, NULL, err);
+    child = spawn_random(sh, &d->rng, d->depth + 1);
+    return child ? cz_task_join(sh->w->s, child, CZ_FOREVER, NULL, err) : CZ_OK;
 }
 
 static int act(struct doer *d, cz_error *err)
@@ -206,7 +254,7 @@ static int doer_main(void *arg, cz_error *err)
     for (size_t i = 0; i < d->need_count; i++) {
         cz_guard guard;
 
-        assert_ok(cz_task_guard(i, &guard, err), *err);
+        check(sh, cz_task_guard(i, &guard, err), err);
         take(d, &d->needs[i], guard);
     }
     for (uint64_t i = czi_rng_below(&d->rng, 6); i > 0 && !rc; i--) {
@@ -224,22 +272,14 @@ static int doer_main(void *arg, cz_error *err)
 /* ---- Spawning -------------------------------------------------------------------------------
  */
 
-static struct doer doers[4 * TASKS_MAX];
+static struct doer doers[2 * TASKS_MAX];
 
-static uint64_t spawn_random(struct shared *sh, struct czi_rng *rng, unsigned depth,
-                             bool detached)
+static void choose_needs(struct doer *d, struct czi_rng *rng)
 {
-    struct doer *d = &doers[sh->spawned++];
-    cz_task_spec spec = {.fn = doer_main,
-                         .arg = d,
-                         .priority = (enum cz_priority)czi_rng_below(rng, CZI_PRIORITIES),
-                         .detached = detached,
-                         .timeout_ms = czi_rng_below(rng, 5) ? 0 : 1 + czi_rng_below(rng, 3)};
     size_t n = (size_t)czi_rng_below(rng, 4);
 
-    *d = (struct doer){.sh = sh, .rng = czi_rng(czi_rng_next(rng)), .depth = depth};
     for (size_t i = 0; i < n; i++) {
-        cz_claim claim = random_claim(sh, rng);
+        cz_claim claim = random_claim(d->sh, rng);
         size_t k = 0;
 
         while (k < d->need_count &&
@@ -248,9 +288,35 @@ static uint64_t spawn_random(struct shared *sh, struct czi_rng *rng, unsigned de
         if (k == d->need_count)
             d->needs[d->need_count++] = claim;
     }
-    spec.needs = d->needs;
-    spec.need_count = d->need_count;
-    return spawn(sh->w, &spec);
+}
+
+/* 0: there are enough, or it is detached. */
+static uint64_t spawn_random(struct shared *sh, struct czi_rng *rng, unsigned depth)
+{
+    cz_task_spec spec = {.fn = doer_main,
+                         .priority = (enum cz_priority)czi_rng_below(rng, CZI_PRIORITIES),
+                         .detached = depth == 0 && czi_rng_below(rng, 3) == 0,
+                         .timeout_ms = czi_rng_below(rng, 5) ? 0 : 1 + czi_rng_below(rng, 3)};
+    cz_error err = {0};
+    struct doer *d;
+    uint64_t task = 0;
+
+    pthread_mutex_lock(&sh->lock);
+    if (sh->task_count < TASKS_MAX && sh->spawned < CZI_COUNTOF(doers)) {
+        d = &doers[sh->spawned++];
+        *d = (struct doer){.sh = sh, .rng = czi_rng(czi_rng_next(rng)), .depth = depth};
+        choose_needs(d, rng);
+        spec.arg = d;
+        spec.needs = d->needs;
+        spec.need_count = d->need_count;
+        check(sh, cz_task_spawn(sh->w->s, &spec, &task, &err), &err);
+        if (spec.detached)
+            task = 0;
+        else
+            sh->tasks[sh->task_count++] = task;
+    }
+    pthread_mutex_unlock(&sh->lock);
+    return task;
 }
 
 /* ---- A run ----------------------------------------------------------------------------------
@@ -291,9 +357,13 @@ static uint32_t choose(void *arg, uint32_t count)
 }
 
 /* It may have been joined already. */
-static void ignore(int rc)
+static void cancel_some(struct shared *sh)
 {
-    (void)rc;
+    uint64_t task = some_task(sh, &sh->rng);
+    int rc = task ? cz_task_cancel(sh->w->s, task, NULL) : CZ_OK;
+
+    if (rc != CZ_OK && rc != CZ_NOT_FOUND)
+        die(sh, "it cannot be cancelled");
 }
 
 /* As if it had been passed often: runs are too short for that to happen. */
@@ -314,21 +384,16 @@ static void step(struct shared *sh, struct other *others)
     switch (czi_rng_below(&sh->rng, 13)) {
     case 0:
     case 1:
-        if (sh->task_count < TASKS_MAX / 2 && sh->spawned < 2 * TASKS_MAX)
-            sh->tasks[sh->task_count++] = spawn_random(sh, &sh->rng, 0, false);
-        break;
     case 2:
-        if (sh->spawned < 2 * TASKS_MAX)
-            (void)spawn_random(sh, &sh->rng, 0, true);
+        (void)spawn_random(sh, &sh->rng, 0);
         break;
     case 3:
     case 4:
         disturb(sh, &others[czi_rng_below(&sh->rng, HOLDERS)]);
         break;
     case 5:
-        if (sh->task_count && czi_rng_below(&sh->rng, 3) == 0)
-            ignore(
-                cz_task_cancel(w->s, sh->tasks[czi_rng_below(&sh->rng, sh->task_count)], NULL));
+        if (czi_rng_below(&sh->rng, 3) == 0)
+            cancel_some(sh);
         break;
     case 6:
         (void)czi_engine_pump(w->g);
@@ -379,55 +444,121 @@ static void check_contents(const struct shared *sh)
 
         assert_ok(cz_resource_get(sh->w->g, &sh->ids[i], &r, &err), err);
         n = r.data_len == 8 ? czi_get_u64le(r.data) : 0;
-        if (n != sh->commits[i] || sh->readers[i] || sh->writers[i])
+        if (n != atomic_load(&sh->commits[i]) || atomic_load(&sh->readers[i]) ||
+            atomic_load(&sh->writers[i]))
             die(sh, "what is there is not what was committed");
     }
 }
 
-static void one_seed(uint64_t seed)
+static struct shared sh;
+static struct other others[HOLDERS];
+
+static void begin(uint64_t seed, struct world *w)
 {
-    static struct shared sh;
-    struct other others[HOLDERS] = {0};
     cz_error err = {0};
 
-    sh = (struct shared){.rng = czi_rng(seed), .seed = seed};
-    sh.w = world_with(
-        &(cz_scheduler_options){.stacks_max = seed % 3 ? 1 + (uint32_t)seed % 7 : 0});
+    sh = (struct shared){.w = w,
+                         .rng = czi_rng(seed),
+                         .seed = seed,
+                         .lock = PTHREAD_MUTEX_INITIALIZER};
     for (unsigned i = 0; i < RESOURCES; i++) {
         char label[8];
 
         (void)snprintf(label, sizeof label, "r%u", i);
-        sh.ids[i] = fx_data(sh.w->g, label);
+        sh.ids[i] = fx_data(w->g, label);
     }
-    if (seed % 2)
-        czi_scheduler_choose(sh.w->s, choose, &sh);
-    for (unsigned i = 0; i < HOLDERS; i++)
-        assert_ok(cz_context_new(sh.w->g, "other", &others[i].h.context, &err), err);
-    for (unsigned i = 0; i < STEPS; i++)
-        step(&sh, others);
+    for (unsigned i = 0; i < HOLDERS; i++) {
+        others[i] = (struct other){0};
+        assert_ok(cz_context_new(w->g, "other", &others[i].h.context, &err), err);
+    }
+}
+
+static void others_go(void)
+{
     for (unsigned i = 0; i < HOLDERS; i++) {
         if (others[i].holds)
             leave(&sh, others[i].resource, others[i].mode);
         let_go(&others[i].h);
     }
+}
+
+static void one_schedule(uint64_t seed)
+{
+    begin(seed, world_with(&(cz_scheduler_options){.stacks_max =
+                                                       seed % 3 ? 1 + (uint32_t)seed % 7 : 0}));
+    if (seed % 2)
+        czi_scheduler_choose(sh.w->s, choose, &sh);
+    for (unsigned i = 0; i < STEPS; i++)
+        step(&sh, others);
+    others_go();
     all_end(&sh);
     check_contents(&sh);
     world_end(sh.w);
 }
 
-static void random_tasks_keep_every_rule_and_end(void **state)
+/* This thread does what the others are about. */
+static void one_round(uint64_t seed)
 {
-    unsigned long seeds = test_env("CAUSALITY_SEEDS", 300);
+    begin(seed, world_on(fx_open(1 + seed % 3),
+                         &(cz_scheduler_options){.stacks_max = seed % 3 ? 1 + seed % 7 : 0}));
+    for (unsigned i = 0; i < STEPS; i++)
+        switch (czi_rng_below(&sh.rng, 4)) {
+        case 0:
+            disturb(&sh, &others[czi_rng_below(&sh.rng, HOLDERS)]);
+            break;
+        case 1:
+            if (czi_rng_below(&sh.rng, 3) == 0)
+                cancel_some(&sh);
+            break;
+        default:
+            (void)spawn_random(&sh, &sh.rng, 0);
+            break;
+        }
+    others_go();
+    for (unsigned i = 0; i < TASKS_MAX; i++) {
+        cz_error err = {0};
+        int rc = CZ_NOT_FOUND;
+
+        pthread_mutex_lock(&sh.lock);
+        if (i == sh.task_count)
+            i = TASKS_MAX;
+        pthread_mutex_unlock(&sh.lock);
+        if (i < TASKS_MAX)
+            rc = cz_task_join(sh.w->s, sh.tasks[i], CZ_FOREVER, NULL, &err);
+        if (rc != CZ_OK && rc != CZ_NOT_FOUND && rc != CZ_DEADLOCK)
+            die(&sh, err.detail);
+    }
+    while (stats(sh.w).queued + stats(sh.w).running + stats(sh.w).waiting)
+        sched_yield(); /* those that are detached, and whom they have spawned */
+    check_contents(&sh);
+    world_end(sh.w);
+}
+
+static void on_random_schedules_random_tasks_keep_every_rule_and_end(void **state)
+{
+    unsigned long seeds = test_env("CAUSALITY_SEEDS", SEEDS),
+                  first = test_env("CAUSALITY_SEED", 1);
 
     (void)state;
-    for (unsigned long i = 0; i < seeds; i++)
-        one_seed(i);
+    for (unsigned long i = first; i < first + seeds; i++)
+        one_schedule(i);
+}
+
+static void with_threads_random_tasks_keep_every_rule_and_end(void **state)
+{
+    unsigned long rounds = test_env("CAUSALITY_ROUNDS", ROUNDS),
+                  first = test_env("CAUSALITY_SEED", 1);
+
+    (void)state;
+    for (unsigned long i = first; i < first + rounds; i++)
+        one_round(i);
 }
 
 int main(void)
 {
     const struct CMUnitTest all[] = {
-        cmocka_unit_test(random_tasks_keep_every_rule_and_end),
+        cmocka_unit_test(on_random_schedules_random_tasks_keep_every_rule_and_end),
+        cmocka_unit_test(with_threads_random_tasks_keep_every_rule_and_end),
     };
 
     return cmocka_run_group_tests(all, NULL, NULL);
