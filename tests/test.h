@@ -26,6 +26,16 @@
             fail_msg("%s: %s: %s", #call, cz_code_name(rc_), (err).detail);                    \
     } while (0)
 
+/* With a sanitizer everything takes many times as long: fewer seeds by default. gcc defines a
+ * macro, clang has a feature. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TEST_IS_SLOW 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define TEST_IS_SLOW 1
+#endif
+#endif
+
 /* A positive number from the environment, for runs longer than the default. */
 static inline unsigned long test_env(const char *name, unsigned long otherwise)
 {

@@ -15,15 +15,8 @@
 
 #include "causality/causality.h"
 
-/* Seeds and philosophers by default: with a sanitizer each takes twenty times as long. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define STAGE_IS_SLOW 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define STAGE_IS_SLOW 1
-#endif
-#endif
-#ifdef STAGE_IS_SLOW
+/* Seeds and philosophers by default. */
+#ifdef TEST_IS_SLOW
 #define STAGE_SEEDS 500
 #define STAGE_CROWD 2000
 #else

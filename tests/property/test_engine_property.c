@@ -215,7 +215,7 @@ static void one_seed(uint64_t seed, bool all)
 }
 
 /* Sanitizers take five to ten times as long. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef TEST_IS_SLOW
 #define SEEDS 300
 #else
 #define SEEDS 2000
