@@ -529,7 +529,7 @@ static struct seen one_seed(uint64_t seed)
 }
 
 /* Sanitizers take five to ten times as long. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef TEST_IS_SLOW
 #define SEEDS 2000
 #else
 #define SEEDS 10000

@@ -13,15 +13,7 @@
 
 enum { RESOURCES = 4, TASKS_MAX = 40, STEPS = 150, HOLDERS = 3, DEPTH_MAX = 3 };
 
-/* With a sanitizer each takes twenty times as long. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define IS_SLOW 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define IS_SLOW 1
-#endif
-#endif
-#ifdef IS_SLOW
+#ifdef TEST_IS_SLOW
 enum { SEEDS = 500, ROUNDS = 50 };
 #else
 enum { SEEDS = 10000, ROUNDS = 500 };
