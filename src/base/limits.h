@@ -137,7 +137,7 @@
  * 4 KiB. */
 #define CZI_TASK_STACKS_DEFAULT 16384u
 
-/* Tasks that were spawned and are not forgotten, at about 500 bytes each. */
+/* Tasks that were spawned and are not forgotten, at about 620 bytes each. */
 #define CZI_TASKS_MAX (1u << 20)
 
 /* Bytes of a task's stack when nothing is said: enough for printf and the like. */

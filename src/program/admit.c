@@ -96,15 +96,18 @@ static void unwatch(struct czi_task *t)
 
 static void want_stack(struct czi_task *t, bool want)
 {
+    cz_scheduler *s = t->scheduler;
+
     if (t->wants_stack == want)
         return;
     t->wants_stack = want;
-    if (want)
-        t->stack.key = t->watch.key;
-    if (want)
-        czi_watchers_add(&t->scheduler->stack_heap, &t->stack);
-    else
-        czi_watchers_remove(&t->scheduler->stack_heap, &t->stack);
+    if (!want) {
+        czi_watchers_remove(&s->stack_heap, &t->stack);
+        return;
+    }
+    t->stack.key = t->watch.key;
+    czi_watchers_add(&s->stack_heap, &t->stack);
+    czi_scheduler_wake(s); /* it may be stuck from now on */
 }
 
 /* False: none is left. */
@@ -198,7 +201,7 @@ static struct czi_lock *obstacle(const struct czi_task *t, uint32_t *ret_need)
 static void grant(struct czi_task *t)
 {
     bool first = t->scheduler->queues[t->priority].first == t;
-    cz_error err = {0};
+    cz_error err;
     int rc;
 
     leave_queue(t);
@@ -270,7 +273,7 @@ static void request(struct czi_task *t)
 {
     cz_scheduler *s = t->scheduler;
     enum czi_acquired got = CZI_NO_MEMORY;
-    cz_error err = {0};
+    cz_error err;
     int rc;
 
     if (!take_stack(t)) {

@@ -12,6 +12,9 @@
 #define SPINS 2000u
 /* Turns between two looks at the clock, while there are any deadlines. */
 #define TURNS 64u
+/* While a task waits for a stack, others than tasks may make that last for ever (stuck.c), and
+ * do not say so: then the thread looks so often. */
+#define STUCK_NS 20000000u
 
 /* Of the calling thread. */
 static _Thread_local __attribute__((tls_model("initial-exec"))) struct {
@@ -40,7 +43,7 @@ static void append(struct czi_ready *r, struct czi_task *t)
 
 void czi_scheduler_wake(cz_scheduler *s)
 {
-    if (atomic_exchange(&s->asleep, 0))
+    if (atomic_load(&s->asleep) && atomic_exchange(&s->asleep, 0))
         czi_word_wake(&s->asleep, 1);
 }
 
@@ -211,7 +214,7 @@ static void end(struct czi_task *t, int code, const cz_error *err)
 /* It has a stack afterwards, or is over. */
 static bool begin(struct czi_task *t)
 {
-    cz_error err = {0};
+    cz_error err;
     int rc;
 
     if (atomic_load_explicit(&t->told, memory_order_relaxed))
@@ -351,7 +354,7 @@ static uint64_t expire_all(cz_scheduler *s)
 static bool rest(cz_scheduler *s)
 {
     uint64_t deadline, now;
-    bool end, work;
+    bool end, work, stuck;
 
     for (unsigned i = 0; i < SPINS && !atomic_load(&s->arrivals); i++)
         czi_cpu_relax();
@@ -362,8 +365,11 @@ static bool rest(cz_scheduler *s)
     work = s->ready.count + s->arrived.count > 0;
     end = s->closing && s->live == 0;
     atomic_store(&s->asleep, !work && !end);
+    stuck = s->stack_heap != NULL;
     czi_manager_unlock(s->engine);
-    now = deadline == UINT64_MAX ? 0 : czi_clock_ns();
+    now = deadline == UINT64_MAX && !stuck ? 0 : czi_clock_ns();
+    if (stuck)
+        deadline = CZI_MIN(deadline, now + STUCK_NS);
     if (!work && !end && now < deadline)
         (void)czi_word_wait(&s->asleep, 1,
                             deadline == UINT64_MAX ? UINT64_MAX : deadline - now);

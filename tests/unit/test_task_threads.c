@@ -114,6 +114,54 @@ static void closing_ends_a_task_that_another_thread_joins(void **state)
     free(w);
 }
 
+/* The only stack is of a task that waits for this thread. */
+static void joining_what_no_stack_will_be_left_for_is_refused(void **state)
+{
+    struct world *w = world_live_with(&(cz_scheduler_options){.stacks_max = 1});
+    cz_claim a = fx_claim("a", CZ_WRITE);
+    struct job waits = {.letter = 'w', .work = work_acquire, .arg = &a},
+               queued = {.letter = 'q'};
+    cz_error err = {0};
+    cz_guard guard;
+
+    (void)state;
+    fx_data(w->g, "a");
+    guard = fx_acquire(w->g, "a", CZ_READ);
+    job_start(&waits, w, NULL, CZ_NORMAL);
+    fx_until_waiting(w->g, 1);
+    job_start(&queued, w, NULL, CZ_NORMAL);
+    assert_int_equal(cz_task_join(w->s, queued.task, CZ_FOREVER, NULL, &err), CZ_DEADLOCK);
+    fx_release(&guard);
+    assert_int_equal(join(w, queued.task).state, CZ_TASK_COMPLETED);
+    world_end(w);
+}
+
+static void a_context_that_joins_can_be_cancelled(void **state)
+{
+    struct world *w = world_live();
+    cz_claim a = fx_claim("a", CZ_READ);
+    struct job waits = {.letter = 'w', .work = work_acquire, .arg = &a};
+    struct joiner j = {.w = w};
+    struct fx_thread t = {.engine = w->g, .work = join_it, .arg = &j};
+    cz_error err = {0};
+    struct holder h;
+
+    (void)state;
+    fx_data(w->g, "a");
+    h = hold(w, "a", CZ_WRITE);
+    j.task = job_start(&waits, w, NULL, CZ_NORMAL);
+    assert_ok(cz_context_new(w->g, "joins", &t.context, &err), err);
+    fx_start(&t);
+    while (atomic_load(&w->s->joining) == 0)
+        sched_yield();
+    cz_context_cancel(t.context);
+    assert_int_equal(fx_join(&t), CZ_CANCELLED);
+    assert_ok(cz_context_end(t.context, &err), err);
+    let_go(&h);
+    assert_int_equal(join(w, waits.task).state, CZ_TASK_COMPLETED);
+    world_end(w);
+}
+
 /* ---- Many threads ---------------------------------------------------------------------------
  */
 
@@ -446,6 +494,8 @@ int main(void)
         cmocka_unit_test(a_thread_joins_what_another_one_makes_possible),
         cmocka_unit_test(a_task_wakes_for_its_deadline),
         cmocka_unit_test(closing_ends_a_task_that_another_thread_joins),
+        cmocka_unit_test(joining_what_no_stack_will_be_left_for_is_refused),
+        cmocka_unit_test(a_context_that_joins_can_be_cancelled),
         cmocka_unit_test(threads_spawn_join_and_cancel_at_the_same_time),
         cmocka_unit_test(tasks_and_threads_take_turns_at_one_resource),
         cmocka_unit_test(five_philosophers_dine_a_thousand_times),
