@@ -401,7 +401,8 @@ CZ_API CZ_MUST_USE int cz_flush(cz_engine *engine, cz_error *err);
 /* ---- Reading ------------------------------------------------------------------------ */
 
 /* These wait until what was submitted before is acknowledged or waits for a guard, and see
- * exactly what is acknowledged. */
+ * exactly what is acknowledged. While a callback of theirs runs, the engine rests: it must not
+ * wait for anything, nor yield. */
 
 CZ_API CZ_MUST_USE int cz_resource_get(cz_engine *engine, const cz_id *id, cz_resource *ret,
                                        cz_error *err);
@@ -747,8 +748,8 @@ typedef struct cz_scheduler_options {
 /* Starts the thread for its tasks, and keeps the engine open. options NULL: defaults. */
 CZ_API CZ_MUST_USE int cz_scheduler_new(cz_engine *engine, const cz_scheduler_options *options,
                                         cz_scheduler **ret, cz_error *err);
-/* Cancels all tasks, waits until they have ended, and frees. CZ_INVALID from one of its own
- * tasks; any other error is cz_close's, and the scheduler is gone. NULL: no-op. */
+/* Cancels all tasks, waits until they have ended, and frees. CZ_INVALID from a task;
+ * any other error is cz_close's, and the scheduler is gone. NULL: no-op. */
 CZ_API int cz_scheduler_close(cz_scheduler *scheduler, cz_error *err);
 
 /* What it returns is the outcome: CZ_OK, or a code whose detail it left in err. */
@@ -783,7 +784,7 @@ CZ_API const char *cz_task_state_name(int state);
 
 /* From any thread, and from tasks. The needs are checked at once: CZ_NOT_FOUND, CZ_WRONG_TYPE.
  * CZ_LIMIT: tasks_max; CZ_CLOSED: the engine stopped, or the scheduler closes. *ret_task, from
- * 1, is never used again; it may be written after the task has begun. */
+ * 1, is never used again, and is written before the task begins; it may be NULL. */
 CZ_API CZ_MUST_USE int cz_task_spawn(cz_scheduler *scheduler, const cz_task_spec *spec,
                                      uint64_t *ret_task, cz_error *err);
 /* A task that has not begun ends without running. Any other meets CZ_CANCELLED where it waits,

@@ -276,7 +276,9 @@ struct czi_owner *czi_owner_reaches(struct czi_locks *l, struct czi_owner *owner
 
 bool czi_owner_await(struct czi_locks *l, struct czi_owner *owner, struct czi_owner *awaited)
 {
-    bool may_block = owner == awaited || czi_owner_may_block(l, owner);
+    /* Who does not wait has no edges. */
+    bool may_block =
+        owner == awaited || (awaited->state != CZI_OWNER_IDLE && czi_owner_may_block(l, owner));
 
     CZI_CHECK(owner->state == CZI_OWNER_IDLE && !owner->woken);
     owner->state = CZI_OWNER_AWAITING;
