@@ -239,7 +239,7 @@ static inline void check_world(const struct world *w)
 {
     const cz_scheduler *s = w->s;
     uint64_t queued = 0, waiting = 0, over = 0;
-    uint32_t stacks = 0, count = 0;
+    uint32_t stacks = 0, count = 0, timed = 0, wanting = 0;
 
     for (uint32_t i = 0; i < s->table_room; i++) {
         const struct czi_task *t = s->table[i];
@@ -249,6 +249,8 @@ static inline void check_world(const struct world *w)
         count++;
         assert_int_equal(t->id & (s->table_room - 1), i);
         stacks += t->has_stack;
+        timed += t->timed;
+        wanting += t->wants_stack;
         over += t->is_over;
         queued += t->state == CZ_TASK_QUEUED;
         waiting += t->state == CZ_TASK_WAITING;
@@ -257,8 +259,10 @@ static inline void check_world(const struct world *w)
         else
             assert_int_equal(t->has_stack, !t->is_over);
         if (t->is_over)
-            assert_null(t->context.owner.holds);
+            assert_true(!t->context.owner.holds && !t->timed && !t->wants_stack);
     }
+    assert_int_equal(timed != 0, s->timers != NULL);
+    assert_int_equal(wanting != 0, s->stack_heap != NULL);
     assert_int_equal(stacks, s->stacks);
     assert_true(stacks <= s->stacks_max);
     assert_true(s->fibers.live <= stacks);

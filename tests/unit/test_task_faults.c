@@ -427,7 +427,7 @@ static void a_task_without_memory_for_its_guards_fails_and_others_go_on(void **s
     fx_data(w->g, "x");
     fx_data(w->g, "y");
     h = hold(w, "x", CZ_WRITE);
-    job_start(&both, w, "x w, y w", CZ_NORMAL);
+    job_start_with(&both, w, "x w, y w", (cz_task_spec){.timeout_ms = 5});
     job_start(&one, w, "x w", CZ_NORMAL);
     no_holds_left(w);
     let_go(&h);
@@ -438,6 +438,7 @@ static void a_task_without_memory_for_its_guards_fails_and_others_go_on(void **s
     assert_int_equal(r.code, CZ_NOMEM);
     assert_int_equal(join(w, one.task).state, CZ_TASK_COMPLETED);
     assert_string_equal(w->log, "1");
+    check_world(w);
     world_end(w);
 }
 

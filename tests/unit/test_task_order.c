@@ -301,6 +301,35 @@ static void who_was_passed_so_often_is_promoted_then_and_not_before(void **state
     world_end(w);
 }
 
+static void who_is_next_in_its_priority_was_not_passed_by_the_one_before(void **state)
+{
+    struct world *w = world();
+    struct job first = {.letter = '1', .work = work_turns, .arg = (void *)(uintptr_t)1000},
+               second = {.letter = '2'};
+    struct holder h;
+
+    (void)state;
+    fx_data(w->g, "a");
+    fx_data(w->g, "x");
+    h = hold(w, "a", CZ_WRITE);
+    job_start(&first, w, "a w", CZ_LOW);
+    job_start(&second, w, "a w", CZ_LOW);
+    let_go(&h);
+    assert_state(w, first.task, CZ_TASK_RUNNING);
+    for (unsigned i = 1; i <= CZI_AGEING_ADMISSIONS; i++) {
+        struct job j = {.letter = '.'};
+
+        assert_false(get(w, second.task).promoted);
+        job_start(&j, w, "x w", CZ_URGENT);
+        while (get(w, j.task).state != CZ_TASK_COMPLETED)
+            turns(w, 1);
+    }
+    assert_true(get(w, second.task).promoted);
+    cancel(w, first.task);
+    run_all(w);
+    world_end(w);
+}
+
 static void tasks_without_needs_make_nobody_older(void **state)
 {
     struct world *w = world();
@@ -806,6 +835,7 @@ int main(void)
         cmocka_unit_test(a_watcher_that_leaves_lets_those_behind_it_look),
         cmocka_unit_test(admission_has_a_deadline),
         cmocka_unit_test(who_was_passed_so_often_is_promoted_then_and_not_before),
+        cmocka_unit_test(who_is_next_in_its_priority_was_not_passed_by_the_one_before),
         cmocka_unit_test(tasks_without_needs_make_nobody_older),
         cmocka_unit_test(nobody_passes_a_promoted_task),
         cmocka_unit_test(who_looks_so_often_in_vain_is_promoted),
