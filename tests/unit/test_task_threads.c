@@ -1,5 +1,6 @@
 /* test_task_threads.c - tasks and threads beside each other: who spawns, joins, cancels, closes
- * and shares guards from outside, and many tasks at once.
+ * and shares guards from outside, and many tasks at once; with CAUSALITY_TASK_FIGURES=1 the
+ * figures of program/scheduler.h.
  *
  * A task must not jump out of its stack, as cmocka's assertions do; what it finds out is looked
  * at when it is over.
@@ -488,6 +489,81 @@ static void an_engine_that_stops_wakes_tasks_and_threads(void **state)
     free(w);
 }
 
+/* ---- Figures --------------------------------------------------------------------------------
+ */
+
+enum { OFTEN = 1000000 };
+
+static void figure(const char *what, uint64_t start, unsigned count)
+{
+    printf("%-60s %8.1f ns\n", what, (double)(czi_clock_ns() - start) / count);
+}
+
+/* In a task. */
+static int measure(void *arg, cz_error *err)
+{
+    struct world *w = arg;
+    cz_claim a = fx_claim("a", CZ_WRITE);
+    cz_task_spec spec = {.fn = nothing}, needy = {.fn = nothing, .needs = &a, .need_count = 1};
+    uint64_t start = czi_clock_ns(), task;
+    int rc = CZ_OK;
+
+    for (unsigned i = 0; i < OFTEN && !rc; i++) {
+        cz_guard guard = {0};
+
+        rc = cz_acquire(w->g, &a, CZ_FOREVER, &guard, err);
+        if (!rc)
+            rc = cz_release(&guard, err);
+    }
+    figure("acquire and release of a free guard", start, OFTEN);
+    start = czi_clock_ns();
+    for (unsigned i = 0; i < OFTEN; i++)
+        cz_task_yield();
+    figure("yield, alone", start, OFTEN);
+    start = czi_clock_ns();
+    for (unsigned i = 0; i < OFTEN && !rc; i++) {
+        rc = cz_task_spawn(w->s, &spec, &task, err);
+        if (!rc)
+            rc = cz_task_join(w->s, task, CZ_FOREVER, NULL, err);
+    }
+    figure("spawn, run and join of an empty task, in a task", start, OFTEN);
+    start = czi_clock_ns();
+    for (unsigned i = 0; i < OFTEN && !rc; i++) {
+        rc = cz_task_spawn(w->s, &needy, &task, err);
+        if (!rc)
+            rc = cz_task_join(w->s, task, CZ_FOREVER, NULL, err);
+    }
+    figure("the same of one that needs a free guard", start, OFTEN);
+    return rc;
+}
+
+static int figures(void)
+{
+    struct world *w = world_live();
+    cz_claim a = fx_claim("a", CZ_WRITE);
+    cz_task_spec spec = {.fn = nothing, .needs = &a, .need_count = 1, .detached = true};
+    enum { QUEUED = 100000 };
+    struct holder h;
+    uint64_t start;
+    cz_task_report r;
+
+    fx_data(w->g, "a");
+    r = join(w, spawn(w, &(cz_task_spec){.fn = measure, .arg = w}));
+    assert_string_equal(r.detail, "");
+    h = hold(w, "a", CZ_WRITE);
+    start = czi_clock_ns();
+    for (unsigned i = 0; i < QUEUED; i++)
+        (void)spawn(w, &spec);
+    figure("spawn of a task that is queued for a guard, in a thread", start, QUEUED);
+    start = czi_clock_ns();
+    let_go(&h);
+    while (stats(w).queued + stats(w).running)
+        sched_yield();
+    figure("its admission, run and end, of 100,000 at one guard", start, QUEUED);
+    world_end(w);
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest all[] = {
@@ -504,5 +580,6 @@ int main(void)
         cmocka_unit_test(an_engine_that_stops_wakes_tasks_and_threads),
     };
 
-    return cmocka_run_group_tests(all, NULL, NULL);
+    return getenv("CAUSALITY_TASK_FIGURES") ? figures()
+                                            : cmocka_run_group_tests(all, NULL, NULL);
 }
