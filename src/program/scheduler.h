@@ -19,10 +19,10 @@
  *  S2  tasks that hold a reservation have a stack reserved too, so they can always begin
  *  S3  no task waits for a stack while one is left
  *
- * Cost, in a task: acquire and release of a free guard 35 ns, a yield 40 ns, spawn, run and join
- * of an empty task 210 ns, and 260 ns of one that needs a free guard. To be queued for a guard
- * that 100,000 wait for 430 ns, to be admitted, run and end 210 ns. Two cores of an AMD EPYC,
- * CAUSALITY_TASK_FIGURES=1 build/tests/unit/test_task_threads.
+ * Cost, in a task: acquire and release of a free guard 35 ns, a yield 40 ns, spawn, run and
+ * join of an empty task 210 ns, and 260 ns of one that needs a free guard. To be queued for a
+ * guard that 100,000 wait for 430 ns, to be admitted, run and end 210 ns. Two cores of an AMD
+ * EPYC, CAUSALITY_TASK_FIGURES=1 build/tests/unit/test_task_threads.
  *
  * Why a task that waits for a stack stays at its lock: it stands for all that watch there. They
  * get their turn when it leaves; else each free stack would move a whole crowd back and forth.
