@@ -86,6 +86,25 @@ enum cz_code {
 #undef CZ_DECLARE
 };
 
+/* fault, value, name, text: the ways in which a fact, or citing it, can be wrong. They are codes
+ * of functions that take facts, and reasons of rejected effects and facts, with one number for
+ * both; recorded in receipts, so values never change meaning. */
+#define CZ_FAULTS(X)                                                                           \
+    X(CZ_UNKNOWN_DOMAIN, 32, "unknown-domain", "no such domain is known to the store")         \
+    X(CZ_BAD_ENCODING, 33, "bad-encoding", "the bytes are not a fact's canonical form")        \
+    X(CZ_BAD_HEADER, 34, "bad-header", "the proof of the block's header does not hold")        \
+    X(CZ_BAD_INCLUSION, 35, "bad-inclusion", "the proof that the block holds it is wrong")     \
+    X(CZ_HEAD_UNKNOWN, 36, "head-unknown", "the block that it rests on is not recorded")       \
+    X(CZ_HEAD_BEHIND, 37, "head-behind", "the domain's head is not that far yet")              \
+    X(CZ_NOT_CANONICAL, 38, "not-canonical", "it is not, or no longer, part of the chain")     \
+    X(CZ_BELOW_FINALITY, 39, "below-finality", "it is not as settled as is asked for")         \
+    X(CZ_FACT_EXPIRED, 40, "expired", "it is too old by the domain's time")                    \
+    X(CZ_EVENT_CONSUMED, 41, "event-consumed", "the event was used for this purpose before")   \
+    X(CZ_BAD_OBSERVER, 42, "bad-observer", "no observer of the domain has signed it")          \
+    X(CZ_DOMAIN_FROZEN, 43, "domain-frozen", "two final facts of the domain contradict")       \
+    X(CZ_STALE_FACT, 44, "stale-fact", "the domain has gone on since, or says otherwise now")  \
+    X(CZ_FACT_CONFLICT, 45, "fact-conflict", "another fact says otherwise about the same")
+
 #define CZ_DETAIL_SIZE 768
 
 /* One per call, caller-owned; zero it once. detail is one line of text. */
@@ -180,7 +199,7 @@ typedef struct cz_resource {
 /* ---- Effects ------------------------------------------------------------------------ */
 
 /* reason, value, name, text: why an effect was rejected; 0 is applied. Recorded in receipts,
- * so values never change meaning. */
+ * so values never change meaning. Those of CZ_FAULTS are reasons too. */
 #define CZ_REASONS(X)                                                                          \
     X(CZ_APPLIED, 0, "applied", "applied")                                                     \
     X(CZ_UNKNOWN_RESOURCE, 1, "unknown-resource", "no such resource")                          \
@@ -198,7 +217,8 @@ typedef struct cz_resource {
     X(CZ_NOT_CONSERVED, 13, "not-conserved", "an asset's total would change")                  \
     X(CZ_NOT_EMPTY, 14, "not-empty", "a resource with a quantity cannot be archived")          \
     X(CZ_FULL, 15, "full", "the store holds as many resources or assets as it can")            \
-    X(CZ_NONCE, 16, "nonce", "the origin's nonce was used by another effect")
+    X(CZ_NONCE, 16, "nonce", "the origin's nonce was used by another effect")                  \
+    CZ_FAULTS(X)
 
 enum cz_reason {
 #define CZ_DECLARE(reason, value, name, text) reason = value,
@@ -278,7 +298,47 @@ typedef struct cz_requirement {
 CZ_API CZ_MUST_USE int cz_effect_require(cz_effect *e, const cz_id *resource,
                                          const cz_requirement *r, cz_error *err);
 
-/* A fact that must be recorded; an effect that must have applied before. */
+/* How a fact is cited. The three policies say what may have changed since the fact was
+ * recorded, or since the effect was proposed; it is checked when the effect applies (R6). */
+enum cz_fact_policy {
+    CZ_EXACT,           /* nothing: its block is still the newest of its domain that is known */
+    CZ_STILL_TRUE,      /* the domain may have gone on, but what it says still holds */
+    CZ_AT_LEAST_HEIGHT, /* its own claim or a later one about the same: known at its height */
+};
+/* How settled a block is. */
+enum cz_finality {
+    CZ_SEEN,  /* it is recorded */
+    CZ_DEPTH, /* blocks are built on it */
+    CZ_SAFE,  /* by the domain's policy or own proof */
+    CZ_FINAL,
+};
+CZ_API const char *cz_policy_name(int policy);
+CZ_API const char *cz_finality_name(int finality);
+
+typedef struct cz_dependency {
+    cz_id fact;
+    enum cz_fact_policy policy;
+    bool optional;             /* the effect applies without it too */
+    enum cz_finality finality; /* at least */
+    uint64_t depth;            /* with CZ_DEPTH: blocks built on it, at least; from 1 */
+    bool has_max_age;
+    uint64_t max_age; /* from the fact's block to the domain's newest, in the domain's time */
+    /* Not NULL: the effect uses up the fact's event for this purpose, so that no other effect
+     * ever can, by this fact or another one of the same event (a deposit is credited once). 1 to
+     * 64 bytes. */
+    const char *purpose;
+} cz_dependency;
+
+CZ_API CZ_MUST_USE int cz_effect_depend(cz_effect *e, const cz_dependency *dependency,
+                                        cz_error *err);
+/* The task of a program that the effect is an event of. Its receipt then has the program's
+ * vector clock, and it follows the task's effect before. A number may be used again once what
+ * used it is joined; 64 tasks at a time. */
+CZ_API void cz_effect_set_program(cz_effect *e, const cz_id *program, uint32_t task);
+/* The snapshot of the time map that the effect was proposed under (cz_propose sets it). */
+CZ_API void cz_effect_set_time(cz_effect *e, const cz_id *snapshot);
+
+/* A fact that must be recorded and still be true; an effect that must have applied before. */
 CZ_API CZ_MUST_USE int cz_effect_cite(cz_effect *e, const cz_id *fact, cz_error *err);
 CZ_API CZ_MUST_USE int cz_effect_follow(cz_effect *e, const cz_id *effect, cz_error *err);
 /* The signature slot, up to 128 bytes; it signs cz_effect_signing_id. Kept in the canonical
@@ -316,6 +376,11 @@ typedef struct cz_options {
     bool ordered;
     /* Submissions that may wait, 1 to 65536; 0: 65536. Beyond it callers get CZ_BUSY. */
     unsigned backlog_max;
+    /* Events (effects and facts) of which the causal index is kept in memory, at 64 bytes each,
+     * from the first question on; 0: 2^26. */
+    uint32_t causal_max;
+    /* Keeps it from the beginning, so that the first question needs not read the journal. */
+    bool causal_now;
 } cz_options;
 
 /* Makes an empty store. CZ_CONFLICT when dir already holds one or anything else. */
@@ -426,14 +491,24 @@ typedef struct cz_post {
     cz_id data_hash;      /* of data resources, after: BLAKE3 of the bytes */
 } cz_post;
 
+/* One component of a program's vector clock. */
+typedef struct cz_clock_part {
+    uint32_t task;
+    uint64_t count;
+} cz_clock_part;
+#define CZ_CLOCK_MAX 64
+
 typedef struct cz_receipt {
     cz_id id;
     cz_id effect;
     uint64_t position;
     uint64_t lamport;
     enum cz_reason reason;
-    const cz_post *posts; /* in access order; none when rejected */
+    cz_id time;             /* snapshot of the time map; all zero: nothing was known */
+    const cz_post *posts;   /* in access order; none when rejected */
     size_t post_count;
+    const cz_clock_part *clock; /* of its program; NULL: it is no program's */
+    size_t clock_count;
     const uint8_t *effect_bytes;
     size_t effect_len;
 } cz_receipt;
@@ -835,7 +910,285 @@ typedef struct cz_scheduler_stats {
 CZ_API CZ_MUST_USE int cz_scheduler_stats_get(cz_scheduler *scheduler, cz_scheduler_stats *ret,
                                               cz_error *err);
 
-/* ---- Domains ------------------------------------------------------------------------ */
+/* ---- Facts and domains -------------------------------------------------------------- */
+
+/* A domain is an independent source of truth: a chain, with its own blocks, time and finality.
+ * External state enters only as facts, each with a proof in two layers: that its block belongs
+ * to the domain (the block is a fact too), and that the block says so. Facts are verified, then
+ * recorded in the domain's fact log; each store decides for itself which domains it knows, whose
+ * observations it takes, and when a block is settled. */
+
+/* kind, value, name */
+#define CZ_FACT_KINDS(X)                                                                       \
+    X(CZ_FACT_BLOCK, 1, "block")                                                               \
+    X(CZ_FACT_TRANSACTION, 2, "transaction")                                                   \
+    X(CZ_FACT_DEPOSIT, 3, "deposit")                                                           \
+    X(CZ_FACT_WITHDRAWAL, 4, "withdrawal")                                                     \
+    X(CZ_FACT_BALANCE, 5, "balance")                                                           \
+    X(CZ_FACT_PRICE, 6, "price") /* of an oracle */                                            \
+    X(CZ_FACT_TIME, 7, "time")                                                                 \
+    X(CZ_FACT_REGISTER, 8, "register")                                                         \
+    X(CZ_FACT_CUSTOM, 9, "custom")
+
+enum cz_fact_kind {
+#define CZ_DECLARE(kind, value, name) kind = value,
+    CZ_FACT_KINDS(CZ_DECLARE)
+#undef CZ_DECLARE
+};
+CZ_API const char *cz_fact_kind_name(int kind);
+
+typedef struct cz_observer {
+    uint8_t key[32]; /* Ed25519, public */
+} cz_observer;
+
+/* What the store knows and wants of a domain. */
+typedef struct cz_domain_spec {
+    const char *name;    /* 1 to 32 bytes */
+    const char *adapter; /* "ethereum", "simulated" */
+    const void *parameters; /* what the adapter wants to know; see docs/reference/domains.md */
+    size_t parameters_len;
+    /* Blocks that must be built on one, so that it is safe, final; 0: depth is not enough. */
+    uint64_t safe_depth, final_depth;
+    /* What is asked of a block before facts that rest on it are recorded. */
+    uint64_t record_depth;
+    enum cz_finality record_finality;
+    /* If there are any, facts must be signed by one of them. */
+    const cz_observer *observers;
+    size_t observer_count;
+} cz_domain_spec;
+
+/* Makes a domain known, or gives a known one another policy and other observers; adapter and
+ * parameters stay (CZ_WRONG_KIND). Waits until it is on disk. */
+CZ_API CZ_MUST_USE int cz_domain_set(cz_engine *engine, const cz_domain_spec *spec,
+                                     cz_error *err);
+
+typedef struct cz_domain {
+    const char *name, *adapter;
+    uint64_t height, time; /* of the head; has_head false: none yet */
+    uint8_t hash[32];
+    bool has_head;
+    uint64_t safe_height, final_height;
+    uint64_t safe_depth, final_depth, record_depth;
+    enum cz_finality record_finality;
+    const cz_observer *observers;
+    size_t observer_count;
+    uint64_t items; /* of its fact log */
+    cz_id head;     /* newest node of its fact log */
+    bool frozen;
+    cz_id contradicts[2]; /* frozen: the item that stands, and the one against it */
+} cz_domain;
+
+typedef int (*cz_domain_fn)(void *arg, const cz_domain *domain);
+/* In the order in which they became known. Strings live until the callback returns. */
+CZ_API CZ_MUST_USE int cz_domain_list(cz_engine *engine, cz_domain_fn fn, void *arg,
+                                      cz_error *err);
+/* Ends a freeze: of the two items that contradict, `keep` stays and the other one is retracted. */
+CZ_API CZ_MUST_USE int cz_domain_resolve(cz_engine *engine, const char *domain,
+                                         const cz_id *keep, const char *note, cz_error *err);
+
+/* Checks canonical bytes of a fact (docs/reference/formats.md) completely, and records it: waits
+ * until it is on disk. One of CZ_FAULTS, whose detail says what is wrong, and then nothing has
+ * changed; recorded before: CZ_OK. seed NULL, or the 32 bytes of an Ed25519 key to sign it with
+ * as its observer first. */
+CZ_API CZ_MUST_USE int cz_fact_add(cz_engine *engine, const void *bytes, size_t len,
+                                   const uint8_t *seed, cz_id *ret, cz_error *err);
+/* The same checks, without recording. */
+CZ_API CZ_MUST_USE int cz_fact_check(cz_engine *engine, const void *bytes, size_t len,
+                                     cz_error *err);
+/* Withdraws a fact, and if it is a block's, all above it and all that rests on them. Effects
+ * that cite one and are not applied yet will be rejected; those that are applied are disputed,
+ * with all that follows from them. evidence, if the domain's adapter wants any: a header that
+ * competes. note: up to 256 bytes. */
+CZ_API CZ_MUST_USE int cz_fact_retract(cz_engine *engine, const cz_id *fact,
+                                       const void *evidence, size_t evidence_len,
+                                       const char *note, const uint8_t *seed, cz_id *ret,
+                                       cz_error *err);
+
+/* An item of a domain's fact log: a fact, or (kind 0) a retraction, a domain's configuration or a
+ * decision. */
+typedef struct cz_fact {
+    cz_id id;
+    const char *domain;
+    enum cz_fact_kind kind;
+    const char *type; /* "fact", "retraction", "domain", "decision" */
+    uint64_t number;  /* in the store, from 1 */
+    uint64_t height, time;
+    uint8_t block_hash[32];
+    enum cz_finality finality; /* now */
+    uint64_t depth;            /* blocks built on it, now */
+    bool stands, held;         /* held: it contradicts what is final, and nobody decided yet */
+    bool has_expires;
+    uint64_t expires;
+    cz_id block;      /* of the fact of its block */
+    cz_id retracted_by;
+    bool has_retracted_by;
+    const uint8_t *bytes; /* canonical */
+    size_t len;
+} cz_fact;
+
+typedef int (*cz_fact_fn)(void *arg, const cz_fact *fact);
+/* In order of recording; domain NULL: all. What is given lives until the callback returns. */
+CZ_API CZ_MUST_USE int cz_fact_list(cz_engine *engine, const char *domain, cz_fact_fn fn,
+                                    void *arg, cz_error *err);
+CZ_API CZ_MUST_USE int cz_fact_get(cz_engine *engine, const cz_id *id, cz_fact_fn fn, void *arg,
+                                   cz_error *err);
+/* Verifies a recorded fact again: its signature and both layers of its proof. */
+CZ_API CZ_MUST_USE int cz_fact_verify(cz_engine *engine, const cz_id *id, cz_error *err);
+
+/* An applied effect that is disputed, since it cites a retracted fact or follows one that does,
+ * unless another fact of the same event stands. */
+typedef struct cz_dispute {
+    cz_id effect;
+    uint64_t position;
+    cz_id fact;     /* a retracted one that it rests on */
+    bool direct;    /* the effect itself cites it */
+} cz_dispute;
+typedef int (*cz_dispute_fn)(void *arg, const cz_dispute *dispute);
+/* In order of position. */
+CZ_API CZ_MUST_USE int cz_disputed(cz_engine *engine, cz_dispute_fn fn, void *arg,
+                                   cz_error *err);
+CZ_API CZ_MUST_USE int cz_is_disputed(cz_engine *engine, const cz_id *effect, bool *ret,
+                                      cz_error *err);
+
+/* Checks the facts that an effect cites as they are now (R6; the fault is returned, and nothing
+ * was queued), gives the effect the snapshot of the time map, and submits it. It is checked again
+ * when it applies. */
+CZ_API CZ_MUST_USE int cz_propose(cz_engine *engine, cz_effect *effect, cz_done_fn done,
+                                  void *arg, uint64_t *ret_ticket, cz_error *err);
+
+/* Keys. A seed is 32 bytes of the caller's own randomness. */
+CZ_API void cz_public_key(const uint8_t seed[32], uint8_t ret[32]);
+
+/* ---- Time and causality ------------------------------------------------------------- */
+
+/* What was known of every domain at one moment, and the Lamport time: the record's TimeMap.
+ * Snapshots are immutable; the id is of the domains' part, all zero when there is none. */
+typedef struct cz_time_map cz_time_map;
+typedef struct cz_domain_time {
+    const char *domain; /* lives as long as the map */
+    uint64_t height, time;
+    uint8_t hash[32];
+    uint64_t safe_height, final_height;
+} cz_domain_time;
+
+CZ_API CZ_MUST_USE int cz_snapshot(cz_engine *engine, cz_time_map **ret, cz_error *err);
+/* As an effect's receipt names it. Cost: the facts up to it are read. */
+CZ_API CZ_MUST_USE int cz_snapshot_at(cz_engine *engine, const cz_id *effect, cz_time_map **ret,
+                                      cz_error *err);
+CZ_API void cz_time_map_free(cz_time_map *map);
+CZ_API cz_id cz_time_map_id(const cz_time_map *map);
+CZ_API uint64_t cz_time_map_lamport(const cz_time_map *map);
+CZ_API size_t cz_time_map_count(const cz_time_map *map);
+/* Ascending by name, i below the count. */
+CZ_API cz_domain_time cz_time_map_at(const cz_time_map *map, size_t i);
+CZ_API CZ_MUST_USE int cz_time_map_find(const cz_time_map *map, const char *domain,
+                                        cz_domain_time *ret, cz_error *err);
+/* The newer of both, domain by domain. Commutative, associative, idempotent. */
+CZ_API CZ_MUST_USE int cz_time_map_merge(const cz_time_map *a, const cz_time_map *b,
+                                         cz_time_map **ret, cz_error *err);
+/* a knows at least as much of every domain as b, and more of one. */
+CZ_API bool cz_time_map_ahead(const cz_time_map *a, const cz_time_map *b);
+
+enum cz_order { CZ_SAME, CZ_BEFORE, CZ_AFTER, CZ_CONCURRENT };
+CZ_API const char *cz_order_name(int order);
+/* How two events, each an effect or a fact, lie in causal order (R4): before means that a path
+ * of links leads from a to b: versions read and overwritten, facts cited, effects followed, a
+ * task's effect before. From an index that is made at the first question and kept up with every
+ * receipt from then on. Cost: about a microsecond; the first time, reading the journal. CZ_LIMIT:
+ * the history is larger than options.causal_max. */
+CZ_API CZ_MUST_USE int cz_causal_order(cz_engine *engine, const cz_id *a, const cz_id *b,
+                                       enum cz_order *ret, cz_error *err);
+CZ_API CZ_MUST_USE int cz_happened_before(cz_engine *engine, const cz_id *a, const cz_id *b,
+                                          bool *ret, cz_error *err);
+CZ_API CZ_MUST_USE int cz_concurrent(cz_engine *engine, const cz_id *a, const cz_id *b,
+                                     bool *ret, cz_error *err);
+
+/* Records an event of a task that is no effect on any resource, behind the events `after` and
+ * the task's last one; it has a receipt like any effect. Waits until it is on disk. */
+CZ_API CZ_MUST_USE int cz_record_event(cz_engine *engine, const cz_id *program, uint32_t task,
+                                       const cz_id *after, size_t count, cz_id *ret,
+                                       cz_error *err);
+
+/* Of two clocks of one program, as receipts have them. */
+CZ_API enum cz_order cz_clock_compare(const cz_clock_part *a, size_t a_count,
+                                      const cz_clock_part *b, size_t b_count);
+
+/* Why one event directly follows another. */
+enum cz_link { CZ_LINK_WRITE, CZ_LINK_READ, CZ_LINK_FACT, CZ_LINK_AFTER, CZ_LINK_TASK,
+               CZ_LINK_BLOCK };
+CZ_API const char *cz_link_name(int link);
+typedef struct cz_cause {
+    cz_id id; /* effect or fact */
+    enum cz_link link;
+    cz_id resource; /* of WRITE and READ */
+    bool is_fact;
+    uint64_t number; /* position of an effect, number of a fact */
+} cz_cause;
+typedef struct cz_event {
+    cz_id id;
+    bool is_fact;
+    uint64_t number; /* position of an effect, number of a fact */
+    const cz_receipt *receipt; /* of an effect */
+    const cz_fact *fact;
+    const cz_cause *causes; /* all of them, in the order in which the event names them */
+    size_t cause_count;
+} cz_event;
+typedef int (*cz_event_fn)(void *arg, const cz_event *event);
+/* The causal past of an event, itself first: newest first, each event after all that follow it.
+ * Read from the journal as it goes, so that the first ones come at once. What is given lives
+ * until the callback returns. */
+CZ_API CZ_MUST_USE int cz_causes(cz_engine *engine, const cz_id *id, cz_event_fn fn, void *arg,
+                                 cz_error *err);
+
+/* ---- Watching ----------------------------------------------------------------------- */
+
+/* Until something becomes true: of a resource, of a domain, or of the whole time map. What is
+ * judged is each state as it comes on disk, in order, so that none is missed, and no state is
+ * asked for twice. A deadline is in the time of a domain, or in Lamport time. */
+typedef struct cz_watch_spec {
+    /* One of these. */
+    const cz_id *resource;
+    const char *domain;
+    bool time_map;
+    /* Whether it is true; NULL: with the first change. Called on the engine's thread: must not
+     * call back into the library, but to look at what it is given. resource: after an effect that
+     * wrote it, with its data only when `with_data`. */
+    bool (*resource_is)(void *arg, const cz_resource *resource);
+    bool (*time_is)(void *arg, const cz_time_map *map); /* of domain and time_map */
+    void *arg;
+    bool with_data;
+    /* Without time_is, of a domain: its head is so high. */
+    uint64_t height;
+    /* CZ_TIMEOUT when the domain's time or height is so far, or Lamport time is; 0: not. */
+    const char *deadline_domain;
+    uint64_t deadline_time, deadline_height;
+    uint64_t deadline_lamport;
+} cz_watch_spec;
+
+typedef struct cz_watched {
+    uint64_t watch;
+    int code;          /* CZ_OK; CZ_TIMEOUT the deadline; CZ_CANCELLED; CZ_CLOSED */
+    uint64_t position; /* of the effect after which it was true; 0: when the watch began, or by
+                          a fact */
+    uint64_t version;  /* of the resource */
+    uint64_t lamport;
+    cz_id time;        /* the snapshot then */
+} cz_watched;
+/* On one of the engine's threads, once; may only call cz_submit* and cz_watch. */
+typedef void (*cz_watched_fn)(void *arg, const cz_watched *result);
+
+/* Strings and ids of spec are copied. It may be true at once. */
+CZ_API CZ_MUST_USE int cz_watch(cz_engine *engine, const cz_watch_spec *spec,
+                                cz_watched_fn done, void *done_arg, uint64_t *ret_watch,
+                                cz_error *err);
+/* Its callback comes with CZ_CANCELLED before this returns; CZ_NOT_FOUND: it has come, or does
+ * now. */
+CZ_API CZ_MUST_USE int cz_unwatch(cz_engine *engine, uint64_t watch, cz_error *err);
+/* Waits: a thread blocks, a task is suspended. The code of the result; ret may be NULL. */
+CZ_API CZ_MUST_USE int cz_await(cz_engine *engine, const cz_watch_spec *spec,
+                                uint64_t timeout_ms, cz_watched *ret, cz_error *err);
+
+/* ---- Import ------------------------------------------------------------------------- */
 
 /* Text of one file: a block as eth_getBlockByNumber(n, true) gives it, the JSON-RPC answer
  * that holds one, or several of either behind each other (JSON Lines). */

@@ -53,6 +53,9 @@ const char *cz_code_name(int code)
 #define CZI_NAME(code, value, text) {value, text},
         CZ_CODES(CZI_NAME)
 #undef CZI_NAME
+#define CZI_NAME(fault, value, name, text) {value, name},
+        CZ_FAULTS(CZI_NAME)
+#undef CZI_NAME
     };
 
     for (size_t i = 0; i < CZI_COUNTOF(names); i++)

@@ -49,6 +49,21 @@
 /* A fact's event key: a hash and an index, with room for domains with wider ones. */
 #define CZI_EVENT_KEY_SIZE_MAX 64
 
+/* What a dependency consumes a fact's event for: a short name of the use and its user. */
+#define CZI_PURPOSE_SIZE_MAX 64
+
+/* Keys that may observe one domain. */
+#define CZI_OBSERVERS_MAX 64
+
+/* An adapter's own parameters of a domain: keys and a hash to begin from. */
+#define CZI_DOMAIN_PARAMETERS_MAX 4096
+
+/* What a person says about a retraction or a decision. */
+#define CZI_NOTE_SIZE_MAX 256
+
+/* Tasks that a program's vector clock tells apart, that is how wide it ever was at once. */
+#define CZI_CLOCK_TASKS_MAX 64
+
 /* Nesting of arrays and maps that a CBOR decoder follows: our own formats need 4. */
 #define CZI_CBOR_DEPTH_MAX 64
 

@@ -8,9 +8,9 @@
 
 enum czi_tag {
     CZI_TAG_EFFECT = 1,
-    CZI_TAG_RECEIPT = 2,
+    CZI_TAG_RECEIPT = 3,
     CZI_TAG_RESOURCE = 4, /* [4, creator, label]: its hash is the resource id */
-    CZI_TAG_FACT = 5,
+    CZI_TAG_FACT = 6,
     CZI_TAG_EXPORT = 7,
     CZI_TAG_PAGE = 8,     /* of an export's heads */
     CZI_TAG_ENVELOPE = 9, /* in exports, around bytes whose links would not resolve */
@@ -18,6 +18,12 @@ enum czi_tag {
     CZI_TAG_ASK_WAIT_GRAPH = 10,
     CZI_TAG_WAIT_GRAPH = 11,
     CZI_TAG_REFUSAL = 12,
+    CZI_TAG_EFFECT_FULL = 13, /* an effect that says more than CZI_TAG_EFFECT can */
+    /* Items of a domain's fact log, beside facts. */
+    CZI_TAG_RETRACTION = 14,
+    CZI_TAG_DOMAIN = 15,
+    CZI_TAG_DECISION = 16,
+    CZI_TAG_TIME_MAP = 17,
 };
 
 #endif

@@ -167,12 +167,12 @@ int czi_fact_decode(const void *bytes, size_t len, struct czi_fact *ret, cz_erro
         return czi_fail(err, CZ_LIMIT, "a fact of %zu bytes; CZI_FACT_SIZE_MAX is %u", len,
                         CZI_FACT_SIZE_MAX);
     ret->domain = read_domain(&c);
-    kind = czi_cbor_uint_max(&c, CZI_FACT_TRANSACTION);
-    if (kind < CZI_FACT_BLOCK)
+    kind = czi_cbor_uint_max(&c, CZ_FACT_TRANSACTION);
+    if (kind < CZ_FACT_BLOCK)
         czi_cbor_fail(&c, "a fact of an unknown kind");
-    ret->kind = kind == CZI_FACT_TRANSACTION ? CZI_FACT_TRANSACTION : CZI_FACT_BLOCK;
+    ret->kind = kind == CZ_FACT_TRANSACTION ? CZ_FACT_TRANSACTION : CZ_FACT_BLOCK;
     read_anchor(&c, ret);
-    ret->finality = (enum czi_finality)czi_cbor_uint_max(&c, CZI_FINALITY_FINAL);
+    ret->finality = (enum cz_finality)czi_cbor_uint_max(&c, CZ_FINAL);
     ret->event_key = czi_cbor_bytes(&c);
     if (ret->event_key.len > CZI_EVENT_KEY_SIZE_MAX)
         czi_cbor_fail(&c, "the event key is longer than CZI_EVENT_KEY_SIZE_MAX");

@@ -363,7 +363,7 @@ static void put_fact(struct gen *g)
 {
     const char *domain = domains[below(g, CZI_COUNTOF(domains))];
     struct czi_fact f = {.domain = {(const uint8_t *)domain, strlen(domain)},
-                         .kind = CZI_FACT_BLOCK,
+                         .kind = CZ_FACT_BLOCK,
                          .height = g->o->origin * 1000 + g->s->count,
                          .time = czi_rng_next(&g->rng) >> 32,
                          .event_key = {(const uint8_t *)"key", 3}};

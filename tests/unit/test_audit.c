@@ -162,7 +162,7 @@ static void facts_of_an_unknown_domain_are_counted_as_unverified(void **state)
     struct state *s = *state;
     struct forged_record *fact =
         forge_insert(&s->forger, forged_fact(&s->forger, 0), forged_fact(&s->forger, 1));
-    struct czi_fact f = {.domain = {(const uint8_t *)"elsewhere", 9}, .kind = CZI_FACT_BLOCK};
+    struct czi_fact f = {.domain = {(const uint8_t *)"elsewhere", 9}, .kind = CZ_FACT_BLOCK};
     struct czi_fs *fs;
     cz_audit_report r;
     cz_error err = {0};
@@ -509,7 +509,7 @@ static void a_fact_without_its_header_is_found(void **state)
 {
     struct state *s = *state;
     struct forged_record *header = forged_fact(&s->forger, 0);
-    struct czi_fact f = {.domain = {(const uint8_t *)"elsewhere", 9}, .kind = CZI_FACT_BLOCK};
+    struct czi_fact f = {.domain = {(const uint8_t *)"elsewhere", 9}, .kind = CZ_FACT_BLOCK};
     cz_error err = {0};
 
     assert_ok(czi_fact_encode(&f, &header->bytes, &err), err);

@@ -17,10 +17,10 @@ static struct czi_fact example(void)
 {
     struct czi_fact f = {
         .domain = slice("test"),
-        .kind = CZI_FACT_TRANSACTION,
+        .kind = CZ_FACT_TRANSACTION,
         .height = 7,
         .time = 300,
-        .finality = CZI_FINALITY_DEPTH,
+        .finality = CZ_DEPTH,
         .event_key = slice("ek"),
         .trust = CZI_TRUST_PINNED,
         .has_header = true,
@@ -87,11 +87,11 @@ static void decoding_gives_what_was_encoded(void **state)
     (void)state;
     from_hex(&bytes, example_hex);
     assert_ok(czi_fact_decode(bytes.data, bytes.len, &f, &err), err);
-    assert_int_equal(f.kind, CZI_FACT_TRANSACTION);
+    assert_int_equal(f.kind, CZ_FACT_TRANSACTION);
     assert_int_equal(f.height, 7);
     assert_int_equal(f.time, 300);
     assert_int_equal(f.block_hash[31], 0x11);
-    assert_int_equal(f.finality, CZI_FINALITY_DEPTH);
+    assert_int_equal(f.finality, CZ_DEPTH);
     assert_int_equal(f.trust, CZI_TRUST_PINNED);
     assert_true(f.has_header && f.header.bytes[0] == 0x22);
     assert_int_equal(f.proof_count, 1);
@@ -319,7 +319,7 @@ static void any_flipped_bit_is_found(void **state)
 
         assert_int_equal(czi_fact_decode(b->data, b->len, &before, NULL), CZ_OK);
         for (size_t bit = 0; bit < 8 * b->len; bit++) {
-            enum czi_finality finality = before.finality;
+            enum cz_finality finality = before.finality;
             enum czi_fact_trust trust = before.trust;
             int rc;
 

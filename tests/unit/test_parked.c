@@ -389,7 +389,7 @@ static uint64_t submit_fact(cz_engine *g, uint64_t height)
 {
     struct czi_slice name = {(const uint8_t *)"test", 4};
     struct czi_fact f = {.domain = name,
-                         .kind = CZI_FACT_TRANSACTION,
+                         .kind = CZ_FACT_TRANSACTION,
                          .height = height,
                          .event_key = name,
                          .trust = CZI_TRUST_OPERATOR};

@@ -78,13 +78,13 @@ static void set_anchor(struct czi_fact *f, const struct czi_eth_block *b)
     f->height = b->header.number;
     f->time = b->header.timestamp;
     memcpy(f->block_hash, b->hash, sizeof f->block_hash);
-    f->finality = CZI_FINALITY_SEEN;
+    f->finality = CZ_SEEN;
     f->trust = b->pinned ? CZI_TRUST_PINNED : CZI_TRUST_OPERATOR;
 }
 
 static void make_header_fact(const struct czi_eth_block *b, struct czi_fact *f)
 {
-    *f = (struct czi_fact){.kind = CZI_FACT_BLOCK};
+    *f = (struct czi_fact){.kind = CZ_FACT_BLOCK};
     set_anchor(f, b);
     f->event_key = (struct czi_slice){b->hash, sizeof b->hash};
     f->proof_count = 1;
@@ -106,7 +106,7 @@ static int emit_transfer(const struct czi_eth_block *b, const struct czi_eth_tra
                          const cz_id *header, struct czi_buf *buf, czi_eth_fact_fn fn,
                          void *arg, cz_error *err)
 {
-    struct czi_fact f = {.kind = CZI_FACT_TRANSACTION, .has_header = true, .header = *header};
+    struct czi_fact f = {.kind = CZ_FACT_TRANSACTION, .has_header = true, .header = *header};
     uint8_t hash[32], event_key[EVENT_KEY_SIZE], index[CZI_RLP_HEAD_SIZE_MAX];
     struct czi_trie_proof proof;
     cz_id id;
@@ -160,7 +160,7 @@ static int verify_header(const struct czi_fact *f, struct czi_eth_header *ret, c
     uint8_t hash[32];
     int rc;
 
-    if (f->kind != CZI_FACT_BLOCK || f->has_header || f->proof_count != 1 || f->claim_count)
+    if (f->kind != CZ_FACT_BLOCK || f->has_header || f->proof_count != 1 || f->claim_count)
         return czi_fail(err, CZ_PROOF, "does not have the form of a header's fact");
     czi_eth_header_hash(f->proof[0].data, f->proof[0].len, hash);
     if (memcmp(hash, f->block_hash, 32) != 0)
@@ -256,7 +256,7 @@ int czi_eth_fact_verify(struct czi_slice fact, struct czi_slice header, cz_error
 
     if (rc != CZ_OK)
         return rc;
-    if (f.kind == CZI_FACT_BLOCK)
+    if (f.kind == CZ_FACT_BLOCK)
         return verify_header(&f, &fields, err);
     if (!f.has_header || !header.data)
         return czi_fail(err, CZ_PROOF, "a transfer's fact without its header's fact");

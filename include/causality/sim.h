@@ -1,0 +1,101 @@
+/* sim.h - a simulated domain: a deterministic chain with real proofs.
+ *
+ * A chain with signed headers, Merkle proofs of inclusion, time, finality and reorganisations on
+ * command, so that every path of a fact can be walked with proofs that really are checked, in
+ * tests, simulations and examples. The same seed and the same calls give the same bytes. Its
+ * facts are of the adapter "simulated"; docs/reference/domains.md has the formats.
+ *
+ *     cz_sim_chain *chain;
+ *     cz_domain_spec domain;
+ *     cz_sim_new("moon", 7, &chain, &err);
+ *     cz_sim_domain(chain, &domain);              // how a store knows it
+ *     cz_domain_set(engine, &domain, &err);
+ *     cz_sim_deposit(chain, "alice", "MOON", 100, &n, &err);
+ *     cz_sim_mine(chain, 1, &err);
+ *     cz_sim_facts(chain, from_height, record, engine, &err);   // calls record with each fact
+ */
+#ifndef CAUSALITY_SIM_H
+#define CAUSALITY_SIM_H
+
+#include "causality/causality.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One thread at a time. */
+typedef struct cz_sim_chain cz_sim_chain;
+
+/* name: of the domain, 1 to 32 bytes. Its validator's key follows from the seed. */
+CZ_API CZ_MUST_USE int cz_sim_new(const char *name, uint64_t seed, cz_sim_chain **ret,
+                                  cz_error *err);
+CZ_API void cz_sim_free(cz_sim_chain *chain);
+/* How a store knows this chain, with no observers and policy depths of 0; what it points to
+ * lives as long as the chain. */
+CZ_API void cz_sim_domain(const cz_sim_chain *chain, cz_domain_spec *ret);
+
+/* What the next block will hold. Each event has a number of its own for ever, *ret_event, which
+ * its event key is made of; a dropped block's events wait to be included again. */
+CZ_API CZ_MUST_USE int cz_sim_deposit(cz_sim_chain *chain, const char *account,
+                                      const char *asset, uint64_t amount, uint64_t *ret_event,
+                                      cz_error *err);
+CZ_API CZ_MUST_USE int cz_sim_withdrawal(cz_sim_chain *chain, const char *account,
+                                         const char *asset, uint64_t amount,
+                                         uint64_t *ret_event, cz_error *err);
+CZ_API CZ_MUST_USE int cz_sim_transaction(cz_sim_chain *chain, const void *data, size_t len,
+                                          uint64_t *ret_event, cz_error *err);
+CZ_API CZ_MUST_USE int cz_sim_custom(cz_sim_chain *chain, const void *data, size_t len,
+                                     uint64_t *ret_event, cz_error *err);
+/* State, proven in each block from the next on, until it is set again. */
+CZ_API CZ_MUST_USE int cz_sim_balance(cz_sim_chain *chain, const char *account,
+                                      const char *asset, uint64_t amount, cz_error *err);
+CZ_API CZ_MUST_USE int cz_sim_price(cz_sim_chain *chain, const char *pair, uint64_t price,
+                                    cz_error *err);
+CZ_API CZ_MUST_USE int cz_sim_register(cz_sim_chain *chain, const char *name, const void *value,
+                                       size_t len, cz_error *err);
+
+/* Blocks of `interval` units of time (10 unless set). The first one holds what waits. */
+CZ_API void cz_sim_interval(cz_sim_chain *chain, uint64_t interval);
+CZ_API CZ_MUST_USE int cz_sim_mine(cz_sim_chain *chain, uint64_t blocks, cz_error *err);
+CZ_API uint64_t cz_sim_height(const cz_sim_chain *chain);
+/* The validator's certificate that all up to a height is final. */
+CZ_API CZ_MUST_USE int cz_sim_finalize(cz_sim_chain *chain, uint64_t height, cz_error *err);
+/* The newest `depth` blocks are dropped, and one more than that is mined in their place, other
+ * ones. reinclude: the first of them holds the dropped events again; else those never happened.
+ * Also beyond what was finalized: that is how a chain breaks its word. */
+CZ_API CZ_MUST_USE int cz_sim_reorg(cz_sim_chain *chain, uint64_t depth, bool reinclude,
+                                    cz_error *err);
+
+/* One fact of the chain as it is now. Bytes live until the callback returns. */
+typedef struct cz_sim_fact {
+    cz_id id;
+    enum cz_fact_kind kind;
+    uint64_t height;
+    uint64_t event; /* its number; 0: it is none */
+    const uint8_t *bytes;
+    size_t len;
+} cz_sim_fact;
+typedef int (*cz_sim_fact_fn)(void *arg, const cz_sim_fact *fact, cz_error *err);
+/* The facts of all blocks from a height on: first the block's (as final, if it is), then its
+ * events and all state in it. Height 0 is the genesis block, which has none. */
+CZ_API CZ_MUST_USE int cz_sim_facts(const cz_sim_chain *chain, uint64_t from, cz_sim_fact_fn fn,
+                                    void *arg, cz_error *err);
+/* The same of one event or state, proven in the newest block: kind and its name ("account/asset",
+ * pair, register) or the text of the event's number. CZ_NOT_FOUND. */
+CZ_API CZ_MUST_USE int cz_sim_fact_of(const cz_sim_chain *chain, enum cz_fact_kind kind,
+                                      const char *name, cz_sim_fact_fn fn, void *arg,
+                                      cz_error *err);
+/* The header at a height, as evidence for cz_fact_retract; lives until the chain changes. */
+CZ_API CZ_MUST_USE int cz_sim_header(const cz_sim_chain *chain, uint64_t height,
+                                     const uint8_t **ret, size_t *ret_len, cz_error *err);
+
+/* Brings a store's domain up to the chain: retracts the blocks that are no longer in it, with the
+ * competing header as evidence, and records what is missing. seed NULL, or the observer's. */
+CZ_API CZ_MUST_USE int cz_sim_observe(const cz_sim_chain *chain, cz_engine *engine,
+                                      const uint8_t *seed, cz_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
