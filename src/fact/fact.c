@@ -4,8 +4,9 @@
 #include "codec/blake3.h"
 #include "codec/dag_cbor.h"
 #include "codec/tags.h"
+#include "fact/observer.h"
 
-#define TUPLE 10
+#define TUPLE 13
 #define ANCHOR 3
 
 /* ---- Encoding ------------------------------------------------------------------------- */
@@ -33,7 +34,7 @@ static int check_bounds(const struct czi_fact *f, cz_error *err)
 static size_t size_bound(const struct czi_fact *f)
 {
     size_t n = 16 * CZI_CBOR_HEAD_SIZE_MAX + CZI_CBOR_LINK_SIZE + sizeof f->block_hash +
-               f->domain.len + f->event_key.len;
+               CZI_OBSERVER_ROOM + f->domain.len + f->event_key.len;
 
     for (size_t i = 0; i < f->proof_count; i++)
         n += CZI_CBOR_HEAD_SIZE_MAX + f->proof[i].len;
@@ -69,6 +70,7 @@ static uint8_t *put_fact(uint8_t *p, const struct czi_fact *f)
     p = czi_cbor_put_uint(p, f->time);
     p = czi_cbor_put_uint(p, f->finality);
     p = czi_cbor_put_bytes(p, f->event_key.data, f->event_key.len);
+    p = f->has_expires ? czi_cbor_put_uint(p, f->expires) : czi_cbor_put_null(p);
     p = czi_cbor_put_uint(p, f->trust);
     p = f->has_header ? czi_cbor_put_link(p, &f->header) : czi_cbor_put_null(p);
     p = czi_cbor_put_array(p, f->proof_count);
@@ -77,7 +79,7 @@ static uint8_t *put_fact(uint8_t *p, const struct czi_fact *f)
     p = czi_cbor_put_array(p, f->claim_count);
     for (size_t i = 0; i < f->claim_count; i++)
         p = put_value(p, &f->claim[i]);
-    return p;
+    return czi_observer_put(p, f->has_observer, f->observer, f->signature);
 }
 
 int czi_fact_encode(const struct czi_fact *f, struct czi_buf *out, cz_error *err)
@@ -157,36 +159,64 @@ static void read_anchor(struct czi_cbor *c, struct czi_fact *f)
     f->time = czi_cbor_uint(c);
 }
 
+static void read_kind(struct czi_cbor *c, struct czi_fact *f)
+{
+    uint64_t kind = czi_cbor_uint_max(c, CZ_FACT_CUSTOM);
+
+    if (kind < CZ_FACT_BLOCK)
+        czi_cbor_fail(c, "a fact of an unknown kind");
+    f->kind = c->what ? CZ_FACT_BLOCK : (enum cz_fact_kind)kind;
+}
+
+/* A block's fact rests on no other one. */
+static void read_header(struct czi_cbor *c, struct czi_fact *f)
+{
+    bool is_block = f->kind == CZ_FACT_BLOCK;
+
+    if (czi_cbor_peek(c) == CZI_CBOR_TAG ? is_block : !is_block)
+        czi_cbor_fail(c, is_block ? "a block's fact with a header"
+                                  : "without a header, and no block's fact");
+    f->has_header = !czi_cbor_null(c);
+    f->header = f->has_header ? czi_cbor_link(c) : (cz_id){0};
+}
+
+static void read_lists(struct czi_cbor *c, struct czi_fact *f)
+{
+    const uint8_t *claim;
+
+    f->proof_count = read_count(c, CZI_FACT_PROOF_ITEMS_MAX,
+                                "the proof has more items than CZI_FACT_PROOF_ITEMS_MAX");
+    for (size_t i = 0; i < f->proof_count; i++)
+        f->proof[i] = czi_cbor_bytes(c);
+    claim = c->at;
+    f->claim_count = read_count(c, CZI_FACT_CLAIM_ITEMS_MAX,
+                                "the claim has more values than CZI_FACT_CLAIM_ITEMS_MAX");
+    for (size_t i = 0; i < f->claim_count; i++)
+        read_value(c, &f->claim[i]);
+    f->claim_bytes = (struct czi_slice){claim, (size_t)(c->at - claim)};
+}
+
 int czi_fact_decode(const void *bytes, size_t len, struct czi_fact *ret, cz_error *err)
 {
     struct czi_cbor c = czi_cbor(bytes, len);
-    uint64_t kind;
     int rc;
 
     if (len > CZI_FACT_SIZE_MAX)
         return czi_fail(err, CZ_LIMIT, "a fact of %zu bytes; CZI_FACT_SIZE_MAX is %u", len,
                         CZI_FACT_SIZE_MAX);
     ret->domain = read_domain(&c);
-    kind = czi_cbor_uint_max(&c, CZ_FACT_TRANSACTION);
-    if (kind < CZ_FACT_BLOCK)
-        czi_cbor_fail(&c, "a fact of an unknown kind");
-    ret->kind = kind == CZ_FACT_TRANSACTION ? CZ_FACT_TRANSACTION : CZ_FACT_BLOCK;
+    read_kind(&c, ret);
     read_anchor(&c, ret);
     ret->finality = (enum cz_finality)czi_cbor_uint_max(&c, CZ_FINAL);
     ret->event_key = czi_cbor_bytes(&c);
     if (ret->event_key.len > CZI_EVENT_KEY_SIZE_MAX)
         czi_cbor_fail(&c, "the event key is longer than CZI_EVENT_KEY_SIZE_MAX");
-    ret->trust = (enum czi_fact_trust)czi_cbor_uint_max(&c, CZI_TRUST_PINNED);
-    ret->has_header = !czi_cbor_null(&c);
-    ret->header = ret->has_header ? czi_cbor_link(&c) : (cz_id){0};
-    ret->proof_count = read_count(&c, CZI_FACT_PROOF_ITEMS_MAX,
-                                  "the proof has more items than CZI_FACT_PROOF_ITEMS_MAX");
-    for (size_t i = 0; i < ret->proof_count; i++)
-        ret->proof[i] = czi_cbor_bytes(&c);
-    ret->claim_count = read_count(&c, CZI_FACT_CLAIM_ITEMS_MAX,
-                                  "the claim has more values than CZI_FACT_CLAIM_ITEMS_MAX");
-    for (size_t i = 0; i < ret->claim_count; i++)
-        read_value(&c, &ret->claim[i]);
+    ret->has_expires = !czi_cbor_null(&c);
+    ret->expires = ret->has_expires ? czi_cbor_uint(&c) : 0;
+    ret->trust = (enum czi_fact_trust)czi_cbor_uint_max(&c, CZI_TRUST_SIGNED);
+    read_header(&c, ret);
+    read_lists(&c, ret);
+    czi_observer_read(&c, &ret->has_observer, ret->observer, ret->signature);
     rc = czi_cbor_end(&c, err);
     return rc == CZ_OK ? CZ_OK : czi_wrap(err, rc, "fact");
 }
@@ -208,4 +238,26 @@ cz_id czi_fact_id(const void *bytes, size_t len)
 
     czi_blake3(bytes, len, id.bytes);
     return id;
+}
+
+int czi_fact_block(const struct czi_fact *f, struct czi_block *ret, cz_error *err)
+{
+    struct czi_block b = {.height = f->height, .time = f->time, .trust = (uint8_t)f->trust};
+
+    if (f->kind != CZ_FACT_BLOCK)
+        return czi_fail(err, CZ_INVALID, "the fact is no block's");
+    if (f->claim_count < 1 || f->claim_count > 1 + CZI_BLOCK_ROOTS_MAX)
+        return czi_fail(err, CZ_INVALID, "a block claims its parent and at most %d roots",
+                        CZI_BLOCK_ROOTS_MAX);
+    for (size_t i = 0; i < f->claim_count; i++) {
+        const struct czi_fact_value *v = &f->claim[i];
+
+        if (v->type != CZI_VALUE_BYTES || v->bytes.len != sizeof b.parent)
+            return czi_fail(err, CZ_INVALID, "value %zu of a block's claim is no hash", i);
+        memcpy(i ? b.roots[i - 1] : b.parent, v->bytes.data, sizeof b.parent);
+    }
+    memcpy(b.hash, f->block_hash, sizeof b.hash);
+    b.root_count = (uint8_t)(f->claim_count - 1);
+    *ret = b;
+    return CZ_OK;
 }

@@ -91,7 +91,7 @@ cz_id czi_fact_id(const void *bytes, size_t len);
 /* Signs: sets observer and signature. CZ_LIMIT, CZ_NOMEM. */
 CZI_MUST_USE int czi_fact_sign(struct czi_fact *f, const uint8_t seed[32], cz_error *err);
 /* Whether the signature is the observer's; a fact without observer has none to check. Cost: an
- * encoding and 40 us. CZ_BAD_SIGNATURE. */
+ * encoding and 40 us. CZ_BAD_OBSERVER. */
 CZI_MUST_USE int czi_fact_check_signature(const struct czi_fact *f, cz_error *err);
 
 /* ---- Blocks ----------------------------------------------------------------------------- */

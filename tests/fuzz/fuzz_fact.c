@@ -1,71 +1,60 @@
-/* fuzz_fact.c - the fact decoder, and the check of Ethereum's facts, over any bytes.
+/* fuzz_fact.c - the fact decoder over any bytes.
  *
- * Properties: what is decoded encodes to the same bytes, its domain is the one that is read
- * alone, and a fact of Ethereum either proves or is refused with CZ_PROOF.
+ * Properties: what is decoded encodes to the same bytes, its claim's bytes are in them, and its
+ * domain is the one that is read alone.
  */
-#include "eth_seed.h"
-
-static void check_decoder(struct czi_slice bytes)
-{
-    CZI_AUTOBUF out = {0};
-    struct czi_slice domain;
-    struct czi_fact f;
-    cz_error err = {0};
-
-    if (czi_fact_decode(bytes.data, bytes.len, &f, &err) != CZ_OK) {
-        CZI_CHECK(strncmp(err.detail, "fact: ", 6) == 0);
-        return;
-    }
-    CZI_CHECK(czi_fact_domain(bytes.data, bytes.len, &domain, &err) == CZ_OK);
-    CZI_CHECK(domain.data == f.domain.data && domain.len == f.domain.len);
-    CZI_CHECK(czi_fact_encode(&f, &out, &err) == CZ_OK);
-    CZI_CHECK(out.len == bytes.len && memcmp(out.data, bytes.data, out.len) == 0);
-}
+#include "fact/fact.h"
+#include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct czi_cursor c = czi_cursor(data, size);
-    struct czi_slice fact = take_split(&c), header = {c.at, czi_cursor_left(&c)};
+    CZI_AUTOBUF out = {0};
+    struct czi_slice domain;
+    struct czi_block b;
+    struct czi_fact f;
     cz_error err = {0};
-    int rc;
 
-    if (c.failed)
+    if (czi_fact_decode(data, size, &f, &err) != CZ_OK) {
+        CZI_CHECK(strncmp(err.detail, "fact: ", 6) == 0);
         return 0;
-    check_decoder(fact);
-    rc = czi_eth_fact_verify(fact, header, &err);
-    CZI_CHECK(rc == CZ_OK || (rc == CZ_PROOF && err.detail[0]));
+    }
+    CZI_CHECK(czi_fact_domain(data, size, &domain, &err) == CZ_OK);
+    CZI_CHECK(domain.data == f.domain.data && domain.len == f.domain.len);
+    CZI_CHECK(f.claim_bytes.data > data && f.claim_bytes.len < size);
+    CZI_CHECK(czi_fact_encode(&f, &out, &err) == CZ_OK);
+    CZI_CHECK(out.len == size && memcmp(out.data, data, size) == 0);
+    if (czi_fact_block(&f, &b, &err) == CZ_OK)
+        CZI_CHECK(f.kind == CZ_FACT_BLOCK && b.root_count + 1u == f.claim_count);
     return 0;
-}
-
-struct kept {
-    struct czi_buf header, transfer;
-};
-
-static int keep(void *arg, const cz_id *id, struct czi_slice fact,
-                const struct czi_eth_transfer *t, cz_error *err)
-{
-    struct kept *k = arg;
-
-    (void)id;
-    (void)err;
-    czi_buf_put(t ? &k->transfer : &k->header, fact.data, fact.len);
-    return CZ_OK;
 }
 
 bool fuzz_seed(size_t i, struct czi_buf *out)
 {
-    struct kept k = {0};
-    struct czi_eth_block *b;
+    static const uint8_t text[32] = "0123456789abcdef0123456789abcde", seed[32] = {1};
+    struct czi_slice hash = {text, sizeof text};
+    struct czi_fact f = {.domain = {text, 8},
+                         .kind = i ? CZ_FACT_DEPOSIT : CZ_FACT_BLOCK,
+                         .height = 70000,
+                         .time = 1700000000,
+                         .finality = CZ_SAFE,
+                         .event_key = {text, 16},
+                         .has_expires = i > 1,
+                         .trust = CZI_TRUST_SIGNED,
+                         .has_header = i > 0,
+                         .proof_count = 3,
+                         .proof = {hash, {text, 5}, {text, 0}},
+                         .claim_count = 3,
+                         .claim = {{CZI_VALUE_BYTES, 0, hash},
+                                   {CZI_VALUE_BYTES, 0, hash},
+                                   {CZI_VALUE_BYTES, 0, hash}}};
 
-    if (i >= 2)
+    if (i >= 3)
         return false;
-    b = seed_block();
-    CZI_CHECK(czi_eth_block_facts(b, keep, &k, NULL) == CZ_OK);
-    put_split(out, czi_buf_slice(i ? &k.transfer : &k.header));
-    if (i)
-        czi_buf_put(out, k.header.data, k.header.len);
-    czi_buf_done(&k.header);
-    czi_buf_done(&k.transfer);
-    czi_eth_block_free(b);
+    if (i > 1) {
+        f.claim[1] = (struct czi_fact_value){CZI_VALUE_UINT, 5, {0}};
+        f.claim[2] = (struct czi_fact_value){CZI_VALUE_TEXT, 0, {text, 10}};
+        CZI_CHECK(czi_fact_sign(&f, seed, NULL) == CZ_OK);
+    }
+    CZI_CHECK(czi_fact_encode(&f, out, NULL) == CZ_OK);
     return true;
 }

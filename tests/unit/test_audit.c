@@ -495,13 +495,13 @@ static void a_fact_that_stands_twice_is_found(void **state)
     expect_code(s, CZ_CORRUPT, "fact 3: it is recorded a second time");
 }
 
-/* The last bytes of a transfer's fact are the amount that it claims. */
+/* Before the two nulls that end a transfer's fact is the amount that it claims. */
 static void a_fact_whose_proof_does_not_hold_is_found(void **state)
 {
     struct state *s = *state;
     struct forged_record *fact = forged_fact(&s->forger, 1);
 
-    fact->bytes.data[fact->bytes.len - 1] ^= 1;
+    fact->bytes.data[fact->bytes.len - 3] ^= 1;
     expect_code(s, CZ_PROOF, "fact 2: ");
 }
 

@@ -1,12 +1,8 @@
-/* test_fact.c - the generic fact, and blocks and transfers as facts: whatever is changed in
- * one, the check finds it. */
+/* test_fact.c - the tuple of a fact, its signature, and what a block's fact says. */
 #include "codec/blake3.h"
-#include "codec/dag_cbor.h"
-#include "domain/ethereum/fact.h"
-#include "unit/eth_sample.h"
+#include "codec/ed25519.h"
+#include "fact/fact.h"
 #include "unit/shared.h"
-
-/* ---- The tuple -------------------------------------------------------------------------- */
 
 static struct czi_slice slice(const char *text)
 {
@@ -22,14 +18,19 @@ static struct czi_fact example(void)
         .time = 300,
         .finality = CZ_DEPTH,
         .event_key = slice("ek"),
-        .trust = CZI_TRUST_PINNED,
+        .has_expires = true,
+        .expires = 1000,
+        .trust = CZI_TRUST_SIGNED,
         .has_header = true,
         .proof_count = 1,
         .claim_count = 4,
+        .has_observer = true,
     };
 
     memset(f.block_hash, 0x11, 32);
     memset(f.header.bytes, 0x22, 32);
+    memset(f.observer, 0x33, 32);
+    memset(f.signature, 0x44, 64);
     f.proof[0] = slice("p");
     f.claim[0] = (struct czi_fact_value){.type = CZI_VALUE_UINT, .number = 1000};
     f.claim[1] = (struct czi_fact_value){.type = CZI_VALUE_BYTES, .bytes = slice("b")};
@@ -42,24 +43,26 @@ static struct czi_fact example(void)
 #define B32(digit) digit digit digit digit digit digit digit digit
 #define HASH_11 B32("11111111")
 #define HASH_22 B32("22222222")
-static const char example_hex[] = "8a"           /* a tuple of ten */
-                                  "05"           /* tag */
-                                  "6474657374"   /* "test" */
-                                  "02"           /* transaction */
-                                  "83"           /* anchor */
-                                  "07"           /* height */
-                                  "5820" HASH_11 /* block hash */
-                                  "19012c"       /* time 300 */
-                                  "01"           /* depth */
-                                  "42656b"       /* event key */
-                                  "01"           /* pinned */
-                                  "d82a582500"   /* link: tag 42, 37 bytes, identity */
-                                  "01711e20" HASH_22 "814170" /* proof */
-                                  "84"                        /* claim */
-                                  "1903e8"
-                                  "4162"
-                                  "6174"
-                                  "f6";
+#define HASH_33 B32("33333333")
+#define HASH_44 B32("44444444")
+#define UNSIGNED_HEX                                                                           \
+    "8d"                        /* a tuple of thirteen */                                      \
+    "06"                        /* tag */                                                      \
+    "6474657374"                /* "test" */                                                   \
+    "02"                        /* transaction */                                              \
+    "83"                        /* anchor */                                                   \
+    "07"                        /* height */                                                   \
+    "5820" HASH_11              /* block hash */                                               \
+    "19012c"                    /* time 300 */                                                 \
+    "01"                        /* depth */                                                    \
+    "42656b"                    /* event key */                                                \
+    "1903e8"                    /* expires at 1000 */                                          \
+    "02"                        /* signed */                                                   \
+    "d82a582500"                /* link: tag 42, 37 bytes, identity */                         \
+    "01711e20" HASH_22 "814170" /* proof */                                                    \
+    "841903e841626174f6"        /* claim: 1000, bytes, text, null */                           \
+    "5820" HASH_33              /* observer */
+static const char example_hex[] = UNSIGNED_HEX "5840" HASH_44 HASH_44;
 
 static void the_tuple_is_as_documented(void **state)
 {
@@ -73,6 +76,25 @@ static void the_tuple_is_as_documented(void **state)
     assert_ok(czi_fact_encode(&f, &encoded, &err), err);
     assert_int_equal(encoded.len, expected.len);
     assert_memory_equal(encoded.data, expected.data, expected.len);
+}
+
+static void what_is_not_there_is_null(void **state)
+{
+    CZI_AUTOBUF encoded = {0};
+    CZI_AUTOBUF expected = {0};
+    struct czi_fact f = {.domain = slice("d"), .kind = CZ_FACT_BLOCK};
+    struct czi_fact g;
+    cz_error err = {0};
+
+    (void)state;
+    from_hex(&expected, "8d06616401"
+                        "83005820" B32("00000000") "00"
+                                                   "0040f600f68080f6f6");
+    assert_ok(czi_fact_encode(&f, &encoded, &err), err);
+    assert_int_equal(encoded.len, expected.len);
+    assert_memory_equal(encoded.data, expected.data, expected.len);
+    assert_ok(czi_fact_decode(encoded.data, encoded.len, &g, &err), err);
+    assert_false(g.has_expires || g.has_header || g.has_observer);
 }
 
 static void decoding_gives_what_was_encoded(void **state)
@@ -92,18 +114,38 @@ static void decoding_gives_what_was_encoded(void **state)
     assert_int_equal(f.time, 300);
     assert_int_equal(f.block_hash[31], 0x11);
     assert_int_equal(f.finality, CZ_DEPTH);
-    assert_int_equal(f.trust, CZI_TRUST_PINNED);
+    assert_true(f.has_expires && f.expires == 1000);
+    assert_int_equal(f.trust, CZI_TRUST_SIGNED);
     assert_true(f.has_header && f.header.bytes[0] == 0x22);
     assert_int_equal(f.proof_count, 1);
     assert_int_equal(f.claim_count, 4);
     assert_int_equal(f.claim[0].number, 1000);
     assert_int_equal(f.claim[3].type, CZI_VALUE_NULL);
+    assert_int_equal(f.claim_bytes.len, 9);
+    assert_memory_equal(f.claim_bytes.data, "\x84\x19\x03\xe8\x41\x62\x61\x74\xf6", 9);
+    assert_true(f.has_observer && f.observer[31] == 0x33 && f.signature[63] == 0x44);
     assert_ok(czi_fact_domain(bytes.data, bytes.len, &domain, &err), err);
     assert_int_equal(domain.len, 4);
     assert_memory_equal(domain.data, "test", 4);
     id = czi_fact_id(bytes.data, bytes.len);
     czi_blake3(bytes.data, bytes.len, hash);
     assert_memory_equal(id.bytes, hash, 32);
+}
+
+static void every_kind_is_known(void **state)
+{
+    (void)state;
+    for (int kind = CZ_FACT_BLOCK; kind <= CZ_FACT_CUSTOM; kind++) {
+        CZI_AUTOBUF bytes = {0};
+        struct czi_fact f = example(), g;
+        cz_error err = {0};
+
+        f.kind = (enum cz_fact_kind)kind;
+        f.has_header = kind != CZ_FACT_BLOCK;
+        assert_ok(czi_fact_encode(&f, &bytes, &err), err);
+        assert_ok(czi_fact_decode(bytes.data, bytes.len, &g, &err), err);
+        assert_int_equal(g.kind, kind);
+    }
 }
 
 static void every_cut_and_every_extra_byte_is_refused(void **state)
@@ -139,18 +181,32 @@ static void assert_replaced_is_refused(const char *from, const char *to, const c
 
 static void other_forms_of_the_tuple_are_refused(void **state)
 {
+    static const struct {
+        const char *from, *to, *why;
+    } cases[] = {
+        {"8d06", "8e06", "byte 0"},
+        {"8d06", "8c06", "byte 0"},
+        {"8d06", "8d05", "not a fact"},
+        {"8d06", "8d1806", "byte 1"},
+        {"6474657374", "60", "domain's name is empty"},
+        {"0283075820", "0083075820", "unknown kind"},
+        {"0283075820", "0a83075820", "byte 7"},
+        {"0283075820", "0183075820", "a block's fact with a header"},
+        {"83075820", "82075820", "byte"},
+        {"0142656b19", "0442656b19", "byte"},
+        {"42656b1903e802", "42656b1903e803", "byte"},
+        {"42656b1903e802", "42656b4002", "byte"},
+        {"d82a58250001711e20" HASH_22, "f6", "without a header, and no block's fact"},
+        {"81417084", "f684", "byte"},
+        {"841903e8", "84f5", "neither a number"},
+        {"f65820" HASH_33, "f6f6", "a signature without its observer"},
+        {"5840" HASH_44 HASH_44, "f6", "byte"},
+        {"5840" HASH_44 HASH_44, "5820" HASH_44, "does not have 64 bytes"},
+    };
+
     (void)state;
-    assert_replaced_is_refused("8a05", "8b05", "byte 0");
-    assert_replaced_is_refused("8a05", "8a06", "not a fact");
-    assert_replaced_is_refused("8a05", "8a1805", "byte 1");
-    assert_replaced_is_refused("6474657374", "60", "domain's name is empty");
-    assert_replaced_is_refused("0283075820", "0083075820", "unknown kind");
-    assert_replaced_is_refused("0283075820", "0383075820", "byte 7");
-    assert_replaced_is_refused("83075820", "82075820", "byte");
-    assert_replaced_is_refused("0142656b01", "0442656b01", "byte");
-    assert_replaced_is_refused("42656b01", "42656b02", "byte");
-    assert_replaced_is_refused("8141708419", "f6f6", "byte");
-    assert_replaced_is_refused("1903e8", "f5", "neither a number");
+    for (size_t i = 0; i < CZI_COUNTOF(cases); i++)
+        assert_replaced_is_refused(cases[i].from, cases[i].to, cases[i].why);
 }
 
 /* R18. One more than fits is refused when it is written, and when it is read. */
@@ -192,408 +248,139 @@ static void limits_hold_both_ways(void **state)
     assert_ok(czi_fact_decode(out.data, out.len, &f, &err), err);
 }
 
-/* ---- Facts of a block -------------------------------------------------------------------- */
+/* ---- Signatures -------------------------------------------------------------------------- */
 
-/* The header's fact and one transfer's: that of the given transaction, or of the first. */
-struct facts {
-    struct czi_buf header, transfer;
-    struct czi_eth_transfer what;
-    size_t count, wanted;
-};
-
-static int keep_fact(void *arg, const cz_id *id, struct czi_slice fact,
-                     const struct czi_eth_transfer *t, cz_error *err)
+/* The message is the hash of the tuple with null for the signature. */
+static void a_signature_is_over_the_id_without_it(void **state)
 {
-    struct facts *f = arg;
-    struct czi_buf *to = t ? &f->transfer : &f->header;
-    cz_id again = czi_fact_id(fact.data, fact.len);
-
-    (void)err;
-    assert_memory_equal(id->bytes, again.bytes, 32);
-    if (!t || f->count == 0 || t->tx_index == f->wanted) {
-        to->len = 0;
-        czi_buf_put(to, fact.data, fact.len);
-        if (t)
-            f->what = *t;
-    }
-    f->count += t != NULL;
-    return CZ_OK;
-}
-
-static void facts_done(struct facts *f)
-{
-    czi_buf_done(&f->header);
-    czi_buf_done(&f->transfer);
-}
-
-static void load_facts(const char *text, size_t len, struct facts *f)
-{
-    struct czi_eth_block_options options = {.threads = 2};
-    struct czi_eth_block *b = NULL;
-    cz_error err = {0};
-
-    assert_ok(czi_eth_block_verify(text, len, &options, &b, &err), err);
-    assert_ok(czi_eth_block_facts(b, keep_fact, f, &err), err);
-    czi_eth_block_free(b);
-}
-
-static void load_sample(struct facts *f)
-{
-    load_facts(eth_block_46147, strlen(eth_block_46147), f);
-}
-
-static int check(const struct czi_buf *fact, const struct czi_buf *header, cz_error *err)
-{
-    struct czi_slice none = {0};
-
-    return czi_eth_fact_verify(czi_buf_slice(fact), header ? czi_buf_slice(header) : none, err);
-}
-
-static void a_block_s_facts_hold(void **state)
-{
-    struct facts f = {0};
-    cz_error err = {0};
-
-    (void)state;
-    load_sample(&f);
-    assert_int_equal(f.count, 1);
-    assert_ok(check(&f.header, NULL, &err), err);
-    assert_ok(check(&f.transfer, &f.header, &err), err);
-    facts_done(&f);
-}
-
-/* Checks every fact of a block while it is handed out. */
-struct checked {
-    struct czi_buf header;
-    size_t transfers;
-};
-
-static int check_fact(void *arg, const cz_id *id, struct czi_slice fact,
-                      const struct czi_eth_transfer *t, cz_error *err)
-{
-    struct checked *c = arg;
-
-    (void)id;
-    if (!t) {
-        c->header.len = 0;
-        czi_buf_put(&c->header, fact.data, fact.len);
-        return czi_eth_fact_verify(fact, (struct czi_slice){0}, err);
-    }
-    c->transfers++;
-    return czi_eth_fact_verify(fact, czi_buf_slice(&c->header), err);
-}
-
-static void all_facts_of_mainnet_blocks_hold(void **state)
-{
-    (void)state;
-    SHARED_OR_SKIP("ethereum-mainnet/46147.json");
-    for (size_t i = 0; i < CZI_COUNTOF(mainnet_blocks); i++) {
-        struct czi_eth_block_options options = {0};
-        struct checked c = {0};
-        struct czi_eth_block *b = NULL;
-        cz_error err = {0};
-        size_t len;
-        char *text = read_mainnet(i, &len);
-
-        assert_ok(czi_eth_block_verify(text, len, &options, &b, &err), err);
-        assert_ok(czi_eth_block_facts(b, check_fact, &c, &err), err);
-        assert_true(c.transfers > 0 && c.transfers <= b->tx_count);
-        czi_eth_block_free(b);
-        czi_buf_done(&c.header);
-        free(text);
-    }
-}
-
-/* Every bit of a fact counts, except what cannot be shown by its bytes: finality, and the
- * trust of a header. */
-static void any_flipped_bit_is_found(void **state)
-{
-    struct facts f = {0};
-    struct czi_fact before, after;
-    size_t unnoticed = 0;
-
-    (void)state;
-    load_sample(&f);
-    for (int which = 0; which < 2; which++) {
-        struct czi_buf *b = which ? &f.transfer : &f.header;
-
-        assert_int_equal(czi_fact_decode(b->data, b->len, &before, NULL), CZ_OK);
-        for (size_t bit = 0; bit < 8 * b->len; bit++) {
-            enum cz_finality finality = before.finality;
-            enum czi_fact_trust trust = before.trust;
-            int rc;
-
-            b->data[bit / 8] ^= (uint8_t)(1 << bit % 8);
-            rc = check(b, which ? &f.header : NULL, NULL);
-            if (rc == CZ_OK) {
-                unnoticed++;
-                assert_int_equal(czi_fact_decode(b->data, b->len, &after, NULL), CZ_OK);
-                assert_true(after.finality != finality || (!which && after.trust != trust));
-            } else {
-                assert_int_equal(rc, CZ_PROOF);
-            }
-            b->data[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        }
-    }
-    /* Finality 1 and 2 by one bit in each of the two facts; the header's trust. */
-    assert_int_equal(unnoticed, 5);
-    facts_done(&f);
-}
-
-/* Decodes a fact, lets one thing be changed in it, encodes it again and expects a text. */
-typedef void (*change_fn)(struct czi_fact *f);
-static uint8_t scratch[65536];
-
-static struct czi_slice changed(struct czi_slice s)
-{
-    memcpy(scratch, s.data, s.len);
-    scratch[s.len - 1] ^= 1;
-    return (struct czi_slice){scratch, s.len};
-}
-
-static void change_height(struct czi_fact *f)
-{
-    f->height++;
-}
-static void change_time(struct czi_fact *f)
-{
-    f->time++;
-}
-static void change_hash(struct czi_fact *f)
-{
-    f->block_hash[0] ^= 1;
-}
-static void change_key(struct czi_fact *f)
-{
-    f->event_key = changed(f->event_key);
-}
-static void change_proof(struct czi_fact *f)
-{
-    f->proof[0] = changed(f->proof[0]);
-}
-static void drop_proof(struct czi_fact *f)
-{
-    f->proof_count = 0;
-}
-static void add_proof(struct czi_fact *f)
-{
-    f->proof[f->proof_count++] = f->proof[0];
-}
-static void change_domain(struct czi_fact *f)
-{
-    f->domain = slice("etherium");
-}
-static void change_trust(struct czi_fact *f)
-{
-    f->trust = CZI_TRUST_PINNED;
-}
-static void change_link(struct czi_fact *f)
-{
-    f->header.bytes[0] ^= 1;
-}
-static void drop_link(struct czi_fact *f)
-{
-    f->has_header = false;
-}
-static void drop_claim(struct czi_fact *f)
-{
-    f->claim_count--;
-}
-static void change_index(struct czi_fact *f)
-{
-    f->claim[1].number = 1;
-}
-static void claim_token(struct czi_fact *f)
-{
-    f->claim[6] = f->claim[3];
-}
-#define CHANGE_CLAIM(name, item)                                                               \
-    static void change_##name(struct czi_fact *f)                                              \
-    {                                                                                          \
-        f->claim[item].bytes = changed(f->claim[item].bytes);                                  \
-    }
-CHANGE_CLAIM(tx_hash, 0)
-CHANGE_CLAIM(standard, 2)
-CHANGE_CLAIM(sender, 3)
-CHANGE_CLAIM(from, 4)
-CHANGE_CLAIM(to, 5)
-CHANGE_CLAIM(amount, 7)
-
-struct refusal {
-    change_fn change;
-    const char *why;
-};
-
-static void assert_refused(const struct czi_buf *fact, const struct czi_buf *header,
-                           const struct refusal *r)
-{
+    static const uint8_t seed[32] = {7};
     CZI_AUTOBUF bytes = {0};
-    struct czi_fact f;
+    struct czi_fact f = example();
+    uint8_t public_key[32], message[32];
+    char hex[1024], key_hex[65];
     cz_error err = {0};
 
-    assert_ok(czi_fact_decode(fact->data, fact->len, &f, &err), err);
-    r->change(&f);
-    assert_ok(czi_fact_encode(&f, &bytes, &err), err);
-    assert_int_equal(check(&bytes, header, &err), CZ_PROOF);
-    if (!strstr(err.detail, r->why))
-        fail_msg("\"%s\" does not say \"%s\"", err.detail, r->why);
-}
-
-static void each_lie_of_a_header_fact_has_its_own_text(void **state)
-{
-    static const struct refusal cases[] = {
-        {change_height, "height is not the header's number"},
-        {change_time, "time is not the header's timestamp"},
-        {change_hash, "header's hash is not that of the anchor"},
-        {change_proof, "header's hash is not that of the anchor"},
-        {change_key, "event key is not the block's hash"},
-        {change_domain, "another domain"},
-        {drop_proof, "form of a header's fact"},
-        {add_proof, "form of a header's fact"},
-    };
-    struct facts f = {0};
-
     (void)state;
-    load_sample(&f);
-    for (size_t i = 0; i < CZI_COUNTOF(cases); i++)
-        assert_refused(&f.header, NULL, &cases[i]);
-    facts_done(&f);
+    czi_ed25519_public(seed, public_key);
+    czi_hex(key_hex, public_key, 32);
+    (void)snprintf(hex, sizeof hex, "%.*s%sf6", (int)(sizeof UNSIGNED_HEX - 1 - 64),
+                   UNSIGNED_HEX, key_hex);
+    from_hex(&bytes, hex);
+    czi_blake3(bytes.data, bytes.len, message);
+    assert_ok(czi_fact_sign(&f, seed, &err), err);
+    assert_memory_equal(f.observer, public_key, 32);
+    assert_true(czi_ed25519_verify(public_key, message, 32, f.signature));
+    assert_ok(czi_fact_check_signature(&f, &err), err);
 }
 
-static void each_lie_of_a_transfer_fact_has_its_own_text(void **state)
+static void a_changed_fact_loses_its_signature(void **state)
 {
-    static const struct refusal cases[] = {
-        {change_height, "anchor is not that of its header's fact"},
-        {change_time, "anchor is not that of its header's fact"},
-        {change_hash, "anchor is not that of its header's fact"},
-        {change_trust, "trust is not that of its header's fact"},
-        {change_link, "links to another header's fact"},
-        {drop_link, "without its header's fact"},
-        {change_key, "event key is not the transaction's"},
-        {change_domain, "another domain"},
-        {change_proof, "trie proof: node 0 does not have the hash"},
-        {drop_proof, "trie proof: ends after 0 nodes"},
-        {add_proof, "trie proof: node 1 is not needed"},
-        {drop_claim, "form of a transfer's"},
-        {change_index, "the block has no transaction 1"},
-        {change_tx_hash, "claimed transaction hash is not"},
-        {change_standard, "claimed standard is not"},
-        {change_sender, "claimed sender is not"},
-        {change_from, "claimed from is not"},
-        {change_to, "claimed to is not"},
-        {claim_token, "claimed token is not"},
-        {change_amount, "claimed amount is not"},
-    };
-    struct facts f = {0};
-
-    (void)state;
-    load_sample(&f);
-    for (size_t i = 0; i < CZI_COUNTOF(cases); i++)
-        assert_refused(&f.transfer, &f.header, &cases[i]);
-    facts_done(&f);
-}
-
-static void a_transfer_needs_the_fact_of_its_own_header(void **state)
-{
-    struct facts f = {0}, g = {0};
+    static const uint8_t seed[32] = {7}, other[32] = {8};
+    struct czi_fact f = example(), g;
     cz_error err = {0};
-    size_t len;
-    char *text;
 
     (void)state;
-    SHARED_OR_SKIP("ethereum-mainnet/116525.json");
-    text = read_shared("ethereum-mainnet/116525.json", &len);
-    load_sample(&f);
-    load_facts(text, len, &g);
-    assert_int_equal(check(&f.transfer, &g.header, &err), CZ_PROOF);
-    assert_non_null(strstr(err.detail, "links to another header's fact"));
-    assert_int_equal(check(&f.transfer, &f.transfer, &err), CZ_PROOF);
-    assert_non_null(strstr(err.detail, "the header's fact: does not have the form"));
-    facts_done(&f);
-    facts_done(&g);
-    free(text);
+    assert_ok(czi_fact_sign(&f, seed, &err), err);
+    g = f;
+    g.height++;
+    assert_int_equal(czi_fact_check_signature(&g, &err), CZ_BAD_OBSERVER);
+    g = f;
+    g.signature[0] ^= 1;
+    assert_int_equal(czi_fact_check_signature(&g, &err), CZ_BAD_OBSERVER);
+    g = f;
+    czi_ed25519_public(other, g.observer);
+    assert_int_equal(czi_fact_check_signature(&g, &err), CZ_BAD_OBSERVER);
+    g.has_observer = false;
+    assert_ok(czi_fact_check_signature(&g, &err), err);
 }
 
-/* What is not a transfer cannot be claimed as one, although its inclusion is proven: block
- * 116525 has four creations of contracts. */
-static void a_creation_cannot_be_claimed_as_a_transfer(void **state)
+/* ---- Blocks ------------------------------------------------------------------------------ */
+
+static struct czi_fact block_example(unsigned roots)
 {
-    CZI_AUTOBUF bytes = {0};
-    struct czi_eth_block_options options = {.threads = 1};
-    struct czi_eth_block *b = NULL;
-    struct facts f = {0};
-    struct czi_fact fact;
-    struct czi_trie_proof proof;
-    uint8_t key[CZI_RLP_HEAD_SIZE_MAX];
+    struct czi_fact f = example();
+
+    f.kind = CZ_FACT_BLOCK;
+    f.has_header = false;
+    f.claim_count = 1 + roots;
+    for (unsigned i = 0; i <= roots; i++)
+        f.claim[i] = (struct czi_fact_value){
+            .type = CZI_VALUE_BYTES,
+            .bytes = {(const uint8_t *)"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbb" + i,
+                      32}};
+    return f;
+}
+
+static void a_block_says_its_parent_and_roots(void **state)
+{
+    struct czi_fact f = block_example(CZI_BLOCK_ROOTS_MAX);
+    struct czi_block b;
     cz_error err = {0};
-    size_t len, at = 0;
-    char *text;
 
     (void)state;
-    SHARED_OR_SKIP("ethereum-mainnet/116525.json");
-    text = read_shared("ethereum-mainnet/116525.json", &len);
-    load_facts(text, len, &f);
-    assert_ok(czi_eth_block_verify(text, len, &options, &b, &err), err);
-    while (b->txs[at].to.present)
-        at++;
-    assert_ok(czi_fact_decode(f.transfer.data, f.transfer.len, &fact, &err), err);
-    czi_trie_prove(b->tx_trie, (struct czi_slice){key, czi_rlp_write_u64(key, at)}, &proof);
-    memcpy(fact.proof, proof.nodes, proof.count * sizeof proof.nodes[0]);
-    fact.proof_count = proof.count;
-    fact.claim[1].number = at;
-    assert_ok(czi_fact_encode(&fact, &bytes, &err), err);
-    assert_int_equal(check(&bytes, &f.header, &err), CZ_PROOF);
-    assert_string_equal(err.detail, "the transaction is no transfer");
-    czi_eth_block_free(b);
-    facts_done(&f);
-    free(text);
+    assert_ok(czi_fact_block(&f, &b, &err), err);
+    assert_int_equal(b.height, 7);
+    assert_int_equal(b.time, 300);
+    assert_int_equal(b.trust, CZI_TRUST_SIGNED);
+    assert_int_equal(b.root_count, CZI_BLOCK_ROOTS_MAX);
+    assert_memory_equal(b.hash, f.block_hash, 32);
+    assert_memory_equal(b.parent, f.claim[0].bytes.data, 32);
+    for (unsigned i = 0; i < CZI_BLOCK_ROOTS_MAX; i++)
+        assert_memory_equal(b.roots[i], f.claim[1 + i].bytes.data, 32);
 }
 
-static int stop(void *arg, const cz_id *id, struct czi_slice fact,
-                const struct czi_eth_transfer *t, cz_error *err)
+static void a_claim_of_another_form_is_no_block_s(void **state)
 {
-    (void)id;
-    (void)fact;
-    (void)t;
-    ++*(int *)arg;
-    return czi_fail(err, CZ_IO, "enough");
-}
-
-static void the_walk_ends_when_it_is_told(void **state)
-{
-    struct czi_eth_block_options options = {.threads = 1};
-    struct czi_eth_block *b = NULL;
+    struct czi_fact f = block_example(0);
+    struct czi_block b;
     cz_error err = {0};
-    int calls = 0;
 
     (void)state;
-    assert_ok(czi_eth_block_verify(eth_block_46147, strlen(eth_block_46147), &options, &b,
-                                   &err),
-              err);
-    assert_int_equal(czi_eth_block_facts(b, stop, &calls, &err), CZ_IO);
-    assert_int_equal(calls, 1);
+    assert_ok(czi_fact_block(&f, &b, &err), err);
+    f.claim_count = 0;
+    assert_int_equal(czi_fact_block(&f, &b, &err), CZ_INVALID);
+    f = block_example(CZI_BLOCK_ROOTS_MAX + 1);
+    assert_int_equal(czi_fact_block(&f, &b, &err), CZ_INVALID);
+    f = block_example(1);
+    f.claim[1].bytes.len = 31;
+    assert_int_equal(czi_fact_block(&f, &b, &err), CZ_INVALID);
+    f = block_example(1);
+    f.claim[0].type = CZI_VALUE_TEXT;
+    assert_int_equal(czi_fact_block(&f, &b, &err), CZ_INVALID);
+    f = block_example(1);
+    f.kind = CZ_FACT_TIME;
+    assert_int_equal(czi_fact_block(&f, &b, &err), CZ_INVALID);
+}
+
+static void no_memory_is_an_error(void **state)
+{
+    static const uint8_t seed[32] = {7};
+    struct czi_fact f = example();
+    cz_error err = {0};
+
+    (void)state;
     czi_alloc_fail_after(0);
-    assert_int_equal(czi_eth_block_facts(b, stop, &calls, &err), CZ_NOMEM);
+    assert_int_equal(czi_fact_sign(&f, seed, &err), CZ_NOMEM);
+    czi_alloc_fail_after(0);
+    assert_int_equal(czi_fact_check_signature(&f, &err), CZ_NOMEM);
     czi_alloc_fail_after(-1);
-    czi_eth_block_free(b);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_tuple_is_as_documented),
+        cmocka_unit_test(what_is_not_there_is_null),
         cmocka_unit_test(decoding_gives_what_was_encoded),
+        cmocka_unit_test(every_kind_is_known),
         cmocka_unit_test(every_cut_and_every_extra_byte_is_refused),
         cmocka_unit_test(other_forms_of_the_tuple_are_refused),
         cmocka_unit_test(limits_hold_both_ways),
-        cmocka_unit_test(a_block_s_facts_hold),
-        cmocka_unit_test(all_facts_of_mainnet_blocks_hold),
-        cmocka_unit_test(any_flipped_bit_is_found),
-        cmocka_unit_test(each_lie_of_a_header_fact_has_its_own_text),
-        cmocka_unit_test(each_lie_of_a_transfer_fact_has_its_own_text),
-        cmocka_unit_test(a_transfer_needs_the_fact_of_its_own_header),
-        cmocka_unit_test(a_creation_cannot_be_claimed_as_a_transfer),
-        cmocka_unit_test(the_walk_ends_when_it_is_told),
+        cmocka_unit_test(a_signature_is_over_the_id_without_it),
+        cmocka_unit_test(a_changed_fact_loses_its_signature),
+        cmocka_unit_test(a_block_says_its_parent_and_roots),
+        cmocka_unit_test(a_claim_of_another_form_is_no_block_s),
+        cmocka_unit_test(no_memory_is_an_error),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,414 @@
+/* test_eth_fact.c - blocks and transfers of Ethereum as facts: whatever is changed in one, the
+ * check finds it. */
+#include "domain/ethereum/fact.h"
+#include "unit/eth_sample.h"
+#include "unit/shared.h"
+
+static struct czi_slice slice(const char *text)
+{
+    return (struct czi_slice){(const uint8_t *)text, strlen(text)};
+}
+
+/* ---- Facts of a block -------------------------------------------------------------------- */
+
+/* The header's fact and one transfer's: that of the given transaction, or of the first. */
+struct facts {
+    struct czi_buf header, transfer;
+    struct czi_eth_transfer what;
+    size_t count, wanted;
+};
+
+static int keep_fact(void *arg, const cz_id *id, struct czi_slice fact,
+                     const struct czi_eth_transfer *t, cz_error *err)
+{
+    struct facts *f = arg;
+    struct czi_buf *to = t ? &f->transfer : &f->header;
+    cz_id again = czi_fact_id(fact.data, fact.len);
+
+    (void)err;
+    assert_memory_equal(id->bytes, again.bytes, 32);
+    if (!t || f->count == 0 || t->tx_index == f->wanted) {
+        to->len = 0;
+        czi_buf_put(to, fact.data, fact.len);
+        if (t)
+            f->what = *t;
+    }
+    f->count += t != NULL;
+    return CZ_OK;
+}
+
+static void facts_done(struct facts *f)
+{
+    czi_buf_done(&f->header);
+    czi_buf_done(&f->transfer);
+}
+
+static void load_facts(const char *text, size_t len, struct facts *f)
+{
+    struct czi_eth_block_options options = {.threads = 2};
+    struct czi_eth_block *b = NULL;
+    cz_error err = {0};
+
+    assert_ok(czi_eth_block_verify(text, len, &options, &b, &err), err);
+    assert_ok(czi_eth_block_facts(b, keep_fact, f, &err), err);
+    czi_eth_block_free(b);
+}
+
+static void load_sample(struct facts *f)
+{
+    load_facts(eth_block_46147, strlen(eth_block_46147), f);
+}
+
+static int check(const struct czi_buf *fact, const struct czi_buf *header, cz_error *err)
+{
+    struct czi_slice none = {0};
+
+    return czi_eth_fact_verify(czi_buf_slice(fact), header ? czi_buf_slice(header) : none, err);
+}
+
+static void a_block_s_facts_hold(void **state)
+{
+    struct facts f = {0};
+    cz_error err = {0};
+
+    (void)state;
+    load_sample(&f);
+    assert_int_equal(f.count, 1);
+    assert_ok(check(&f.header, NULL, &err), err);
+    assert_ok(check(&f.transfer, &f.header, &err), err);
+    facts_done(&f);
+}
+
+/* Checks every fact of a block while it is handed out. */
+struct checked {
+    struct czi_buf header;
+    size_t transfers;
+};
+
+static int check_fact(void *arg, const cz_id *id, struct czi_slice fact,
+                      const struct czi_eth_transfer *t, cz_error *err)
+{
+    struct checked *c = arg;
+
+    (void)id;
+    if (!t) {
+        c->header.len = 0;
+        czi_buf_put(&c->header, fact.data, fact.len);
+        return czi_eth_fact_verify(fact, (struct czi_slice){0}, err);
+    }
+    c->transfers++;
+    return czi_eth_fact_verify(fact, czi_buf_slice(&c->header), err);
+}
+
+static void all_facts_of_mainnet_blocks_hold(void **state)
+{
+    (void)state;
+    SHARED_OR_SKIP("ethereum-mainnet/46147.json");
+    for (size_t i = 0; i < CZI_COUNTOF(mainnet_blocks); i++) {
+        struct czi_eth_block_options options = {0};
+        struct checked c = {0};
+        struct czi_eth_block *b = NULL;
+        cz_error err = {0};
+        size_t len;
+        char *text = read_mainnet(i, &len);
+
+        assert_ok(czi_eth_block_verify(text, len, &options, &b, &err), err);
+        assert_ok(czi_eth_block_facts(b, check_fact, &c, &err), err);
+        assert_true(c.transfers > 0 && c.transfers <= b->tx_count);
+        czi_eth_block_free(b);
+        czi_buf_done(&c.header);
+        free(text);
+    }
+}
+
+/* Every bit of a fact counts, except what cannot be shown by its bytes: finality, kind, and the
+ * trust of a header. */
+static void any_flipped_bit_is_found(void **state)
+{
+    struct facts f = {0};
+    struct czi_fact before, after;
+    size_t unnoticed = 0;
+
+    (void)state;
+    load_sample(&f);
+    for (int which = 0; which < 2; which++) {
+        struct czi_buf *b = which ? &f.transfer : &f.header;
+
+        assert_int_equal(czi_fact_decode(b->data, b->len, &before, NULL), CZ_OK);
+        for (size_t bit = 0; bit < 8 * b->len; bit++) {
+            enum cz_finality finality = before.finality;
+            enum czi_fact_trust trust = before.trust;
+            int rc;
+
+            b->data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+            rc = check(b, which ? &f.header : NULL, NULL);
+            if (rc == CZ_OK) {
+                unnoticed++;
+                assert_int_equal(czi_fact_decode(b->data, b->len, &after, NULL), CZ_OK);
+                assert_true(after.finality != finality || after.kind != before.kind ||
+                            (!which && after.trust != trust));
+            } else {
+                assert_int_equal(rc, CZ_PROOF);
+            }
+            b->data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        }
+    }
+    /* By one bit: finality 1 and 2 in each of the two facts, the header's trust 1 and 2, the
+     * transfer's kind 3 and 6. */
+    assert_int_equal(unnoticed, 8);
+    facts_done(&f);
+}
+
+/* Decodes a fact, lets one thing be changed in it, encodes it again and expects a text. */
+typedef void (*change_fn)(struct czi_fact *f);
+static uint8_t scratch[65536];
+
+static struct czi_slice changed(struct czi_slice s)
+{
+    memcpy(scratch, s.data, s.len);
+    scratch[s.len - 1] ^= 1;
+    return (struct czi_slice){scratch, s.len};
+}
+
+static void change_height(struct czi_fact *f)
+{
+    f->height++;
+}
+static void change_time(struct czi_fact *f)
+{
+    f->time++;
+}
+static void change_hash(struct czi_fact *f)
+{
+    f->block_hash[0] ^= 1;
+}
+static void change_key(struct czi_fact *f)
+{
+    f->event_key = changed(f->event_key);
+}
+static void change_proof(struct czi_fact *f)
+{
+    f->proof[0] = changed(f->proof[0]);
+}
+static void drop_proof(struct czi_fact *f)
+{
+    f->proof_count = 0;
+}
+static void add_proof(struct czi_fact *f)
+{
+    f->proof[f->proof_count++] = f->proof[0];
+}
+static void change_domain(struct czi_fact *f)
+{
+    f->domain = slice("etherium");
+}
+static void change_trust(struct czi_fact *f)
+{
+    f->trust = CZI_TRUST_PINNED;
+}
+static void change_link(struct czi_fact *f)
+{
+    f->header.bytes[0] ^= 1;
+}
+static void drop_link(struct czi_fact *f)
+{
+    f->has_header = false;
+}
+static void drop_claim(struct czi_fact *f)
+{
+    f->claim_count--;
+}
+static void change_index(struct czi_fact *f)
+{
+    f->claim[1].number = 1;
+}
+static void claim_token(struct czi_fact *f)
+{
+    f->claim[6] = f->claim[3];
+}
+#define CHANGE_CLAIM(name, item)                                                               \
+    static void change_##name(struct czi_fact *f)                                              \
+    {                                                                                          \
+        f->claim[item].bytes = changed(f->claim[item].bytes);                                  \
+    }
+CHANGE_CLAIM(tx_hash, 0)
+CHANGE_CLAIM(standard, 2)
+CHANGE_CLAIM(sender, 3)
+CHANGE_CLAIM(from, 4)
+CHANGE_CLAIM(to, 5)
+CHANGE_CLAIM(amount, 7)
+
+struct refusal {
+    change_fn change;
+    const char *why;
+};
+
+static void assert_refused(const struct czi_buf *fact, const struct czi_buf *header,
+                           const struct refusal *r)
+{
+    CZI_AUTOBUF bytes = {0};
+    struct czi_fact f;
+    cz_error err = {0};
+
+    assert_ok(czi_fact_decode(fact->data, fact->len, &f, &err), err);
+    r->change(&f);
+    assert_ok(czi_fact_encode(&f, &bytes, &err), err);
+    assert_int_equal(check(&bytes, header, &err), CZ_PROOF);
+    if (!strstr(err.detail, r->why))
+        fail_msg("\"%s\" does not say \"%s\"", err.detail, r->why);
+}
+
+static void each_lie_of_a_header_fact_has_its_own_text(void **state)
+{
+    static const struct refusal cases[] = {
+        {change_height, "height is not the header's number"},
+        {change_time, "time is not the header's timestamp"},
+        {change_hash, "header's hash is not that of the anchor"},
+        {change_proof, "header's hash is not that of the anchor"},
+        {change_key, "event key is not the block's hash"},
+        {change_domain, "another domain"},
+        {drop_proof, "form of a header's fact"},
+        {add_proof, "form of a header's fact"},
+    };
+    struct facts f = {0};
+
+    (void)state;
+    load_sample(&f);
+    for (size_t i = 0; i < CZI_COUNTOF(cases); i++)
+        assert_refused(&f.header, NULL, &cases[i]);
+    facts_done(&f);
+}
+
+static void each_lie_of_a_transfer_fact_has_its_own_text(void **state)
+{
+    static const struct refusal cases[] = {
+        {change_height, "anchor is not that of its header's fact"},
+        {change_time, "anchor is not that of its header's fact"},
+        {change_hash, "anchor is not that of its header's fact"},
+        {change_trust, "trust is not that of its header's fact"},
+        {change_link, "links to another header's fact"},
+        {drop_link, "without a header"},
+        {change_key, "event key is not the transaction's"},
+        {change_domain, "another domain"},
+        {change_proof, "trie proof: node 0 does not have the hash"},
+        {drop_proof, "trie proof: ends after 0 nodes"},
+        {add_proof, "trie proof: node 1 is not needed"},
+        {drop_claim, "form of a transfer's"},
+        {change_index, "the block has no transaction 1"},
+        {change_tx_hash, "claimed transaction hash is not"},
+        {change_standard, "claimed standard is not"},
+        {change_sender, "claimed sender is not"},
+        {change_from, "claimed from is not"},
+        {change_to, "claimed to is not"},
+        {claim_token, "claimed token is not"},
+        {change_amount, "claimed amount is not"},
+    };
+    struct facts f = {0};
+
+    (void)state;
+    load_sample(&f);
+    for (size_t i = 0; i < CZI_COUNTOF(cases); i++)
+        assert_refused(&f.transfer, &f.header, &cases[i]);
+    facts_done(&f);
+}
+
+static void a_transfer_needs_the_fact_of_its_own_header(void **state)
+{
+    struct facts f = {0}, g = {0};
+    cz_error err = {0};
+    size_t len;
+    char *text;
+
+    (void)state;
+    SHARED_OR_SKIP("ethereum-mainnet/116525.json");
+    text = read_shared("ethereum-mainnet/116525.json", &len);
+    load_sample(&f);
+    load_facts(text, len, &g);
+    assert_int_equal(check(&f.transfer, &g.header, &err), CZ_PROOF);
+    assert_non_null(strstr(err.detail, "links to another header's fact"));
+    assert_int_equal(check(&f.transfer, &f.transfer, &err), CZ_PROOF);
+    assert_non_null(strstr(err.detail, "the header's fact: does not have the form"));
+    facts_done(&f);
+    facts_done(&g);
+    free(text);
+}
+
+/* What is not a transfer cannot be claimed as one, although its inclusion is proven: block
+ * 116525 has four creations of contracts. */
+static void a_creation_cannot_be_claimed_as_a_transfer(void **state)
+{
+    CZI_AUTOBUF bytes = {0};
+    struct czi_eth_block_options options = {.threads = 1};
+    struct czi_eth_block *b = NULL;
+    struct facts f = {0};
+    struct czi_fact fact;
+    struct czi_trie_proof proof;
+    uint8_t key[CZI_RLP_HEAD_SIZE_MAX];
+    cz_error err = {0};
+    size_t len, at = 0;
+    char *text;
+
+    (void)state;
+    SHARED_OR_SKIP("ethereum-mainnet/116525.json");
+    text = read_shared("ethereum-mainnet/116525.json", &len);
+    load_facts(text, len, &f);
+    assert_ok(czi_eth_block_verify(text, len, &options, &b, &err), err);
+    while (b->txs[at].to.present)
+        at++;
+    assert_ok(czi_fact_decode(f.transfer.data, f.transfer.len, &fact, &err), err);
+    czi_trie_prove(b->tx_trie, (struct czi_slice){key, czi_rlp_write_u64(key, at)}, &proof);
+    memcpy(fact.proof, proof.nodes, proof.count * sizeof proof.nodes[0]);
+    fact.proof_count = proof.count;
+    fact.claim[1].number = at;
+    assert_ok(czi_fact_encode(&fact, &bytes, &err), err);
+    assert_int_equal(check(&bytes, &f.header, &err), CZ_PROOF);
+    assert_string_equal(err.detail, "the transaction is no transfer");
+    czi_eth_block_free(b);
+    facts_done(&f);
+    free(text);
+}
+
+static int stop(void *arg, const cz_id *id, struct czi_slice fact,
+                const struct czi_eth_transfer *t, cz_error *err)
+{
+    (void)id;
+    (void)fact;
+    (void)t;
+    ++*(int *)arg;
+    return czi_fail(err, CZ_IO, "enough");
+}
+
+static void the_walk_ends_when_it_is_told(void **state)
+{
+    struct czi_eth_block_options options = {.threads = 1};
+    struct czi_eth_block *b = NULL;
+    cz_error err = {0};
+    int calls = 0;
+
+    (void)state;
+    assert_ok(czi_eth_block_verify(eth_block_46147, strlen(eth_block_46147), &options, &b,
+                                   &err),
+              err);
+    assert_int_equal(czi_eth_block_facts(b, stop, &calls, &err), CZ_IO);
+    assert_int_equal(calls, 1);
+    czi_alloc_fail_after(0);
+    assert_int_equal(czi_eth_block_facts(b, stop, &calls, &err), CZ_NOMEM);
+    czi_alloc_fail_after(-1);
+    czi_eth_block_free(b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_block_s_facts_hold),
+        cmocka_unit_test(all_facts_of_mainnet_blocks_hold),
+        cmocka_unit_test(any_flipped_bit_is_found),
+        cmocka_unit_test(each_lie_of_a_header_fact_has_its_own_text),
+        cmocka_unit_test(each_lie_of_a_transfer_fact_has_its_own_text),
+        cmocka_unit_test(a_transfer_needs_the_fact_of_its_own_header),
+        cmocka_unit_test(a_creation_cannot_be_claimed_as_a_transfer),
+        cmocka_unit_test(the_walk_ends_when_it_is_told),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
