@@ -64,6 +64,9 @@
 /* Tasks that a program's vector clock tells apart, that is how wide it ever was at once. */
 #define CZI_CLOCK_TASKS_MAX 64
 
+/* Tasks of programs whose clocks are kept, at about 150 bytes each. */
+#define CZI_PROGRAM_TASKS_MAX (1u << 24)
+
 /* Nesting of arrays and maps that a CBOR decoder follows: our own formats need 4. */
 #define CZI_CBOR_DEPTH_MAX 64
 
@@ -170,5 +173,9 @@
 /* An answer of a running engine, which is copied in memory before it is sent. A waiting
  * request takes 16 bytes and its party's name, so one million with short names fit. */
 #define CZI_CONTROL_ANSWER_MAX (64u * 1024u * 1024u)
+
+/* Events in one causal index, at 40 bytes and more each; numbers from 2^31 on stand for other
+ * things there. */
+#define CZI_EVENTS_MAX 0x7fffffffu
 
 #endif

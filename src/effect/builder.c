@@ -21,13 +21,23 @@ struct pending_op {
     size_t data, label, asset, creator, controller;
 };
 
+/* What a fact is asked for; the purpose is an offset into `bytes` until it is encoded. */
+struct citation {
+    cz_id fact;
+    struct czi_terms terms;
+    size_t purpose;
+};
+
 struct cz_effect {
-    cz_id origin;
+    cz_id origin, program, time;
+    uint32_t task;
+    bool has_program, has_time;
     uint64_t nonce;
     uint8_t priority;
     uint8_t access_count, fact_count, after_count, signature_len;
     struct access accesses[CZI_ACCESSES_MAX];
-    cz_id facts[CZI_CITATIONS_MAX], after[CZI_CITATIONS_MAX];
+    struct citation facts[CZI_CITATIONS_MAX];
+    cz_id after[CZI_CITATIONS_MAX];
     uint8_t signature[CZI_SIGNATURE_SIZE_MAX];
     struct czi_buf ops; /* of struct pending_op */
     struct czi_buf bytes;
@@ -285,27 +295,94 @@ int cz_effect_require(cz_effect *e, const cz_id *resource, const cz_requirement 
     return rc ? rc : add(e, &p, err);
 }
 
-static int add_link(cz_effect *e, cz_id *list, uint8_t *count, const cz_id *id,
-                    const char *what, cz_error *err)
+static int check_terms(const cz_dependency *d, cz_error *err)
 {
-    for (uint8_t i = 0; i < *count; i++)
-        if (czi_id_equal(&list[i], id))
-            return CZ_OK;
-    if (*count == CZI_CITATIONS_MAX)
-        return czi_fail(err, CZ_LIMIT, "an effect has at most %d %s", CZI_CITATIONS_MAX, what);
-    list[(*count)++] = *id;
+    size_t len = d->purpose ? strlen(d->purpose) : 1;
+
+    if ((unsigned)d->policy > CZ_AT_LEAST_HEIGHT)
+        return czi_fail(err, CZ_INVALID, "depend: there is no policy %d", (int)d->policy);
+    if ((unsigned)d->finality > CZ_FINAL)
+        return czi_fail(err, CZ_INVALID, "depend: there is no finality %d", (int)d->finality);
+    if ((d->depth != 0) != (d->finality == CZ_DEPTH))
+        return czi_fail(err, CZ_INVALID,
+                        "depend: a depth is needed with finality depth, and with no other");
+    if (len == 0 || len > CZI_PURPOSE_SIZE_MAX)
+        return czi_fail(err, len ? CZ_LIMIT : CZ_INVALID,
+                        "depend: a purpose has 1 to CZI_PURPOSE_SIZE_MAX (%d) bytes",
+                        CZI_PURPOSE_SIZE_MAX);
+    if (d->purpose && !czi_utf8_valid(d->purpose, len))
+        return czi_fail(err, CZ_INVALID, "depend: the purpose is not UTF-8");
+    return CZ_OK;
+}
+
+/* A fact that is cited again is asked for what was said last. */
+int cz_effect_depend(cz_effect *e, const cz_dependency *d, cz_error *err)
+{
+    struct citation c = {.fact = d->fact,
+                         .terms = {.policy = (uint8_t)d->policy,
+                                   .finality = (uint8_t)d->finality,
+                                   .optional = d->optional,
+                                   .has_max_age = d->has_max_age,
+                                   .depth = d->depth,
+                                   .max_age = d->has_max_age ? d->max_age : 0}};
+    uint8_t i = 0;
+    int rc = check_terms(d, err);
+
+    while (i < e->fact_count && !czi_id_equal(&e->facts[i].fact, &d->fact))
+        i++;
+    if (!rc && i == CZI_CITATIONS_MAX)
+        rc = czi_fail(err, CZ_LIMIT, "an effect has at most %d cited facts", CZI_CITATIONS_MAX);
+    if (rc)
+        return rc;
+    if (d->purpose) {
+        c.terms.purpose.len = strlen(d->purpose);
+        c.purpose = keep(e, d->purpose, c.terms.purpose.len);
+        if (e->bytes.failed) {
+            e->bytes.failed = false;
+            return czi_nomem(err, "a purpose");
+        }
+    }
+    e->facts[i] = c;
+    e->fact_count = CZI_MAX(e->fact_count, (uint8_t)(i + 1));
     e->encoded = false;
     return CZ_OK;
 }
 
 int cz_effect_cite(cz_effect *e, const cz_id *fact, cz_error *err)
 {
-    return add_link(e, e->facts, &e->fact_count, fact, "cited facts", err);
+    cz_dependency d = {.fact = *fact, .policy = CZ_STILL_TRUE};
+
+    return cz_effect_depend(e, &d, err);
 }
 
 int cz_effect_follow(cz_effect *e, const cz_id *effect, cz_error *err)
 {
-    return add_link(e, e->after, &e->after_count, effect, "predecessors", err);
+    for (uint8_t i = 0; i < e->after_count; i++)
+        if (czi_id_equal(&e->after[i], effect))
+            return CZ_OK;
+    if (e->after_count == CZI_CITATIONS_MAX)
+        return czi_fail(err, CZ_LIMIT, "an effect has at most %d predecessors",
+                        CZI_CITATIONS_MAX);
+    e->after[e->after_count++] = *effect;
+    e->encoded = false;
+    return CZ_OK;
+}
+
+void cz_effect_set_program(cz_effect *e, const cz_id *program, uint32_t task)
+{
+    e->program = *program;
+    e->task = task;
+    e->has_program = true;
+    e->encoded = false;
+}
+
+void cz_effect_set_time(cz_effect *e, const cz_id *snapshot)
+{
+    static const cz_id none;
+
+    e->time = *snapshot;
+    e->has_time = !czi_id_equal(snapshot, &none);
+    e->encoded = false;
 }
 
 int cz_effect_set_signature(cz_effect *e, const void *signature, size_t len, cz_error *err)
@@ -378,36 +455,104 @@ static void put_ops(cz_effect *e, struct czi_buf *b, const uint8_t number[CZI_AC
     }
 }
 
-static void put_links(struct czi_buf *b, cz_id *list, uint8_t count)
+static void put_link(struct czi_buf *b, const cz_id *id)
 {
-    qsort(list, count, sizeof *list, compare_ids);
-    czi_cbor_add_head(b, 4, count);
-    for (uint8_t i = 0; i < count; i++) {
-        uint8_t *p = czi_buf_reserve(b, CZI_CBOR_LINK_SIZE);
+    uint8_t *p = czi_buf_reserve(b, CZI_CBOR_LINK_SIZE);
 
-        if (p)
-            b->len = (size_t)(czi_cbor_put_link(p, &list[i]) - b->data);
+    if (p)
+        b->len = (size_t)(czi_cbor_put_link(p, id) - b->data);
+}
+
+/* The fact's id is the first member, as in a list of ids. */
+static void put_citations(cz_effect *e, struct czi_buf *b)
+{
+    qsort(e->facts, e->fact_count, sizeof e->facts[0], compare_ids);
+    czi_cbor_add_head(b, 4, e->fact_count);
+    for (uint8_t i = 0; i < e->fact_count; i++)
+        put_link(b, &e->facts[i].fact);
+    qsort(e->after, e->after_count, sizeof e->after[0], compare_ids);
+    czi_cbor_add_head(b, 4, e->after_count);
+    for (uint8_t i = 0; i < e->after_count; i++)
+        put_link(b, &e->after[i]);
+}
+
+static bool has_terms(const cz_effect *e)
+{
+    for (uint8_t i = 0; i < e->fact_count; i++) {
+        const struct czi_terms *t = &e->facts[i].terms;
+
+        if (t->policy != CZ_STILL_TRUE || t->optional || t->finality != CZ_SEEN ||
+            t->has_max_age || t->purpose.len)
+            return true;
     }
+    return false;
+}
+
+static void put_null(struct czi_buf *b)
+{
+    czi_buf_put_byte(b, 0xf6);
+}
+
+static void put_terms(const cz_effect *e, struct czi_buf *b, const struct citation *c)
+{
+    const struct czi_terms *t = &c->terms;
+
+    czi_cbor_add_head(b, 4, 6);
+    czi_cbor_add_head(b, 0, t->policy);
+    czi_buf_put_byte(b, t->optional ? 0xf5 : 0xf4);
+    czi_cbor_add_head(b, 0, t->finality);
+    czi_cbor_add_head(b, 0, t->depth);
+    if (t->has_max_age)
+        czi_cbor_add_head(b, 0, t->max_age);
+    else
+        put_null(b);
+    if (t->purpose.len)
+        czi_cbor_add_string(b, CZI_CBOR_TEXT, e->bytes.data + c->purpose, t->purpose.len);
+    else
+        put_null(b);
+}
+
+/* What the full form has more. */
+static void put_full(const cz_effect *e, struct czi_buf *b)
+{
+    unsigned terms = has_terms(e) ? e->fact_count : 0;
+
+    czi_cbor_add_head(b, 4, terms);
+    for (unsigned i = 0; i < terms; i++)
+        put_terms(e, b, &e->facts[i]);
+    if (e->has_time)
+        put_link(b, &e->time);
+    else
+        put_null(b);
+    if (!e->has_program) {
+        put_null(b);
+        return;
+    }
+    czi_cbor_add_head(b, 4, 2);
+    czi_cbor_add_string(b, CZI_CBOR_BYTES, &e->program, sizeof(cz_id));
+    czi_cbor_add_head(b, 0, e->task);
 }
 
 static void write_canonical(cz_effect *e, struct czi_buf *b, bool with_signature)
 {
     uint8_t number[CZI_ACCESSES_MAX] = {0};
+    bool full = e->has_time || e->has_program || has_terms(e);
 
-    czi_cbor_add_head(b, 4, 10);
-    czi_cbor_add_head(b, 0, CZI_TAG_EFFECT);
+    czi_cbor_add_head(b, 4, full ? 13 : 10);
+    czi_cbor_add_head(b, 0, full ? CZI_TAG_EFFECT_FULL : CZI_TAG_EFFECT);
     czi_cbor_add_string(b, CZI_CBOR_BYTES, &e->origin, sizeof(cz_id));
     czi_cbor_add_head(b, 0, e->nonce);
     czi_cbor_add_head(b, 0, e->priority);
     put_accesses(e, b, number);
     put_ops(e, b, number);
-    put_links(b, e->facts, e->fact_count);
-    put_links(b, e->after, e->after_count);
+    put_citations(e, b);
+    if (full)
+        put_full(e, b);
     if (with_signature && e->signature_len) {
         czi_cbor_add_head(b, 2, e->signature_len);
         czi_buf_put(b, e->signature, e->signature_len);
     } else {
-        czi_buf_put_byte(b, 0xf6);
+        put_null(b);
     }
 }
 
@@ -471,6 +616,36 @@ static int take_op(cz_effect *e, const struct czi_op *op, cz_error *err)
     return add(e, &p, err);
 }
 
+static int take_citation(cz_effect *e, const uint8_t *b, size_t len,
+                         const struct czi_effect_view *v, unsigned i, struct czi_cbor *terms,
+                         cz_error *err)
+{
+    struct citation *c = &e->facts[i];
+
+    memcpy(&c->fact, czi_effect_fact(b, v, i), sizeof(cz_id));
+    c->terms = czi_effect_next_terms(b, len, v, i, terms);
+    c->purpose = keep(e, c->terms.purpose.data, c->terms.purpose.len);
+    e->fact_count = (uint8_t)(i + 1);
+    if (!e->bytes.failed)
+        return CZ_OK;
+    e->bytes.failed = false;
+    return czi_nomem(err, "a purpose");
+}
+
+static void take_rest(cz_effect *e, const uint8_t *b, size_t len,
+                      const struct czi_effect_view *v)
+{
+    const uint8_t *time = czi_effect_time(b, len, v);
+    const uint8_t *program = czi_effect_program(b, len, v, &e->task);
+
+    e->has_time = time != NULL;
+    if (time)
+        memcpy(&e->time, time, sizeof e->time);
+    e->has_program = program != NULL;
+    if (program)
+        memcpy(&e->program, program, sizeof e->program);
+}
+
 int cz_effect_decode(cz_effect *e, const void *bytes, size_t len, cz_error *err)
 {
     const uint8_t *b = bytes;
@@ -496,13 +671,13 @@ int cz_effect_decode(cz_effect *e, const void *bytes, size_t len, cz_error *err)
         czi_op_next(&ops, &op);
         rc = take_op(e, &op, err);
     }
-    for (unsigned i = 0; i < v.fact_count; i++)
-        memcpy(&e->facts[i], czi_effect_fact(b, &v, i), sizeof(cz_id));
+    for (unsigned i = 0; i < v.fact_count && !rc; i++)
+        rc = take_citation(e, b, len, &v, i, &ops, err);
     for (unsigned i = 0; i < v.after_count; i++)
         memcpy(&e->after[i], czi_effect_after(b, &v, i), sizeof(cz_id));
-    e->fact_count = v.fact_count;
     e->after_count = v.after_count;
     e->signature_len = v.signature_len;
     memcpy(e->signature, b + len - v.signature_len, v.signature_len);
+    take_rest(e, b, len, &v);
     return rc;
 }

@@ -287,8 +287,8 @@ static void read_ops(struct czi_cbor *c, struct czi_effect_view *v)
 {
     uint64_t n = czi_cbor_array(c);
 
-    if (n > CZI_OPERATIONS_MAX || n == 0) {
-        czi_cbor_fail(c, n ? "more than 256 operations" : "an effect needs an operation");
+    if (n > CZI_OPERATIONS_MAX) {
+        czi_cbor_fail(c, "more than 256 operations");
         n = 0;
     }
     v->op_count = (uint16_t)n;
@@ -303,6 +303,112 @@ static void read_ops(struct czi_cbor *c, struct czi_effect_view *v)
             set_shape(v, &op);
     }
     v->ops_len = (uint32_t)(c->at - c->start) - v->ops;
+}
+
+static void read_terms(struct czi_cbor *c, struct czi_terms *t)
+{
+    *t = (struct czi_terms){0};
+    czi_cbor_array_of(c, 6);
+    t->policy = (uint8_t)czi_cbor_uint_max(c, CZ_AT_LEAST_HEIGHT);
+    t->optional = czi_cbor_bool(c);
+    t->finality = (uint8_t)czi_cbor_uint_max(c, CZ_FINAL);
+    t->depth = czi_cbor_uint(c);
+    if (!c->what && (t->depth != 0) != (t->finality == CZ_DEPTH))
+        czi_cbor_fail(c, "a depth is needed with finality depth, and with no other");
+    t->has_max_age = !czi_cbor_null(c);
+    if (t->has_max_age)
+        t->max_age = czi_cbor_uint(c);
+    if (czi_cbor_null(c))
+        return;
+    t->purpose = czi_cbor_text(c);
+    if (!c->what && (!t->purpose.len || t->purpose.len > CZI_PURPOSE_SIZE_MAX))
+        czi_cbor_fail(c, "a purpose has 1 to CZI_PURPOSE_SIZE_MAX (64) bytes");
+}
+
+static bool is_plain(const struct czi_terms *t)
+{
+    return t->policy == CZ_STILL_TRUE && !t->optional && t->finality == CZ_SEEN &&
+           !t->has_max_age && !t->purpose.data;
+}
+
+/* What stands between the predecessors and the signature. */
+static void read_full(struct czi_cbor *c, struct czi_effect_view *v)
+{
+    uint64_t n = czi_cbor_array(c), task;
+    bool says = false;
+
+    v->terms = (uint32_t)(c->at - c->start);
+    v->has_terms = n > 0;
+    if (!c->what && n && n != v->fact_count)
+        czi_cbor_fail(c, "terms are needed for each cited fact, or for none");
+    for (uint64_t i = 0; i < n && !c->what; i++) {
+        struct czi_terms t;
+
+        read_terms(c, &t);
+        says |= !is_plain(&t);
+    }
+    if (!c->what && n && !says)
+        czi_cbor_fail(c, "terms that are all plain are left out");
+    v->has_time = !czi_cbor_null(c);
+    if (v->has_time)
+        (void)czi_cbor_link(c);
+    v->has_program = !czi_cbor_null(c);
+    if (v->has_program) {
+        czi_cbor_array_of(c, 2);
+        (void)czi_cbor_bytes32(c);
+        task = czi_cbor_uint_max(c, UINT32_MAX);
+        (void)task;
+    }
+    if (!c->what && !says && !v->has_time && !v->has_program)
+        czi_cbor_fail(c, "the full form is for effects that need it");
+}
+
+struct czi_terms czi_effect_next_terms(const uint8_t *bytes, size_t len,
+                                       const struct czi_effect_view *v, unsigned i,
+                                       struct czi_cbor *c)
+{
+    struct czi_terms t = czi_plain_terms();
+
+    if (!v->has_terms)
+        return t;
+    if (i == 0)
+        *c = czi_cbor(bytes + v->terms, len - v->terms);
+    read_terms(c, &t);
+    return t;
+}
+
+/* Behind the terms. */
+static struct czi_cbor behind_terms(const uint8_t *bytes, size_t len,
+                                    const struct czi_effect_view *v)
+{
+    struct czi_cbor c = czi_cbor(bytes + v->terms, len - v->terms);
+
+    for (unsigned i = 0; v->has_terms && i < v->fact_count; i++)
+        czi_cbor_skip(&c);
+    return c;
+}
+
+const uint8_t *czi_effect_time(const uint8_t *bytes, size_t len,
+                               const struct czi_effect_view *v)
+{
+    return v->has_time ? behind_terms(bytes, len, v).at + CZI_CBOR_LINK_SIZE - 32 : NULL;
+}
+
+const uint8_t *czi_effect_program(const uint8_t *bytes, size_t len,
+                                  const struct czi_effect_view *v, uint32_t *ret_task)
+{
+    struct czi_cbor c;
+    const uint8_t *id;
+
+    if (!v->has_program)
+        return NULL;
+    c = behind_terms(bytes, len, v);
+    if (!czi_cbor_null(&c))
+        (void)czi_cbor_link(&c);
+    czi_cbor_array_of(&c, 2);
+    id = czi_cbor_bytes(&c).data;
+    *ret_task = (uint32_t)czi_cbor_uint(&c);
+    return id;
 }
 
 /* The bytes of an effect with one transfer and nothing else, but for its numbers: most of all
@@ -344,6 +450,15 @@ static bool view_transfer(const uint8_t *b, size_t len, struct czi_effect_view *
     return true;
 }
 
+static void read_head(struct czi_cbor *c, struct czi_effect_view *v)
+{
+    uint64_t n = czi_cbor_array(c), tag = czi_cbor_uint(c);
+
+    v->is_full = tag == CZI_TAG_EFFECT_FULL;
+    if (!c->what && (tag != CZI_TAG_EFFECT || n != 10) && (!v->is_full || n != 13))
+        czi_cbor_fail(c, "this is not an effect");
+}
+
 int czi_effect_view(const void *bytes, size_t len, struct czi_effect_view *ret, cz_error *err)
 {
     struct czi_cbor c = czi_cbor(bytes, len);
@@ -358,9 +473,7 @@ int czi_effect_view(const void *bytes, size_t len, struct czi_effect_view *ret, 
     if (len > CZI_EFFECT_SIZE_MAX)
         return czi_fail(err, CZ_LIMIT, "effect: %zu bytes, at most %u are allowed", len,
                         CZI_EFFECT_SIZE_MAX);
-    czi_cbor_array_of(&c, 10);
-    if (czi_cbor_uint(&c) != CZI_TAG_EFFECT)
-        czi_cbor_fail(&c, "this is not an effect of version 1");
+    read_head(&c, &v);
     (void)read_id(&c);
     v.nonce = czi_cbor_uint_max(&c, UINT64_MAX - 1);
     v.priority = (uint8_t)czi_cbor_uint_max(&c, CZI_PRIORITIES - 1);
@@ -371,6 +484,10 @@ int czi_effect_view(const void *bytes, size_t len, struct czi_effect_view *ret, 
     read_ops(&c, &v);
     v.facts = (uint32_t)read_list(&c, true, &v.fact_count);
     v.after = (uint32_t)read_list(&c, true, &v.after_count);
+    if (v.is_full)
+        read_full(&c, &v);
+    if (!c.what && !v.op_count && !v.has_program)
+        czi_cbor_fail(&c, "an effect needs an operation, or a program");
     if (!czi_cbor_null(&c)) {
         size_t n = czi_cbor_bytes(&c).len;
 
@@ -381,7 +498,7 @@ int czi_effect_view(const void *bytes, size_t len, struct czi_effect_view *ret, 
     rc = czi_cbor_end(&c, err);
     if (rc)
         return czi_wrap(err, rc, "effect");
-    if (v.fact_count || v.after_count)
+    if (v.fact_count || v.after_count || v.is_full)
         v.shape = CZI_SHAPE_GENERAL;
     *ret = v;
     return CZ_OK;

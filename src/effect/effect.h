@@ -9,11 +9,19 @@
  *    facts: [link…], after: [link…],                 each ascending, no link twice
  *    signature: bytes | null]
  * An operation names a resource by its number in writes followed by reads.
+ *
+ * An effect that says more has the full form, which must not be used for one that does not:
+ *   [13, origin … operations as above, facts: [link…], after: [link…],
+ *    terms: [[policy, optional bool, finality, depth, max age | null, purpose text | null]…],
+ *    time: link | null, program: [bytes(32), task uint] | null, signature: bytes | null]
+ * with one element of terms for each fact, or none: then all are plain (fact/depend.h). depth is
+ * not 0 just with finality CZ_DEPTH. An effect of a program may have no operation.
  */
 #ifndef CZI_EFFECT_H
 #define CZI_EFFECT_H
 
 #include "codec/dag_cbor.h"
+#include "fact/depend.h"
 #include "resource/resource.h"
 
 /* code, value, name, arguments after the opcode: one letter each
@@ -83,6 +91,8 @@ struct czi_effect_view {
     uint8_t signature_len; /* the last bytes; 0: none */
     uint8_t shape;         /* enum czi_shape */
     uint8_t from, to;      /* accesses of a shape that is not general */
+    bool is_full, has_terms, has_time, has_program;
+    uint32_t terms; /* of the full form: behind their array head */
 };
 _Static_assert(sizeof(struct czi_effect_view) == 64, "one cache line");
 #define CZI_ID_STRIDE 34
@@ -113,6 +123,19 @@ static inline const uint8_t *czi_effect_after(const uint8_t *bytes,
 {
     return bytes + v->after + (size_t)i * CZI_CBOR_LINK_SIZE;
 }
+
+/* ---- What only the full form says ---------------------------------------------------------- */
+
+/* The terms of the i-th fact and those after it: begin at 0 with *c unset. */
+struct czi_terms czi_effect_next_terms(const uint8_t *bytes, size_t len,
+                                       const struct czi_effect_view *v, unsigned i,
+                                       struct czi_cbor *c);
+/* NULL: none. */
+const uint8_t *czi_effect_time(const uint8_t *bytes, size_t len,
+                               const struct czi_effect_view *v);
+/* The program's id, or NULL. */
+const uint8_t *czi_effect_program(const uint8_t *bytes, size_t len,
+                                  const struct czi_effect_view *v, uint32_t *ret_task);
 
 /* Checks canonical bytes completely; anything that a valid effect cannot hold is CZ_INVALID
  * with the byte offset, a bound of limits.h is CZ_LIMIT. Cost: about 60 ns for a transfer. */

@@ -1,14 +1,48 @@
 /* receipt.c - see receipt.h. */
 #include "effect/receipt.h"
 
+static uint8_t *put_extra(uint8_t *p, const struct czi_extra *x)
+{
+    unsigned left_out = (unsigned)__builtin_popcountll(x->left_out);
+
+    if (x->clock) {
+        p = czi_cbor_put_array(p, x->clock->count);
+        for (unsigned i = 0; i < x->clock->count; i++) {
+            p = czi_cbor_put_array(p, 2);
+            p = czi_cbor_put_uint(p, x->clock->parts[i].task);
+            p = czi_cbor_put_uint(p, x->clock->parts[i].count);
+        }
+    } else {
+        p = czi_cbor_put_null(p);
+    }
+    p = czi_cbor_put_array(p, left_out);
+    for (unsigned i = 0; i < CZI_CITATIONS_MAX; i++)
+        if (x->left_out >> i & 1)
+            p = czi_cbor_put_uint(p, i);
+    return p;
+}
+
 size_t czi_receipt_encode(uint8_t *out, const cz_id *effect, const struct czi_outcome *o)
 {
-    uint8_t *p = czi_cbor_put_array(out, 6);
+    uint8_t *p = czi_cbor_put_array(out, 9);
 
     p = czi_cbor_put_uint(p, CZI_TAG_RECEIPT);
     p = czi_cbor_put_link(p, effect);
     p = czi_cbor_put_uint(p, o->position);
     p = czi_cbor_put_uint(p, o->lamport);
+    if (o->time) {
+        memcpy(p, CZI_CBOR_LINK_PREFIX, CZI_CBOR_LINK_PREFIX_SIZE);
+        memcpy(p + CZI_CBOR_LINK_PREFIX_SIZE, o->time, 32);
+        p += CZI_CBOR_LINK_SIZE;
+    } else {
+        p = czi_cbor_put_null(p);
+    }
+    if (CZI_UNLIKELY(o->extra)) {
+        p = put_extra(p, o->extra);
+    } else {
+        p = czi_cbor_put_null(p);
+        p = czi_cbor_put_array(p, 0);
+    }
     p = czi_cbor_put_uint(p, o->reason);
     p = czi_cbor_put_array(p, o->post_count);
     for (unsigned i = 0; i < o->post_count; i++) {

@@ -2,8 +2,10 @@
  *
  * Layer: effect. Threads: pure functions.
  *
- *   receipt  [2, effect: link, position, lamport, reason, posts: […]]
- *            a post of an applied effect is [version, state, value] for each write (value: the
+ *   receipt  [3, effect: link, position, lamport, time: link | null,
+ *             clock: [[task, count]…] | null, left out: [uint…], reason, posts: […]]
+ *            time: the snapshot of the time map; clock: the program's vector clock; left out:
+ *            which of the cited facts, all optional, did not hold, by their places; a post of an applied effect is [version, state, value] for each write (value: the
  *            quantity, or the BLAKE3 hash of a data resource's bytes), then the version seen
  *            for each read; of a rejected one the version seen for each access (0: unknown)
  *   log node [previous node: link | null, receipt or fact: link]
@@ -12,6 +14,7 @@
 #define CZI_RECEIPT_H
 
 #include "effect/effect.h"
+#include "timemap/vector_clock.h"
 
 /* One access after (or, when only read, at) its effect. */
 struct czi_post {
@@ -20,10 +23,28 @@ struct czi_post {
         const uint8_t *data_hash; /* 32 bytes, of data resources */
     };
     uint64_t version;
-    uint64_t previous; /* position of the write before; 0: none */
+    uint64_t previous; /* position of the write before, or that was seen; 0: none */
     uint32_t slot;     /* CZI_ID_NONE when there is no such resource */
     uint8_t kind, state;
     bool written;
+};
+
+/* A program's clock, shared by all that came to the same; one thread counts. */
+struct czi_shared_clock {
+    uint32_t refs;
+    uint32_t count;
+    cz_id program;
+    cz_clock_part parts[]; /* as in struct czi_vector_clock */
+};
+
+/* What few effects have. */
+struct czi_extra {
+    uint64_t after[CZI_CITATIONS_MAX]; /* positions of predecessors; 0: not there */
+    uint64_t left_out;                 /* bit i: the i-th fact */
+    uint64_t task_previous;            /* position of the task's effect before; 0: none */
+    uint8_t after_count;
+    bool has_terms, has_program; /* of the effect */
+    struct czi_shared_clock *clock; /* NULL: it has no program, or there is no room for it */
 };
 
 struct czi_outcome {
@@ -31,11 +52,14 @@ struct czi_outcome {
     uint8_t reason;
     uint8_t post_count;
     const struct czi_post *posts;
+    const uint8_t *time;           /* 32 bytes; NULL: nothing was known */
+    const struct czi_extra *extra; /* NULL: as of all zero */
 };
 
 static inline size_t czi_receipt_size_max(unsigned posts)
 {
-    return 80 + (size_t)posts * (1 + 9 + 1 + 34);
+    return 100 + CZI_CBOR_LINK_SIZE + CZI_CLOCK_SIZE_MAX + 2 * CZI_CITATIONS_MAX +
+           (size_t)posts * (1 + 9 + 1 + 34);
 }
 /* Returns the number of bytes; out holds czi_receipt_size_max(o->post_count). */
 size_t czi_receipt_encode(uint8_t *out, const cz_id *effect, const struct czi_outcome *o);

@@ -20,7 +20,7 @@ struct czi_arrival {
     uint32_t number; /* of its slot */
     uint32_t len;
     uint8_t accesses, priority, after_count;
-    bool is_fact;
+    bool is_item;
 };
 
 struct czi_queue {

@@ -2,6 +2,7 @@
 #include "engine/core.h"
 
 #include "base/error.h"
+#include "engine/cite.h"
 #include "engine/seal.h"
 
 int czi_batch_new(uint32_t room, struct czi_batch **ret, cz_error *err)
@@ -16,10 +17,11 @@ int czi_batch_new(uint32_t room, struct czi_batch **ret, cz_error *err)
     b->entries = czi_alloc_aligned(room * sizeof *b->entries);
     b->posts = czi_alloc_aligned(b->post_room * sizeof *b->posts);
     b->hashes = czi_alloc_aligned(b->post_room * sizeof *b->hashes);
+    b->times = czi_alloc_aligned((room + 1) * sizeof *b->times);
     b->effect_ids = czi_alloc_aligned(room * sizeof *b->effect_ids);
     b->receipt_ids = czi_alloc_aligned(room * sizeof *b->receipt_ids);
     b->scratch = czi_seal_scratch_new(room, b->post_room);
-    if (!b->entries || !b->posts || !b->hashes || !b->effect_ids || !b->receipt_ids ||
+    if (!b->entries || !b->posts || !b->hashes || !b->times || !b->effect_ids || !b->receipt_ids ||
         !b->scratch) {
         czi_batch_free(b);
         return czi_nomem(err, "a batch");
@@ -35,6 +37,9 @@ void czi_batch_free(struct czi_batch *b)
     czi_free(b->entries);
     czi_free(b->posts);
     czi_free(b->hashes);
+    czi_free(b->times);
+    czi_extras_done(&b->extras);
+    czi_buf_done(&b->extras);
     czi_free(b->effect_ids);
     czi_free(b->receipt_ids);
     czi_seal_scratch_free(b->scratch);
@@ -47,6 +52,7 @@ void czi_batch_clear(struct czi_batch *b)
     b->entry_count = b->access_count = b->post_count = b->position_count = b->fact_count = 0;
     b->bytes = 0;
     b->frame.len = 0;
+    czi_extras_done(&b->extras);
 }
 
 bool czi_batch_fits(const struct czi_batch *b, const struct czi_arrival *a)
@@ -60,7 +66,22 @@ void czi_batch_add(struct czi_batch *b, const struct czi_arrival *a, struct czi_
     struct czi_entry *e = &b->entries[b->entry_count++];
 
     e->pending = p;
-    e->status = a->is_fact ? CZI_ENTRY_FACT : CZI_ENTRY_EFFECT;
+    e->status = a->is_item ? CZI_ENTRY_ITEM : CZI_ENTRY_EFFECT;
     b->access_count += a->accesses;
     b->bytes += a->len;
+}
+
+void czi_batch_begin_time(const struct czi_core *core, struct czi_batch *b)
+{
+    b->times[0] = *czi_book_time_id(core->book);
+    b->time_count = 1;
+}
+
+void czi_batch_note_time(const struct czi_core *core, struct czi_batch *b, struct czi_entry *e)
+{
+    const cz_id *now = czi_book_time_id(core->book);
+
+    if (!czi_id_equal(now, &b->times[b->time_count - 1]))
+        b->times[b->time_count++] = *now;
+    e->from = b->time_count - 1;
 }

@@ -15,6 +15,7 @@
 #include "effect/receipt.h"
 #include "engine/admission.h"
 #include "engine/park.h"
+#include "fact/book.h"
 #include "resource/resource.h"
 
 /* ---- A submission that waits: bytes, and what they say ----------------------------------- */
@@ -29,16 +30,13 @@ struct czi_pending {
     cz_done_fn done;
     void *arg;
     uint32_t len;
-    bool in_use, is_fact;
+    bool in_use, is_item;
     bool under_guards;         /* its submitter holds guards on all that it touches */
     bool was_parked;           /* its ticket does not hold back later ones */
     struct czi_parked *parked; /* while it waits for a guard, until it is executed */
     union {
         uint8_t inline_bytes[CZI_INLINE_SIZE];
-        struct { /* of a fact, whose bytes are always on the heap */
-            cz_id fact_id;
-            struct czi_slice domain; /* in its bytes */
-        };
+        cz_id item_id; /* of an item of a fact log, whose bytes are always on the heap */
     };
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct czi_pending) == 256, "four cache lines: they move between cores");
@@ -50,21 +48,25 @@ static inline struct czi_arrival czi_arrival_of(uint32_t number, const struct cz
                                 .accesses = (uint8_t)czi_effect_accesses(&p->view),
                                 .priority = p->view.priority,
                                 .after_count = p->view.after_count,
-                                .is_fact = p->is_fact};
+                                .is_item = p->is_item};
 }
 
 /* ---- Batch ------------------------------------------------------------------------------- */
 
 enum czi_entry_status {
     CZI_ENTRY_EFFECT,    /* has a position */
-    CZI_ENTRY_FACT,      /* recorded */
+    CZI_ENTRY_ITEM,      /* recorded */
+    CZI_ENTRY_REFUSED,   /* an item that is not, for `reason` */
     CZI_ENTRY_LOOK_UP,   /* nonce not above the last: duplicate or conflict */
-    CZI_ENTRY_DUPLICATE, /* known to be one: a fact, or the look-up's answer */
+    CZI_ENTRY_DUPLICATE, /* known to be one: an item, or the look-up's answer */
     CZI_ENTRY_CONFLICT,
 };
 
 struct czi_entry {
-    cz_quantity quantity; /* of a shape that is not general */
+    union {
+        cz_quantity quantity; /* of a shape that is not general */
+        uint32_t extra;       /* of one that is: its number + 1; 0: none */
+    };
     struct czi_pending *pending;
     uint64_t nonce;
     union {
@@ -73,7 +75,7 @@ struct czi_entry {
     };
     uint32_t posts;    /* first of post_count in the batch's posts */
     uint32_t from, to; /* slots of such a shape */
-    uint32_t origin;
+    uint32_t origin;     /* of an item: its domain */
     uint32_t number; /* position - the batch's first position; CZI_ID_NONE without one */
     uint8_t post_count;
     uint8_t reason;
@@ -88,11 +90,15 @@ struct czi_batch {
     struct czi_entry *entries;
     struct czi_post *posts;
     cz_id *hashes; /* per post: the bytes' hash, of data resources that were written */
+    cz_id *times;  /* snapshots of the time map, in the order of the items that made them */
+    struct czi_buf extras; /* of struct czi_extra */
     cz_id *effect_ids, *receipt_ids; /* per number */
     struct czi_seal_scratch *scratch;
     uint32_t room, post_room;
     uint32_t entry_count, access_count, post_count, position_count, fact_count, look_ups;
+    uint32_t time_count; /* the first one is what the batch began with */
     uint64_t first_position, facts_before;
+    uint64_t lamport;     /* the latest time of all so far */
     uint64_t bytes;       /* of all effects and facts */
     uint64_t number;      /* of the batch, from 1; wraps are not a concern below 2^64 */
     struct czi_buf frame; /* complete once built */
@@ -120,10 +126,19 @@ struct czi_origin {
     bool dirty;
 };
 
-struct czi_domain {
-    char *name;       /* owned */
+/* By the book's number. */
+struct czi_domain_log {
     uint8_t head[32]; /* newest node of the fact log; the sealing stage's */
-    uint64_t facts;
+    uint64_t items;
+    bool dirty;
+};
+
+/* One task of a program, as far as its vector clock goes. */
+struct czi_task_clock {
+    struct czi_shared_clock *clock; /* of its newest effect */
+    uint64_t position;
+    cz_id program;
+    uint32_t task;
     bool dirty;
 };
 
@@ -131,18 +146,21 @@ struct czi_domain {
  * need I/O. */
 struct czi_predecessor {
     bool applied;
-    uint64_t lamport;
+    uint64_t lamport, position;
     struct czi_parked *parked; /* it waits for a guard: whoever follows it waits too */
+    struct czi_shared_clock *clock; /* NULL: none */
 };
 
 struct czi_core {
     struct czi_resources resources;
-    struct czi_id_table origin_ids, fact_ids, asset_ids, domain_ids; /* names are hashed */
+    struct czi_id_table origin_ids, asset_ids, task_ids; /* names are hashed */
+    struct czi_book *book;
     struct czi_origin *origins;
     struct czi_asset *assets;
-    struct czi_domain *domains;
-    uint32_t origin_room, asset_room, domain_room;
-    uint32_t facts_saved; /* of fact_ids, in the last checkpoint */
+    struct czi_task_clock *tasks;
+    struct czi_domain_log *domains; /* CZI_DOMAINS_MAX */
+    uint32_t origin_room, asset_room, task_room;
+    uint64_t lamport; /* the latest time of all receipts */
     uint32_t *dirty_origins;
     uint32_t dirty_origin_count;
     uint64_t positions; /* given so far */
@@ -168,6 +186,7 @@ struct czi_core {
 
 CZI_MUST_USE int czi_core_init(struct czi_core *core, cz_error *err);
 void czi_core_done(struct czi_core *core); /* of all zero: no-op */
+void czi_core_scratch_done(struct czi_core *core); /* its part in execute.c */
 
 /* Both take the entries from `from` on, which is 0 or where the batch ended when it was
  * executed before: a batch may grow until it is sealed. On an error (CZ_NOMEM) the state is
@@ -180,6 +199,10 @@ CZI_MUST_USE int czi_core_plan(struct czi_core *core, struct czi_batch *b, uint3
 CZI_MUST_USE int czi_core_execute(struct czi_core *core, struct czi_batch *b, uint32_t from,
                                   cz_error *err);
 
+/* Begins a batch's times; of a recorded item: what the effects after it see. */
+void czi_batch_begin_time(const struct czi_core *core, struct czi_batch *b);
+void czi_batch_note_time(const struct czi_core *core, struct czi_batch *b, struct czi_entry *e);
+
 /* Lets others have the state for a moment. */
 static inline void czi_core_breathe(const struct czi_core *core)
 {
@@ -187,9 +210,10 @@ static inline void czi_core_breathe(const struct czi_core *core)
         core->breathe(core->breathe_arg);
 }
 
-/* Numbers of names (assets, domains); CZI_ID_NONE when there is none, or out of memory. */
+/* The number of an asset; CZI_ID_NONE when there is none, or out of memory. */
 uint32_t czi_core_asset(struct czi_core *core, struct czi_slice name, bool add);
-uint32_t czi_core_domain(struct czi_core *core, struct czi_slice name, bool add);
+/* Of a program's task. */
+uint32_t czi_core_task(struct czi_core *core, const uint8_t *program, uint32_t task, bool add);
 uint32_t czi_core_origin(struct czi_core *core, const uint8_t *id, bool add);
 
 /* ---- Sealing ------------------------------------------------------------------------------
@@ -203,11 +227,31 @@ void czi_seal(struct czi_core *core, struct czi_batch *b);
 /* Completes the frame behind the one with hash `previous`. */
 void czi_seal_frame(struct czi_batch *b, const uint8_t previous[32]);
 
-static inline struct czi_outcome czi_entry_outcome(const struct czi_batch *b,
-                                                   const struct czi_entry *e)
+/* Of an effect: what few have, or NULL. */
+static inline struct czi_extra *czi_entry_extra(const struct czi_batch *b,
+                                                const struct czi_entry *e)
 {
-    return (struct czi_outcome){b->first_position + e->number, e->lamport, e->reason,
-                                e->post_count, b->posts + e->posts};
+    if (CZI_LIKELY(e->shape != CZI_SHAPE_GENERAL || !e->extra))
+        return NULL;
+    return (struct czi_extra *)(void *)b->extras.data + (e->extra - 1);
+}
+
+/* The time map that the effects see which come after the item e, or (NULL) at the beginning of
+ * the batch; 32 bytes, or NULL: nothing is known. */
+static inline const uint8_t *czi_entry_time(const struct czi_batch *b, const struct czi_entry *e)
+{
+    const uint8_t *time = b->times[e ? e->from : 0].bytes;
+
+    return czi_id_word(time) | czi_id_word(time + 8) ? time : NULL;
+}
+
+static inline struct czi_outcome czi_entry_outcome(const struct czi_batch *b,
+                                                   const struct czi_entry *e,
+                                                   const uint8_t *time)
+{
+    return (struct czi_outcome){
+        b->first_position + e->number, e->lamport, e->reason, e->post_count,
+        b->posts + e->posts,           time,       czi_entry_extra(b, e)};
 }
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "codec/blake3.h"
+#include "engine/cite.h"
 #include "engine/control.h"
 #include "engine/seal.h"
 #include "platform/simulated.h"
@@ -113,10 +114,14 @@ static cz_result result_of(const struct czi_batch *b, const struct czi_entry *e)
 {
     cz_result r = {.ticket = e->pending->ticket, .status = CZ_STATUS_APPLIED};
 
-    if (e->pending->is_fact) {
-        r.effect = e->pending->fact_id;
+    if (e->pending->is_item) {
+        r.effect = e->pending->item_id;
         if (e->status == CZI_ENTRY_DUPLICATE)
             r.status = CZ_STATUS_DUPLICATE;
+        if (e->status == CZI_ENTRY_REFUSED) {
+            r.status = CZ_STATUS_REJECTED;
+            r.reason = (enum cz_reason)e->reason;
+        }
         return r;
     }
     r.effect = b->effect_ids[e->number];
@@ -290,8 +295,12 @@ static int look_up(cz_engine *g, const cz_id *id, struct czi_predecessor *ret, c
 
             if (__atomic_load_n(&e->status, __ATOMIC_RELAXED) == CZI_ENTRY_EFFECT &&
                 e->number < b->position_count && czi_id_equal(&b->effect_ids[e->number], id)) {
+                const struct czi_extra *x = czi_entry_extra(b, e);
+
                 *ret = (struct czi_predecessor){.applied = e->reason == CZ_APPLIED,
-                                                .lamport = e->lamport};
+                                                .lamport = e->lamport,
+                                                .position = b->first_position + e->number,
+                                                .clock = czi_clock_ref(x ? x->clock : NULL)};
                 return CZ_OK;
             }
         }
@@ -299,11 +308,7 @@ static int look_up(cz_engine *g, const cz_id *id, struct czi_predecessor *ret, c
     rc = czi_find_effect(&g->look_up, id, err);
     if (rc == CZ_NOT_FOUND)
         return CZ_OK;
-    if (!rc)
-        *ret =
-            (struct czi_predecessor){.applied = g->look_up.record.outcome.reason == CZ_APPLIED,
-                                     .lamport = g->look_up.record.outcome.lamport};
-    return rc;
+    return rc ? rc : czi_predecessor_of(&g->look_up.record.outcome, ret, err);
 }
 
 struct local_events {
@@ -327,7 +332,7 @@ static bool stays_here(const cz_engine *g, const struct czi_batch *b)
 static int perform_look_up(cz_engine *g, const struct czi_pending *p, struct local_events *l,
                            cz_error *err)
 {
-    static _Thread_local struct czi_predecessor known[CZI_CITATIONS_MAX];
+    struct czi_predecessor known[CZI_CITATIONS_MAX] = {0};
     int rc = CZ_OK;
 
     for (unsigned i = 0; i < p->view.after_count && !rc; i++) {
@@ -336,7 +341,9 @@ static int perform_look_up(cz_engine *g, const struct czi_pending *p, struct loc
         memcpy(&id, czi_effect_after(p->bytes, &p->view, i), sizeof id);
         rc = look_up(g, &id, &known[i], err);
     }
-    push(l, (struct czi_event){.type = CZI_EVENT_KNOWN, .predecessors = known});
+    /* The step takes them over before anything else can ask for others. */
+    memcpy(g->known, known, sizeof known);
+    push(l, (struct czi_event){.type = CZI_EVENT_KNOWN, .predecessors = g->known});
     return rc;
 }
 

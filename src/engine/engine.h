@@ -49,6 +49,7 @@ struct cz_engine {
     bool in_memory;       /* gone when closed */
     struct czi_step step; /* the engine's thread; readers while it is paused and idle */
     struct czi_pending *pendings;
+    struct czi_predecessor known[CZI_CITATIONS_MAX]; /* the answer to LOOK_UP */
     struct czi_finder finder;     /* the persist stage's */
     struct czi_finder look_up;    /* the engine's thread's */
     struct czi_finder reader;     /* under `reading` */
@@ -113,9 +114,11 @@ bool czi_engine_pump(cz_engine *engine);
 CZI_MUST_USE int czi_submit(cz_engine *engine, const void *bytes, size_t len, bool under_guards,
                             cz_done_fn done, void *arg, uint64_t *ret_ticket, cz_error *err);
 
-/* Queues one fact whose proof has been verified. domain is a slice of bytes. */
-CZI_MUST_USE int czi_submit_fact(cz_engine *engine, const void *bytes, size_t len,
-                                 uint64_t *ret_ticket, cz_error *err);
+/* Queues one item of a fact log whose proof has been verified (domain/domain.h). The result is
+ * APPLIED, DUPLICATE, or REJECTED with what the book said; it has no receipt. done may be NULL. */
+CZI_MUST_USE int czi_submit_item(cz_engine *engine, const void *bytes, size_t len,
+                                 cz_done_fn done, void *arg, uint64_t *ret_ticket,
+                                 cz_error *err);
 
 /* Until everything submitted before is acknowledged and the engine rests; between the two
  * calls its state may be read. */
@@ -136,8 +139,5 @@ CZI_MUST_USE int czi_result_parked(cz_engine *engine, uint64_t ticket, cz_error 
 const cz_result *czi_result_find(const cz_engine *engine, uint64_t ticket);
 /* A ticket is acknowledged, or needs not be for others to be. */
 void czi_ticket_done(cz_engine *engine, uint64_t ticket);
-
-/* A fact's id and its domain's name, for a pending that has its bytes. */
-CZI_MUST_USE int czi_pending_fact(struct czi_pending *p, cz_error *err);
 
 #endif

@@ -10,7 +10,8 @@
  */
 #include "base/error.h"
 #include "codec/blake3.h"
-#include "engine/core.h"
+#include "engine/cite.h"
+#include "timemap/lamport.h"
 #include "platform/platform.h"
 
 #include <string.h>
@@ -33,7 +34,7 @@ static void prefetch_pending(const struct czi_pending *p)
 static inline void each_name(const struct czi_core *core, const struct czi_pending *p,
                              void (*step)(const struct czi_id_table *t, const void *id))
 {
-    if (p->is_fact)
+    if (p->is_item)
         return;
     step(&core->origin_ids, czi_effect_origin(p->bytes));
     if (p->view.shape != CZI_SHAPE_GENERAL) {
@@ -64,14 +65,17 @@ static void plan_shape(const struct czi_core *core, struct czi_entry *e)
 
     e->shape = v->shape & 15u;
     e->first = v->from & 7u;
+    e->extra = 0;
     if (e->shape == CZI_SHAPE_GENERAL)
         return;
     e->quantity = v->quantity;
     e->from =
         czi_id_table_find(&core->resources.ids, czi_effect_access_id(p->bytes, v, v->from));
     e->to = czi_id_table_find(&core->resources.ids, czi_effect_access_id(p->bytes, v, v->to));
-    if (e->from == CZI_ID_NONE || e->to == CZI_ID_NONE)
+    if (e->from == CZI_ID_NONE || e->to == CZI_ID_NONE) {
         e->shape = CZI_SHAPE_GENERAL;
+        e->extra = 0;
+    }
 }
 
 int czi_core_plan(struct czi_core *core, struct czi_batch *b, uint32_t from, cz_error *err)
@@ -85,7 +89,7 @@ int czi_core_plan(struct czi_core *core, struct czi_batch *b, uint32_t from, cz_
         look_ahead(core, b, i);
         e->shape = CZI_SHAPE_GENERAL;
         e->waited = p->parked != NULL;
-        if (p->is_fact)
+        if (p->is_item)
             continue;
         e->nonce = p->view.nonce;
         e->origin = czi_core_origin(core, czi_effect_origin(p->bytes), true);
@@ -137,7 +141,11 @@ static inline void put_write(struct czi_post *post, uint32_t slot, const struct 
 
 static inline void put_seen(struct czi_post *post, uint32_t slot, const struct czi_resource *x)
 {
-    *post = (struct czi_post){.version = x ? x->version : 0, .slot = slot};
+    *post = (struct czi_post){.slot = slot};
+    if (x) {
+        post->version = x->version;
+        post->previous = x->position;
+    }
 }
 
 static inline void touch(struct czi_core *core, struct czi_resource *x, uint32_t slot,
@@ -230,6 +238,8 @@ struct general {
         cz_quantity change;
     } supply[CZI_OPERATIONS_MAX];
     unsigned supply_count, count;
+    struct czi_citing citing;
+    struct czi_item item; /* the one at hand */
     bool no_memory; /* not full: nothing may depend on it, so the engine must stop */
 };
 
@@ -388,29 +398,24 @@ static void load_works(struct general *g)
     }
 }
 
-/* What the effect cites, and the Lamport time that follows from all that it depends on. */
+/* What the effect cites and follows, and the Lamport time and clock that come of it. */
 static uint8_t check_citations(struct general *g, uint64_t *lamport)
 {
     const struct czi_pending *p = g->pending;
-    const struct czi_predecessor *before = NULL;
-    uint8_t reason = CZ_APPLIED;
+    struct czi_lamport clock = {*lamport};
+    uint32_t slots[CZI_ACCESSES_MAX];
+    uint8_t reason, full;
 
-    for (unsigned i = 0; i < g->count; i++)
-        *lamport = CZI_MAX(*lamport, g->works[i].now.lamport);
-    for (unsigned i = 0; i < p->view.fact_count && !reason; i++)
-        if (czi_id_table_find(&g->core->fact_ids, czi_effect_fact(p->bytes, &p->view, i)) ==
-            CZI_ID_NONE)
-            reason = CZ_UNKNOWN_FACT;
-    if (p->view.after_count)
-        before = g->core->predecessors(g->core->predecessors_arg, p);
-    for (unsigned i = 0; i < p->view.after_count; i++) {
-        if (before[i].applied)
-            *lamport = CZI_MAX(*lamport, before[i].lamport);
-        else if (!reason)
-            reason = CZ_UNKNOWN_PREDECESSOR;
+    for (unsigned i = 0; i < g->count; i++) {
+        slots[i] = g->works[i].slot;
+        czi_lamport_observe(&clock, g->works[i].now.lamport);
     }
-    ++*lamport;
-    return reason;
+    reason = czi_cite(g->core, p, &g->citing, &clock.latest);
+    *lamport = czi_lamport_tick(&clock);
+    if (CZI_LIKELY(!p->view.has_program))
+        return reason;
+    g->no_memory |= !czi_cite_clock(g->core, p, &g->citing, slots, g->count, &full);
+    return reason ? reason : full;
 }
 
 /* Per asset: what the effect added to all its resources is what its operations declared. This
@@ -539,6 +544,26 @@ static bool commit(struct general *g, struct czi_batch *b, struct czi_entry *e)
     return true;
 }
 
+/* What remains of what it cites, once the outcome is known. */
+static bool keep_citations(struct general *g, struct czi_batch *b, struct czi_entry *e)
+{
+    unsigned writes = g->pending->view.write_count;
+    uint32_t slots[CZI_ACCESSES_MAX];
+
+    for (unsigned i = 0; i < g->count; i++)
+        slots[i] = g->works[i].slot;
+    czi_cite_task(g->core, g->pending, &g->citing, b->first_position + e->number);
+    return (e->reason || czi_cite_applied(g->core, &g->citing, slots, writes)) &&
+           czi_cite_keep(b, e, g->pending, &g->citing);
+}
+
+void czi_core_scratch_done(struct czi_core *core)
+{
+    if (core->general)
+        czi_clock_drop(core->general->citing.extra.clock);
+    czi_free(core->general);
+}
+
 static bool run_general(struct czi_core *core, struct czi_batch *b, struct czi_entry *e,
                         struct general *g)
 {
@@ -556,32 +581,38 @@ static bool run_general(struct czi_core *core, struct czi_batch *b, struct czi_e
     e->post_count = (uint8_t)g->count;
     b->post_count += g->count;
     if (!e->reason)
-        return commit(g, b, e);
+        return commit(g, b, e) && keep_citations(g, b, e);
     for (unsigned i = 0; i < g->count; i++)
         put_seen(&b->posts[e->posts + i], g->works[i].slot,
                  g->works[i].created || !g->works[i].exists
                      ? NULL
                      : czi_resource_at(&core->resources, g->works[i].slot));
-    return true;
+    return keep_citations(g, b, e);
 }
 
 /* ---- A batch --------------------------------------------------------------------------------
  */
 
-/* A fact is recorded once; its log node is made at sealing. */
-static bool run_fact(struct czi_core *core, struct czi_batch *b, struct czi_entry *e)
+/* An item is recorded once; its log node is made at sealing. */
+static bool run_item(struct czi_core *core, struct czi_batch *b, struct czi_entry *e)
 {
+    const struct czi_pending *p = e->pending;
+    struct czi_item *item = &core->general->item;
+
     e->number = CZI_ID_NONE;
-    e->status = CZI_ENTRY_FACT;
-    if (czi_id_table_find(&core->fact_ids, &e->pending->fact_id) != CZI_ID_NONE) {
-        e->status = CZI_ENTRY_DUPLICATE;
+    e->status = CZI_ENTRY_DUPLICATE;
+    if (czi_book_find(core->book, &p->item_id) != CZI_ID_NONE)
         return true;
-    }
-    e->origin = czi_core_domain(core, e->pending->domain, true);
-    if (e->origin == CZI_ID_NONE ||
-        czi_id_table_insert(&core->fact_ids, &e->pending->fact_id) == CZI_ID_NONE)
+    e->reason = CZ_BAD_ENCODING;
+    if (!czi_item_decode(p->bytes, p->len, item, NULL))
+        e->reason = czi_book_take(core->book, item, &p->item_id, &e->origin);
+    if (e->reason == CZI_BOOK_NOMEM)
         return false;
+    e->status = e->reason ? CZI_ENTRY_REFUSED : CZI_ENTRY_ITEM;
+    if (e->reason)
+        return true;
     b->fact_count++;
+    czi_batch_note_time(core, b, e);
     return true;
 }
 
@@ -621,8 +652,8 @@ static void touch_ahead(const struct czi_core *core, const struct czi_batch *b, 
 /* One entry that does not wait; false when out of memory. */
 static inline bool run_entry(struct czi_core *core, struct czi_batch *b, struct czi_entry *e)
 {
-    if (CZI_UNLIKELY(e->status == CZI_ENTRY_FACT))
-        return run_fact(core, b, e);
+    if (CZI_UNLIKELY(e->status == CZI_ENTRY_ITEM))
+        return run_item(core, b, e);
     if (CZI_UNLIKELY(!take_nonce(core, e))) {
         e->status = CZI_ENTRY_LOOK_UP;
         b->look_ups++;
@@ -657,8 +688,9 @@ int czi_core_execute(struct czi_core *core, struct czi_batch *b, uint32_t from, 
 
     if (from == 0) {
         b->first_position = core->positions + 1;
-        b->facts_before = core->fact_ids.count;
+        b->facts_before = czi_book_count(core->book);
         b->number = ++core->batches;
+        czi_batch_begin_time(core, b);
         positions = b->position_count = b->fact_count = b->post_count = b->look_ups = 0;
     }
     for (uint32_t i = from; i < b->entry_count; i++) {
@@ -677,8 +709,10 @@ int czi_core_execute(struct czi_core *core, struct czi_batch *b, uint32_t from, 
         }
         if (CZI_UNLIKELY(!run_entry(core, b, e)))
             return czi_nomem(err, "the state of a resource or fact");
-        if (e->number != CZI_ID_NONE)
+        if (e->number != CZI_ID_NONE) {
             rejected += e->reason != CZ_APPLIED;
+            core->lamport = CZI_MAX(core->lamport, e->lamport);
+        }
         if (CZI_UNLIKELY(e->waited))
             czi_park_end(core, e->pending->parked);
         if (CZI_UNLIKELY(kept != i))
@@ -686,6 +720,7 @@ int czi_core_execute(struct czi_core *core, struct czi_batch *b, uint32_t from, 
         kept++;
     }
     b->entry_count = kept;
+    b->lamport = core->lamport;
     positions = b->position_count - positions;
     core->positions += positions;
     core->rejected += rejected;
@@ -700,5 +735,9 @@ int czi_core_init(struct czi_core *core, cz_error *err)
     *core = (struct czi_core){.resources.source = &pages};
     czi_parking_init(core);
     core->general = czi_alloc_zero(1, sizeof *core->general);
-    return core->general ? CZ_OK : czi_nomem(err, "the engine's scratch memory");
+    core->book = czi_book_new();
+    core->domains = czi_alloc_zero(CZI_DOMAINS_MAX, sizeof *core->domains);
+    return core->general && core->book && core->domains
+               ? CZ_OK
+               : czi_nomem(err, "the engine's scratch memory");
 }

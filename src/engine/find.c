@@ -46,7 +46,7 @@ int czi_find_position(struct czi_finder *f, uint64_t position, cz_error *err)
             f->record = (struct czi_record){0};
             return czi_wrap(err, rc, "position %llu", (unsigned long long)position);
         }
-    } while (f->record.type == CZI_RECORD_FACT || f->record.outcome.position < position);
+    } while (f->record.type == CZI_RECORD_ITEM || f->record.outcome.position < position);
     czi_blake3(f->record.bytes.data, f->record.bytes.len, f->effect.bytes);
     return czi_receipt_id(&f->effect, &f->record.outcome, &f->receipt, err);
 }
@@ -99,7 +99,7 @@ static bool is_next(struct czi_finder *f, const cz_id *id)
 {
     uint64_t next = f->record.outcome.position + 1;
 
-    return f->record.bytes.data && f->record.type != CZI_RECORD_FACT &&
+    return f->record.bytes.data && f->record.type != CZI_RECORD_ITEM &&
            next < f->frame.first_position + f->frame.position_count &&
            czi_find_position(f, next, NULL) == CZ_OK && czi_id_equal(&f->effect, id);
 }

@@ -1,6 +1,6 @@
-/* names.c - numbers for origins, assets and domains, and the end of the state; see core.h. */
+/* names.c - numbers for origins, assets and tasks, and the end of the state; see core.h. */
 #include "codec/blake3.h"
-#include "engine/core.h"
+#include "engine/cite.h"
 
 /* Room for one more element; the new part is zero. */
 static bool grow(void *array, uint32_t *room, uint32_t count, size_t size)
@@ -78,39 +78,50 @@ uint32_t czi_core_asset(struct czi_core *core, struct czi_slice name, bool add)
     return czi_id_table_insert(&core->asset_ids, &id);
 }
 
-uint32_t czi_core_domain(struct czi_core *core, struct czi_slice name, bool add)
+/* Names a task in the table. */
+static cz_id task_key(const uint8_t *program, uint32_t task)
 {
-    cz_id id = name_id(name);
-    uint32_t n = czi_id_table_find(&core->domain_ids, &id), next = core->domain_ids.count;
+    uint8_t bytes[36];
+    cz_id id;
 
-    if (n != CZI_ID_NONE || !add || next >= CZI_DOMAINS_MAX)
+    memcpy(bytes, program, 32);
+    for (unsigned i = 0; i < 4; i++)
+        bytes[32 + i] = (uint8_t)(task >> (8 * i));
+    czi_blake3(bytes, sizeof bytes, id.bytes);
+    return id;
+}
+
+uint32_t czi_core_task(struct czi_core *core, const uint8_t *program, uint32_t task, bool add)
+{
+    cz_id id = task_key(program, task);
+    uint32_t n = czi_id_table_find(&core->task_ids, &id), next = core->task_ids.count;
+
+    if (n != CZI_ID_NONE || !add || next >= CZI_PROGRAM_TASKS_MAX ||
+        !grow(&core->tasks, &core->task_room, next, sizeof *core->tasks))
         return n;
-    if (!core->domains)
-        core->domains = czi_alloc_zero(CZI_DOMAINS_MAX, sizeof *core->domains);
-    if (!core->domains)
-        return CZI_ID_NONE;
-    czi_free(core->domains[next].name);
-    core->domains[next].name = copy_name(name);
-    if (!core->domains[next].name)
-        return CZI_ID_NONE;
-    return czi_id_table_insert(&core->domain_ids, &id);
+    core->tasks[next] = (struct czi_task_clock){.task = task};
+    memcpy(&core->tasks[next].program, program, sizeof(cz_id));
+    return czi_id_table_insert(&core->task_ids, &id);
 }
 
 void czi_core_done(struct czi_core *core)
 {
     for (uint32_t i = 0; i < core->asset_room; i++)
         czi_free(core->assets[i].name);
-    for (uint32_t i = 0; core->domains && i < CZI_DOMAINS_MAX; i++)
-        czi_free(core->domains[i].name);
+    for (uint32_t i = 0; i < core->task_ids.count; i++)
+        czi_clock_drop(core->tasks[i].clock);
+    for (uint32_t i = 0; i < core->resources.ids.count && core->task_ids.count; i++)
+        czi_clock_drop(czi_resource_name(&core->resources, i)->clock);
     czi_free(core->assets);
+    czi_free(core->tasks);
     czi_free(core->domains);
     czi_free(core->origins);
     czi_free(core->dirty_origins);
-    czi_free(core->general);
+    czi_core_scratch_done(core);
+    czi_book_free(core->book);
     czi_id_table_done(&core->origin_ids);
-    czi_id_table_done(&core->fact_ids);
     czi_id_table_done(&core->asset_ids);
-    czi_id_table_done(&core->domain_ids);
+    czi_id_table_done(&core->task_ids);
     czi_resources_done(&core->resources);
     czi_parking_done(core);
     *core = (struct czi_core){0};

@@ -104,7 +104,7 @@ int cz_stats_get(cz_engine *g, cz_stats *ret, cz_error *err)
                       .applied = core->applied,
                       .rejected = core->rejected,
                       .duplicates = core->duplicates,
-                      .facts = core->fact_ids.count,
+                      .facts = czi_book_count(core->book),
                       .batches = core->batches,
                       .resources = core->created,
                       .journal_bytes = czi_ledger_size(g->ledger)};

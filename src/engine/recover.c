@@ -4,6 +4,7 @@
  * written: every outcome and every receipt (through the frame's hash over their ids).
  */
 #include "base/error.h"
+#include "engine/cite.h"
 #include "engine/engine.h"
 #include "engine/replayer.h"
 #include "engine/rows.h"
@@ -28,14 +29,14 @@ static const struct czi_predecessor *look_up(void *arg, const struct czi_pending
         int rc;
 
         memcpy(&id, czi_effect_after(p->bytes, &p->view, i), sizeof id);
+        czi_predecessors_done(&known[i], 1);
         known[i] = (struct czi_predecessor){0};
         /* Only what lies before the frame at hand counts: it begins with its follower. */
         rc = czi_find_effect(r->finder, &id, &r->why);
+        if (!rc && found->outcome.position <= r->core->positions)
+            rc = czi_predecessor_of(&found->outcome, &known[i], &r->why);
         if (rc && rc != CZ_NOT_FOUND)
             r->failed = rc;
-        if (!rc && found->outcome.position <= r->core->positions)
-            known[i] = (struct czi_predecessor){found->outcome.reason == CZ_APPLIED,
-                                                found->outcome.lamport};
     }
     return known;
 }
@@ -81,17 +82,18 @@ int czi_engine_load(cz_engine *g, cz_error *err)
     g->saved_positions = core->positions;
     rc = czi_ledger_recover(g->ledger, recover_frame, &r, &torn, err);
     czi_replayer_done(&r.replayer);
+    czi_predecessors_done(r.known, CZI_CITATIONS_MAX);
     core->predecessors = predecessors;
     core->predecessors_arg = &g->step;
     if (rc)
         return rc;
     czi_ledger_tip(g->ledger, g->tip, &positions, &facts);
-    if (positions != core->positions || facts != core->fact_ids.count)
+    if (positions != core->positions || facts != czi_book_count(core->book))
         return czi_fail(
             err, CZ_CORRUPT,
             "index: it holds %llu positions and %u facts, the journal %llu and %llu; "
             "`causality reindex` rebuilds it",
-            (unsigned long long)core->positions, core->fact_ids.count,
+            (unsigned long long)core->positions, czi_book_count(core->book),
             (unsigned long long)positions, (unsigned long long)facts);
     return CZ_OK;
 }

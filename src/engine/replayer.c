@@ -3,7 +3,9 @@
 
 #include "base/error.h"
 #include "codec/blake3.h"
-#include "engine/engine.h"
+#include "engine/cite.h"
+#include "fact/fact.h"
+#include "ledger/record.h"
 
 int czi_replayer_init(struct czi_replayer *r, cz_error *err)
 {
@@ -23,7 +25,27 @@ void czi_replayer_done(struct czi_replayer *r)
     czi_free(r->pendings);
     czi_free(r->outcomes);
     czi_buf_done(&r->posts);
+    czi_extras_done(&r->extras);
+    czi_buf_done(&r->extras);
     *r = (struct czi_replayer){0};
+}
+
+/* A copy that outlives the reader's. */
+static bool keep_extra(struct czi_replayer *r, const struct czi_extra *extra)
+{
+    struct czi_extra x;
+
+    if (!extra)
+        return true;
+    x = *extra;
+    if (x.clock)
+        x.clock = czi_clock_copy(x.clock);
+    if (extra->clock && !x.clock)
+        return false;
+    czi_buf_put(&r->extras, &x, sizeof x);
+    if (r->extras.failed)
+        czi_clock_drop(x.clock);
+    return !r->extras.failed;
 }
 
 /* What the journal says of an effect, in short: its posts lie in r->posts. */
@@ -33,7 +55,7 @@ static int take_record(struct czi_replayer *r, const struct czi_record *rec, cz_
     struct czi_pending *p = &r->pendings[n];
     struct czi_arrival a = {.number = n,
                             .len = (uint32_t)rec->bytes.len,
-                            .is_fact = rec->type == CZI_RECORD_FACT};
+                            .is_item = rec->type == CZI_RECORD_ITEM};
 
     if (n == CZI_BATCH_ENTRIES_MAX)
         return czi_fail(err, CZ_CORRUPT, "a frame has more than %u entries",
@@ -41,13 +63,9 @@ static int take_record(struct czi_replayer *r, const struct czi_record *rec, cz_
     *p = (struct czi_pending){.view = rec->view,
                               .bytes = (uint8_t *)(uintptr_t)rec->bytes.data,
                               .len = a.len,
-                              .is_fact = a.is_fact};
-    if (p->is_fact) {
-        int rc = czi_pending_fact(p, err);
-
-        if (rc)
-            return rc;
-    }
+                              .is_item = a.is_item};
+    if (p->is_item)
+        p->item_id = czi_fact_id(p->bytes, p->len);
     a.accesses = (uint8_t)czi_effect_accesses(&rec->view);
     if (!czi_batch_fits(r->batch, &a))
         return czi_fail(err, CZ_CORRUPT, "a frame is larger than a batch");
@@ -56,7 +74,9 @@ static int take_record(struct czi_replayer *r, const struct czi_record *rec, cz_
     czi_buf_put(&r->posts, rec->outcome.posts,
                 rec->outcome.post_count * sizeof(struct czi_post));
     czi_batch_add(r->batch, &a, p);
-    return r->posts.failed ? czi_nomem(err, "a frame's outcomes") : CZ_OK;
+    return !keep_extra(r, rec->outcome.extra) || r->posts.failed
+               ? czi_nomem(err, "a frame's outcomes")
+               : CZ_OK;
 }
 
 int czi_replayer_take(struct czi_replayer *r, const struct czi_frame *frame, cz_error *err)
@@ -68,6 +88,7 @@ int czi_replayer_take(struct czi_replayer *r, const struct czi_frame *frame, cz_
 
     czi_batch_clear(r->batch);
     r->posts.len = 0;
+    czi_extras_done(&r->extras);
     czi_record_reader(&reader, frame->payload, frame->first_position);
     while (!rc && more) {
         rc = czi_record_next(&reader, &more, &rec, err);
@@ -92,10 +113,10 @@ static int compare_posts(const struct czi_post *was, const struct czi_post *is, 
     for (unsigned i = 0; i < count; i++) {
         if (was[i].version != is[i].version)
             return differs(position, "version", was[i].version, is[i].version, err);
-        if (!applied || !was[i].written)
-            continue;
         if (was[i].previous != is[i].previous)
             return differs(position, "previous position", was[i].previous, is[i].previous, err);
+        if (!applied || !was[i].written)
+            continue;
         if (was[i].kind != is[i].kind || was[i].state != is[i].state)
             return differs(position, "kind and state",
                            (uint64_t)was[i].kind << 4 | was[i].state,
@@ -110,10 +131,55 @@ static int compare_posts(const struct czi_post *was, const struct czi_post *is, 
     return CZ_OK;
 }
 
+static bool same_clock(const struct czi_shared_clock *a, const struct czi_shared_clock *b)
+{
+    if (!a || !b)
+        return a == b;
+    if (a->count != b->count)
+        return false;
+    for (uint32_t i = 0; i < a->count; i++)
+        if (a->parts[i].task != b->parts[i].task || a->parts[i].count != b->parts[i].count)
+            return false;
+    return true;
+}
+
+static int compare_extra(const struct czi_extra *was, const struct czi_extra *is,
+                         uint64_t position, cz_error *err)
+{
+    if (!was || !is)
+        return was || is ? differs(position, "links", was != NULL, is != NULL, err) : CZ_OK;
+    for (unsigned i = 0; i < was->after_count; i++)
+        if (was->after[i] != is->after[i])
+            return differs(position, "the position of a predecessor", was->after[i],
+                           is->after[i], err);
+    if (was->left_out != is->left_out)
+        return differs(position, "facts left out", was->left_out, is->left_out, err);
+    if (was->task_previous != is->task_previous)
+        return differs(position, "the position of its task's effect before",
+                       was->task_previous, is->task_previous, err);
+    if (!same_clock(was->clock, is->clock))
+        return czi_fail(err, CZ_DIFFERS,
+                        "position %llu: the journal and executing give another vector clock",
+                        (unsigned long long)position);
+    return CZ_OK;
+}
+
+static int compare_times(const uint8_t *was, const uint8_t *is, uint64_t position,
+                         cz_error *err)
+{
+    if (was && is ? czi_id_equal(was, is) : was == is)
+        return CZ_OK;
+    return czi_fail(err, CZ_DIFFERS,
+                    "position %llu: the journal and executing give another time map",
+                    (unsigned long long)position);
+}
+
 static int compare_outcomes(struct czi_replayer *r, cz_error *err)
 {
     struct czi_batch *b = r->batch;
     const struct czi_post *was = (const struct czi_post *)(const void *)r->posts.data;
+    const struct czi_extra *extras = (const struct czi_extra *)(const void *)r->extras.data;
+    const uint8_t *time = czi_entry_time(b, NULL);
 
     for (uint32_t i = 0; i < b->entry_count; i++) {
         const struct czi_entry *e = &b->entries[i];
@@ -121,9 +187,15 @@ static int compare_outcomes(struct czi_replayer *r, cz_error *err)
         uint64_t position = b->first_position + e->number;
         int rc;
 
-        if (e->pending->is_fact && e->status == CZI_ENTRY_FACT)
+        if (e->pending->is_item && e->status == CZI_ENTRY_ITEM) {
+            time = czi_entry_time(b, e);
             continue;
-        if (e->pending->is_fact || e->number == CZI_ID_NONE)
+        }
+        if (e->pending->is_item && e->status == CZI_ENTRY_REFUSED)
+            return czi_fail(err, CZ_DIFFERS, "fact %llu: it is recorded, but must be refused: %s",
+                            (unsigned long long)(b->facts_before + b->fact_count + 1),
+                            cz_reason_text(e->reason));
+        if (e->pending->is_item || e->number == CZI_ID_NONE)
             return czi_fail(err, CZ_DIFFERS,
                             "before position %llu: a fact or effect is recorded a second time",
                             (unsigned long long)(b->first_position + b->position_count));
@@ -135,6 +207,10 @@ static int compare_outcomes(struct czi_replayer *r, cz_error *err)
         if (o->lamport != e->lamport)
             return differs(position, "Lamport time", o->lamport, e->lamport, err);
         rc = compare_posts(was, b->posts + e->posts, o->post_count, !o->reason, position, err);
+        if (!rc)
+            rc = compare_extra(o->extra ? extras++ : NULL, czi_entry_extra(b, e), position, err);
+        if (!rc)
+            rc = compare_times(o->time, time, position, err);
         if (rc)
             return rc;
         was += o->post_count;

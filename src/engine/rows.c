@@ -4,26 +4,45 @@
  *
  * Rows (canonical DAG-CBOR values):
  *   'r' group (2 bytes, 0) id  [creator, controller, label, kind, state, asset|null,
- *                               quantity|data, version, position, lamport, head]
+ *                               quantity|data, version, position, lamport, head, clock|null]
  *   'o' id      next nonce           'a' name   supply
- *   'd' name    [head, facts]        'f' id     null
- *   'c'         [applied, rejected, batches]
+ *   'd' number (u32)  [head, items]  of its fact log
+ *   'b' key     what the book says of it (fact/book.h)
+ *   'k' program, task (u32)          [position, clock]
+ *   'c'         [applied, rejected, batches, lamport]
+ * A clock is [program, [task, count]…].
  */
 #include "engine/rows.h"
 
 #include "base/error.h"
 #include "codec/blake3.h"
 #include "codec/dag_cbor.h"
+#include "engine/cite.h"
 #include "engine/engine.h"
 
 /* ---- Rows ------------------------------------------------------------------------------- */
+
+static void put_clock(struct czi_buf *b, const struct czi_shared_clock *c)
+{
+    if (!c) {
+        czi_buf_put_byte(b, 0xf6);
+        return;
+    }
+    czi_cbor_add_head(b, 4, 1 + c->count);
+    czi_cbor_add_string(b, CZI_CBOR_BYTES, &c->program, sizeof c->program);
+    for (uint32_t i = 0; i < c->count; i++) {
+        czi_cbor_add_head(b, 4, 2);
+        czi_cbor_add_head(b, 0, c->parts[i].task);
+        czi_cbor_add_head(b, 0, c->parts[i].count);
+    }
+}
 
 static void put_resource(struct czi_buf *b, const struct czi_core *core, uint32_t slot)
 {
     const struct czi_resource *x = czi_resource_at(&core->resources, slot);
     const struct czi_resource_name *n = czi_resource_name(&core->resources, slot);
 
-    czi_cbor_add_head(b, 4, 11);
+    czi_cbor_add_head(b, 4, 12);
     czi_cbor_add_string(b, CZI_CBOR_BYTES, &n->creator, sizeof(cz_id));
     czi_cbor_add_string(b, CZI_CBOR_BYTES, &n->controller, sizeof(cz_id));
     czi_cbor_add_string(b, 3, n->label, strlen(n->label));
@@ -42,6 +61,37 @@ static void put_resource(struct czi_buf *b, const struct czi_core *core, uint32_
     czi_cbor_add_head(b, 0, x->lamport);
     czi_cbor_add_string(b, CZI_CBOR_BYTES, czi_resource_head(&core->resources, slot)->node,
                         sizeof(cz_id));
+    put_clock(b, n->clock);
+}
+
+static void put_task(struct czi_buf *b, const struct czi_task_clock *t)
+{
+    czi_cbor_add_head(b, 4, 2);
+    czi_cbor_add_head(b, 0, t->position);
+    put_clock(b, t->clock);
+}
+
+#define TASK_KEY_SIZE 36
+static void task_key(const struct czi_task_clock *t, uint8_t key[TASK_KEY_SIZE])
+{
+    memcpy(key, &t->program, 32);
+    czi_put_u32be(key + 32, t->task);
+}
+
+static void put_domain(struct czi_buf *b, const struct czi_domain_log *d)
+{
+    czi_cbor_add_head(b, 4, 2);
+    czi_cbor_add_string(b, CZI_CBOR_BYTES, d->head, sizeof(cz_id));
+    czi_cbor_add_head(b, 0, d->items);
+}
+
+static void put_counts(struct czi_buf *b, const struct czi_core *core)
+{
+    czi_cbor_add_head(b, 4, 4);
+    czi_cbor_add_head(b, 0, core->applied);
+    czi_cbor_add_head(b, 0, core->rejected);
+    czi_cbor_add_head(b, 0, core->batches);
+    czi_cbor_add_head(b, 0, core->lamport);
 }
 
 static void add_row(struct czi_rows *rows, uint8_t table, const void *key, size_t key_len,
@@ -90,23 +140,39 @@ static void add_names(struct czi_core *core, struct czi_rows *rows, struct czi_b
         czi_cbor_add_quantity(value, core->assets[i].supply);
         add_row(rows, 'a', core->assets[i].name, strlen(core->assets[i].name), value);
     }
-    for (uint32_t i = 0; i < core->domain_ids.count; i++) {
+    for (uint32_t i = 0; i < czi_book_domains(core->book); i++) {
+        uint8_t key[4];
+
         if (!core->domains[i].dirty)
             continue;
-        czi_cbor_add_head(value, 4, 2);
-        czi_cbor_add_string(value, CZI_CBOR_BYTES, core->domains[i].head, sizeof(cz_id));
-        czi_cbor_add_head(value, 0, core->domains[i].facts);
-        add_row(rows, 'd', core->domains[i].name, strlen(core->domains[i].name), value);
+        czi_put_u32be(key, i);
+        put_domain(value, &core->domains[i]);
+        add_row(rows, 'd', key, sizeof key, value);
     }
-    for (uint32_t i = core->facts_saved; i < core->fact_ids.count; i++) {
-        czi_buf_put_byte(value, 0xf6);
-        add_row(rows, 'f', czi_id_table_id(&core->fact_ids, i), sizeof(cz_id), value);
+    for (uint32_t i = 0; i < core->task_ids.count; i++) {
+        uint8_t key[TASK_KEY_SIZE];
+
+        if (!core->tasks[i].dirty)
+            continue;
+        task_key(&core->tasks[i], key);
+        put_task(value, &core->tasks[i]);
+        add_row(rows, 'k', key, sizeof key, value);
     }
-    czi_cbor_add_head(value, 4, 3);
-    czi_cbor_add_head(value, 0, core->applied);
-    czi_cbor_add_head(value, 0, core->rejected);
-    czi_cbor_add_head(value, 0, core->batches);
+    put_counts(value, core);
     add_row(rows, 'c', NULL, 0, value);
+}
+
+static int add_book_row(void *arg, const uint8_t *key, size_t key_len,
+                        const struct czi_buf *value)
+{
+    struct czi_rows *rows = arg;
+    uint8_t full[1 + 64];
+
+    CZI_CHECK(key_len < sizeof full);
+    full[0] = 'b';
+    memcpy(full + 1, key, key_len);
+    czi_rows_add(rows, full, 1 + key_len, value->data, value->len);
+    return CZ_OK;
 }
 
 /* All that is in rows now counts as saved. */
@@ -120,9 +186,11 @@ static void clear_dirty(struct czi_core *core)
     core->dirty_origin_count = 0;
     for (uint32_t i = 0; i < core->asset_ids.count; i++)
         core->assets[i].dirty = false;
-    for (uint32_t i = 0; i < core->domain_ids.count; i++)
+    for (uint32_t i = 0; i < czi_book_domains(core->book); i++)
         core->domains[i].dirty = false;
-    core->facts_saved = core->fact_ids.count;
+    for (uint32_t i = 0; i < core->task_ids.count; i++)
+        core->tasks[i].dirty = false;
+    czi_book_saved(core->book);
 }
 
 /* Closing makes a checkpoint only when opening again would otherwise take noticeable time. */
@@ -140,6 +208,11 @@ int czi_engine_checkpoint(cz_engine *g, bool background, cz_error *err)
         return CZ_OK;
     add_resources(core, &rows, &value);
     add_names(core, &rows, &value);
+    rc = czi_book_save(core->book, add_book_row, &rows, err);
+    if (rc) {
+        czi_rows_done(&rows);
+        return rc;
+    }
     if (rows.bytes.failed || rows.spans.failed) {
         czi_rows_done(&rows);
         return czi_nomem(err, "a checkpoint");
@@ -166,6 +239,34 @@ static int bad_row(struct load *l, const struct czi_row *row, const char *what)
                     row->key.data[0], what);
 }
 
+/* A clock, or null; false: out of memory. */
+static bool read_clock(struct czi_cbor *c, struct czi_shared_clock **ret)
+{
+    struct {
+        struct czi_shared_clock head;
+        cz_clock_part parts[CZI_CLOCK_TASKS_MAX];
+    } clock = {.head = {.refs = 0}};
+    uint64_t n;
+
+    *ret = NULL;
+    if (czi_cbor_null(c))
+        return true;
+    n = czi_cbor_array(c);
+    if (c->what || n < 2 || n > 1 + CZI_CLOCK_TASKS_MAX) {
+        czi_cbor_fail(c, "no clock");
+        return true;
+    }
+    clock.head.program = czi_cbor_bytes32(c);
+    clock.head.count = (uint32_t)n - 1;
+    for (uint32_t i = 0; i < clock.head.count; i++) {
+        czi_cbor_array_of(c, 2);
+        clock.head.parts[i].task = (uint32_t)czi_cbor_uint_max(c, UINT32_MAX);
+        clock.head.parts[i].count = czi_cbor_uint(c);
+    }
+    *ret = czi_clock_copy(&clock.head);
+    return *ret != NULL;
+}
+
 static int load_resource(void *arg, const struct czi_row *row)
 {
     struct load *l = arg;
@@ -173,10 +274,11 @@ static int load_resource(void *arg, const struct czi_row *row)
     struct czi_slice label, asset = {0}, data = {0};
     struct czi_resource x = {0};
     cz_id id, creator, controller, head, hash;
+    struct czi_shared_clock *clock;
     struct czi_resource_name *n;
     uint32_t slot;
 
-    czi_cbor_array_of(&c, 11);
+    czi_cbor_array_of(&c, 12);
     creator = czi_cbor_bytes32(&c);
     controller = czi_cbor_bytes32(&c);
     label = czi_cbor_text(&c);
@@ -192,18 +294,25 @@ static int load_resource(void *arg, const struct czi_row *row)
     x.position = czi_cbor_uint(&c);
     x.lamport = czi_cbor_uint(&c);
     head = czi_cbor_bytes32(&c);
-    if (czi_cbor_end(&c, NULL) || row->key.len != 3 + sizeof id)
+    if (!read_clock(&c, &clock))
+        return czi_nomem(l->err, "a vector clock");
+    if (czi_cbor_end(&c, NULL) || row->key.len != 3 + sizeof id) {
+        czi_clock_drop(clock);
         return bad_row(l, row, "is malformed");
+    }
     memcpy(&id, row->key.data + 3, sizeof id);
     if (asset.data)
         x.asset = czi_core_asset(l->core, asset, true);
     slot = x.asset == CZI_ID_NONE ? CZI_ID_NONE : czi_resources_add(&l->core->resources, &id);
-    if (slot == CZI_ID_NONE)
+    if (slot == CZI_ID_NONE) {
+        czi_clock_drop(clock);
         return czi_nomem(l->err, "the resources of the store");
+    }
     *czi_resource_at(&l->core->resources, slot) = x;
     l->core->created++;
     memcpy(czi_resource_head(&l->core->resources, slot)->node, &head, 32);
     n = czi_resource_name(&l->core->resources, slot);
+    n->clock = clock;
     n->creator = creator;
     n->controller = controller;
     n->label = czi_alloc(label.len + 1);
@@ -253,33 +362,55 @@ static int load_domain(void *arg, const struct czi_row *row)
 {
     struct load *l = arg;
     struct czi_cbor c = czi_cbor(row->value.data, row->value.len);
+    struct czi_domain_log *d;
     cz_id head;
-    uint64_t facts;
+    uint32_t n;
+
+    if (row->key.len != 1 + sizeof n)
+        return bad_row(l, row, "is malformed");
+    n = czi_get_u32be(row->key.data + 1);
+    if (n >= czi_book_domains(l->core->book))
+        return bad_row(l, row, "is of no domain");
+    d = &l->core->domains[n];
+    czi_cbor_array_of(&c, 2);
+    head = czi_cbor_bytes32(&c);
+    d->items = czi_cbor_uint(&c);
+    memcpy(d->head, &head, sizeof head);
+    return czi_cbor_end(&c, NULL) ? bad_row(l, row, "is malformed") : CZ_OK;
+}
+
+static int load_book(void *arg, const struct czi_row *row)
+{
+    struct load *l = arg;
+    struct czi_slice key = {row->key.data + 1, row->key.len - 1};
+    int rc = czi_book_load(l->core->book, key, row->value, l->err);
+
+    return rc == CZ_CORRUPT ? bad_row(l, row, "is malformed") : rc;
+}
+
+static int load_task(void *arg, const struct czi_row *row)
+{
+    struct load *l = arg;
+    struct czi_cbor c = czi_cbor(row->value.data, row->value.len);
+    struct czi_shared_clock *clock;
+    uint64_t position;
     uint32_t n;
 
     czi_cbor_array_of(&c, 2);
-    head = czi_cbor_bytes32(&c);
-    facts = czi_cbor_uint(&c);
-    if (czi_cbor_end(&c, NULL))
+    position = czi_cbor_uint(&c);
+    if (!read_clock(&c, &clock))
+        return czi_nomem(l->err, "a vector clock");
+    if (czi_cbor_end(&c, NULL) || row->key.len != 1 + TASK_KEY_SIZE || !clock) {
+        czi_clock_drop(clock);
         return bad_row(l, row, "is malformed");
-    n = czi_core_domain(l->core, (struct czi_slice){row->key.data + 1, row->key.len - 1}, true);
-    if (n == CZI_ID_NONE)
-        return czi_nomem(l->err, "the domains of the store");
-    memcpy(l->core->domains[n].head, &head, 32);
-    l->core->domains[n].facts = facts;
-    return CZ_OK;
-}
-
-static int load_fact(void *arg, const struct czi_row *row)
-{
-    struct load *l = arg;
-    cz_id id;
-
-    if (row->key.len != 1 + sizeof id)
-        return bad_row(l, row, "is malformed");
-    memcpy(&id, row->key.data + 1, sizeof id);
-    if (czi_id_table_insert(&l->core->fact_ids, &id) == CZI_ID_NONE)
-        return czi_nomem(l->err, "the facts of the store");
+    }
+    n = czi_core_task(l->core, row->key.data + 1, czi_get_u32be(row->key.data + 33), true);
+    if (n == CZI_ID_NONE) {
+        czi_clock_drop(clock);
+        return czi_nomem(l->err, "the tasks of the store");
+    }
+    l->core->tasks[n].clock = clock;
+    l->core->tasks[n].position = position;
     return CZ_OK;
 }
 
@@ -288,10 +419,11 @@ static int load_counts(void *arg, const struct czi_row *row)
     struct load *l = arg;
     struct czi_cbor c = czi_cbor(row->value.data, row->value.len);
 
-    czi_cbor_array_of(&c, 3);
+    czi_cbor_array_of(&c, 4);
     l->core->applied = czi_cbor_uint(&c);
     l->core->rejected = czi_cbor_uint(&c);
     l->core->batches = czi_cbor_uint(&c);
+    l->core->lamport = czi_cbor_uint(&c);
     if (czi_cbor_end(&c, NULL))
         return bad_row(l, row, "is malformed");
     l->core->positions = l->core->applied + l->core->rejected;
@@ -304,12 +436,16 @@ int czi_core_load(struct czi_core *core, struct czi_ledger *ledger, cz_error *er
         uint8_t table;
         int (*fn)(void *arg, const struct czi_row *row);
     } tables[] = {{'a', load_asset},  {'r', load_resource}, {'o', load_origin},
-                  {'d', load_domain}, {'f', load_fact},     {'c', load_counts}};
+                  {'b', load_book},   {'d', load_domain},   {'k', load_task},
+                  {'c', load_counts}};
     struct load l = {core, err};
     int rc = CZ_OK;
 
-    for (size_t i = 0; i < CZI_COUNTOF(tables) && !rc; i++)
+    for (size_t i = 0; i < CZI_COUNTOF(tables) && !rc; i++) {
         rc = czi_ledger_rows(ledger, tables[i].table, tables[i].fn, &l, err);
+        if (!rc && tables[i].table == 'b')
+            rc = czi_book_loaded(core->book, err);
+    }
     if (!rc)
         clear_dirty(core);
     return rc;
@@ -381,12 +517,30 @@ static int compare_origin(void *arg, const struct czi_row *row)
     return n != CZI_ID_NONE && same(c, row) ? CZ_OK : differs(c, row, "the nonce of origin");
 }
 
-static int compare_fact(void *arg, const struct czi_row *row)
+static int compare_book(void *arg, const struct czi_row *row)
 {
     struct comparison *c = arg;
+    struct czi_slice key = {row->key.data + 1, row->key.len - 1};
 
     c->count++;
-    return number_of(&c->core->fact_ids, row) != CZI_ID_NONE ? CZ_OK : differs(c, row, "fact");
+    return czi_book_has_row(c->core->book, key, row->value) ? CZ_OK : differs(c, row, "a fact");
+}
+
+static int compare_task(void *arg, const struct czi_row *row)
+{
+    struct comparison *c = arg;
+    uint32_t n = row->key.len != 1 + TASK_KEY_SIZE
+                     ? CZI_ID_NONE
+                     : czi_core_task((struct czi_core *)(uintptr_t)c->core, row->key.data + 1,
+                                     czi_get_u32be(row->key.data + 33), false);
+
+    c->count++;
+    c->value.len = 0;
+    if (n != CZI_ID_NONE)
+        put_task(&c->value, &c->core->tasks[n]);
+    if (c->value.failed)
+        return czi_nomem(c->err, "a row");
+    return n != CZI_ID_NONE && same(c, row) ? CZ_OK : differs(c, row, "the clock of a task");
 }
 
 /* Names that only rejected effects used may have a row or not; their supply is zero. */
@@ -407,20 +561,16 @@ static int compare_asset(void *arg, const struct czi_row *row)
 static int compare_domain(void *arg, const struct czi_row *row)
 {
     struct comparison *c = arg;
-    struct czi_slice name = {row->key.data + 1, row->key.len - 1};
-    uint32_t n = czi_core_domain((struct czi_core *)(uintptr_t)c->core, name, false);
+    uint32_t n = row->key.len == 5 ? czi_get_u32be(row->key.data + 1) : CZI_ID_NONE;
+    bool known = n < czi_book_domains(c->core->book);
 
     c->count++;
     c->value.len = 0;
-    if (n != CZI_ID_NONE) {
-        czi_cbor_add_head(&c->value, 4, 2);
-        czi_cbor_add_string(&c->value, CZI_CBOR_BYTES, c->core->domains[n].head, sizeof(cz_id));
-        czi_cbor_add_head(&c->value, 0, c->core->domains[n].facts);
-    }
+    if (known)
+        put_domain(&c->value, &c->core->domains[n]);
     if (c->value.failed)
         return czi_nomem(c->err, "a row");
-    return n != CZI_ID_NONE && same(c, row) ? CZ_OK
-                                            : differs(c, row, "the fact log of a domain");
+    return known && same(c, row) ? CZ_OK : differs(c, row, "the fact log of a domain");
 }
 
 /* How many batches there were is no fact of the journal: some leave no frame. */
@@ -430,10 +580,11 @@ static int compare_counts(void *arg, const struct czi_row *row)
     struct czi_cbor in = czi_cbor(row->value.data, row->value.len);
     bool agrees;
 
-    czi_cbor_array_of(&in, 3);
+    czi_cbor_array_of(&in, 4);
     agrees = czi_cbor_uint(&in) == c->core->applied;
     agrees = czi_cbor_uint(&in) == c->core->rejected && agrees;
     (void)czi_cbor_uint(&in);
+    agrees = czi_cbor_uint(&in) == c->core->lamport && agrees;
     c->count++;
     return !czi_cbor_end(&in, NULL) && agrees ? CZ_OK : differs(c, row, "the count of effects");
 }
@@ -466,8 +617,9 @@ int czi_core_compare(const struct czi_core *core, struct czi_index *index, cz_er
     } tables[] = {{'r', "resources", compare_resource, count_created(core)},
                   {'o', "origins", compare_origin, core->origin_ids.count},
                   {'a', "assets with a supply", compare_asset, count_supplied(core)},
-                  {'d', "domains", compare_domain, core->domain_ids.count},
-                  {'f', "facts", compare_fact, core->fact_ids.count},
+                  {'d', "domains", compare_domain, czi_book_domains(core->book)},
+                  {'b', "rows about facts", compare_book, czi_book_rows(core->book)},
+                  {'k', "tasks of programs", compare_task, core->task_ids.count},
                   {'c', "counts", compare_counts, 1}};
     struct comparison c = {.core = core, .err = err};
     int rc = CZ_OK;

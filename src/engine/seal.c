@@ -94,6 +94,7 @@ static void seal_effects(struct czi_batch *b)
 static void seal_receipts(struct czi_batch *b)
 {
     struct czi_seal_scratch *s = b->scratch;
+    const uint8_t *time = czi_entry_time(b, NULL);
     uint32_t n = 0, done = 0;
     uint8_t *p = s->receipts;
 
@@ -101,9 +102,11 @@ static void seal_receipts(struct czi_batch *b)
         const struct czi_entry *e = &b->entries[i];
         struct czi_outcome o;
 
+        if (e->status == CZI_ENTRY_ITEM)
+            time = czi_entry_time(b, e);
         if (e->number == CZI_ID_NONE)
             continue;
-        o = czi_entry_outcome(b, e);
+        o = czi_entry_outcome(b, e, time);
         s->at[n] = p;
         s->len[n] = (uint32_t)czi_receipt_encode(p, &b->effect_ids[e->number], &o);
         p += s->len[n];
@@ -202,19 +205,19 @@ static void seal_logs(struct czi_core *core, struct czi_batch *b)
     }
 }
 
-static void seal_facts(struct czi_core *core, struct czi_batch *b)
+static void seal_items(struct czi_core *core, struct czi_batch *b)
 {
     uint8_t node[CZI_NODE_SIZE_MAX];
 
     for (uint32_t i = 0; i < b->entry_count && b->fact_count; i++) {
         const struct czi_entry *e = &b->entries[i];
-        struct czi_domain *d;
+        struct czi_domain_log *d;
 
-        if (e->status != CZI_ENTRY_FACT)
+        if (e->status != CZI_ENTRY_ITEM)
             continue;
         d = &core->domains[e->origin];
-        czi_blake3(node, czi_node_encode(node, d->head, e->pending->fact_id.bytes), d->head);
-        d->facts++;
+        czi_blake3(node, czi_node_encode(node, d->head, e->pending->item_id.bytes), d->head);
+        d->items++;
         d->dirty = true;
     }
 }
@@ -224,13 +227,14 @@ void czi_seal(struct czi_core *core, struct czi_batch *b)
     seal_effects(b);
     seal_receipts(b);
     seal_logs(core, b);
-    seal_facts(core, b);
+    seal_items(core, b);
 }
 
 static size_t frame_size_max(const struct czi_batch *b)
 {
     return CZI_FRAME_HEADER_SIZE + b->bytes + b->entry_count * czi_record_size_max(0, 0) +
-           b->post_count * (10 + 10 + 1 + 32);
+           b->post_count * (10 + 10 + 1 + 32) + b->time_count * CZI_RECORD_TIME_SIZE +
+           b->extras.len / sizeof(struct czi_extra) * CZI_RECORD_LINKS_MAX;
 }
 
 static void prefetch_bytes(const struct czi_pending *p)
@@ -243,6 +247,7 @@ static void prefetch_bytes(const struct czi_pending *p)
 int czi_seal_payload(struct czi_batch *b, cz_error *err)
 {
     struct czi_seal_scratch *s = b->scratch;
+    const uint8_t *time = czi_entry_time(b, NULL), *written = NULL;
     uint8_t *start, *p;
 
     b->frame.len = 0;
@@ -258,11 +263,15 @@ int czi_seal_payload(struct czi_batch *b, cz_error *err)
         if (i + 8 < b->entry_count)
             prefetch_bytes(b->entries[i + 8].pending);
         bytes = (struct czi_slice){e->pending->bytes, e->pending->len};
-        if (e->status == CZI_ENTRY_FACT) {
-            p = czi_record_put_fact(p, bytes);
+        if (e->status == CZI_ENTRY_ITEM) {
+            p = czi_record_put_item(p, bytes);
+            time = czi_entry_time(b, e);
         } else if (e->number != CZI_ID_NONE) {
-            struct czi_outcome o = czi_entry_outcome(b, e);
+            struct czi_outcome o = czi_entry_outcome(b, e, time);
 
+            if (CZI_UNLIKELY(time != written))
+                p = czi_record_put_time(p, time);
+            written = time;
             s->effects[e->number] = czi_record_effect_at(p, bytes.len);
             s->effect_lens[e->number] = (uint32_t)bytes.len;
             p = czi_record_put_effect(p, bytes, &o);

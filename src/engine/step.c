@@ -2,6 +2,7 @@
 #include "engine/step.h"
 
 #include "base/error.h"
+#include "engine/cite.h"
 
 static const struct czi_predecessor *known_predecessors(void *arg, const struct czi_pending *p)
 {
@@ -37,6 +38,7 @@ void czi_step_done(struct czi_step *s)
 {
     for (unsigned i = 0; i < CZI_BATCHES_IN_FLIGHT; i++)
         czi_batch_free(s->all[i]);
+    czi_predecessors_done(s->known, CZI_CITATIONS_MAX);
     czi_admission_done(&s->admission);
     czi_core_done(&s->core);
     *s = (struct czi_step){0};
@@ -186,6 +188,7 @@ int czi_step(struct czi_step *s, const struct czi_event *event, cz_error *err)
         break;
     case CZI_EVENT_KNOWN:
         CZI_CHECK(s->looking_up);
+        czi_predecessors_done(s->known, CZI_CITATIONS_MAX);
         s->known_of = s->looking_up;
         memcpy(s->known, event->predecessors,
                s->looking_up->view.after_count * sizeof *s->known);

@@ -159,18 +159,18 @@ static int take_heap(cz_engine *g, struct czi_pending *p, size_t len, bool wait,
 }
 
 /* Fills a reserved slot: the only copy of the bytes on their way to the journal. */
-static int fill(cz_engine *g, uint32_t slot, const cz_submission *s, bool is_fact, bool wait,
+static int fill(cz_engine *g, uint32_t slot, const cz_submission *s, bool is_item, bool wait,
                 cz_done_fn done, void *arg, cz_error *err)
 {
     struct czi_pending *p = &g->pendings[slot];
     int rc = CZ_OK;
 
-    if (is_fact)
+    if (is_item)
         p->view = (struct czi_effect_view){.priority = CZ_NORMAL};
     else
         rc = czi_effect_view(s->bytes, s->len, &p->view, err);
     p->bytes = p->inline_bytes;
-    if (!rc && (is_fact || s->len > CZI_INLINE_SIZE))
+    if (!rc && (is_item || s->len > CZI_INLINE_SIZE))
         rc = take_heap(g, p, s->len, wait, err);
     if (rc)
         return rc;
@@ -178,7 +178,7 @@ static int fill(cz_engine *g, uint32_t slot, const cz_submission *s, bool is_fac
     p->len = (uint32_t)s->len;
     p->done = done;
     p->arg = arg;
-    p->is_fact = is_fact;
+    p->is_item = is_item;
     p->under_guards = p->was_parked = false;
     p->parked = NULL;
     return CZ_OK;
@@ -316,16 +316,8 @@ int cz_submit_batch(cz_engine *g, const cz_submission *submissions, size_t count
     return rc;
 }
 
-int czi_pending_fact(struct czi_pending *p, cz_error *err)
-{
-    int rc = czi_fact_domain(p->bytes, p->len, &p->domain, err);
-
-    p->fact_id = czi_fact_id(p->bytes, p->len);
-    return rc;
-}
-
-int czi_submit_fact(cz_engine *g, const void *bytes, size_t len, uint64_t *ret_ticket,
-                    cz_error *err)
+int czi_submit_item(cz_engine *g, const void *bytes, size_t len, cz_done_fn done, void *arg,
+                    uint64_t *ret_ticket, cz_error *err)
 {
     cz_submission s = {bytes, len};
     uint32_t slot, n;
@@ -337,11 +329,11 @@ int czi_submit_fact(cz_engine *g, const void *bytes, size_t len, uint64_t *ret_t
     rc = reserve(g, 1, true, false, &slot, &n, err);
     if (rc)
         return rc;
-    rc = fill(g, slot, &s, true, true, NULL, NULL, err);
-    if (!rc)
-        rc = czi_pending_fact(&g->pendings[slot], err);
-    if (!rc)
+    rc = fill(g, slot, &s, true, true, done, arg, err);
+    if (!rc) {
+        g->pendings[slot].item_id = czi_fact_id(bytes, len);
         rc = link_in(g, &slot, 1, ret_ticket, err);
+    }
     if (rc)
         discard(g, &slot, 1);
     return rc;

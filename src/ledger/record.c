@@ -11,15 +11,37 @@ static uint8_t *put_sized(uint8_t *p, enum czi_record_type type, struct czi_slic
     return p + bytes.len;
 }
 
+static uint64_t back(uint64_t position, uint64_t other)
+{
+    return other ? position - other : 0;
+}
+
 static uint8_t *put_write(uint8_t *p, const struct czi_post *post, uint64_t position)
 {
     p = czi_put_varint(p, post->version);
-    p = czi_put_varint(p, post->previous ? position - post->previous : 0);
+    p = czi_put_varint(p, back(position, post->previous));
     *p++ = (uint8_t)(post->kind << 4 | post->state);
     if (post->kind != CZ_DATA)
         return czi_put_varint128(p, czi_zigzag(post->quantity));
     memcpy(p, post->data_hash, 32);
     return p + 32;
+}
+
+static uint8_t *put_links(uint8_t *p, const struct czi_extra *x, uint64_t position)
+{
+    for (unsigned i = 0; i < x->after_count; i++)
+        p = czi_put_varint(p, back(position, x->after[i]));
+    if (x->has_terms)
+        p = czi_put_varint(p, x->left_out);
+    if (!x->has_program)
+        return p;
+    p = czi_put_varint(p, back(position, x->task_previous));
+    p = czi_put_varint(p, x->clock ? x->clock->count : 0);
+    for (unsigned i = 0; x->clock && i < x->clock->count; i++) {
+        p = czi_put_varint(p, x->clock->parts[i].task);
+        p = czi_put_varint(p, x->clock->parts[i].count);
+    }
+    return p;
 }
 
 uint8_t *czi_record_put_effect(uint8_t *p, struct czi_slice effect, const struct czi_outcome *o)
@@ -29,17 +51,26 @@ uint8_t *czi_record_put_effect(uint8_t *p, struct czi_slice effect, const struct
     if (o->reason)
         *p++ = o->reason;
     for (unsigned i = 0; i < o->post_count; i++) {
-        if (o->reason || !o->posts[i].written)
+        if (o->reason || !o->posts[i].written) {
             p = czi_put_varint(p, o->posts[i].version);
-        else
+            p = czi_put_varint(p, back(o->position, o->posts[i].previous));
+        } else {
             p = put_write(p, &o->posts[i], o->position);
+        }
     }
-    return p;
+    return CZI_LIKELY(!o->extra) ? p : put_links(p, o->extra, o->position);
 }
 
-uint8_t *czi_record_put_fact(uint8_t *p, struct czi_slice fact)
+uint8_t *czi_record_put_item(uint8_t *p, struct czi_slice item)
 {
-    return put_sized(p, CZI_RECORD_FACT, fact);
+    return put_sized(p, CZI_RECORD_ITEM, item);
+}
+
+uint8_t *czi_record_put_time(uint8_t *p, const uint8_t time[32])
+{
+    *p++ = CZI_RECORD_TIME;
+    memcpy(p, time, 32);
+    return p + 32;
 }
 
 static int bad(const struct czi_record_reader *r, const char *what, cz_error *err)
@@ -55,20 +86,27 @@ static uint8_t take_byte(struct czi_cursor *c)
     return p ? *p : 0;
 }
 
+/* A position before this one, or 0. */
+static uint64_t read_back(struct czi_cursor *c, uint64_t position)
+{
+    uint64_t n = czi_cursor_varint(c);
+
+    if (n >= position && n)
+        c->failed = true;
+    return n ? position - n : 0;
+}
+
 static void read_write(struct czi_cursor *c, struct czi_post *post, uint64_t position)
 {
-    uint64_t back;
     uint8_t both;
 
     post->written = true;
     post->version = czi_cursor_varint(c);
-    back = czi_cursor_varint(c);
-    post->previous = back ? position - back : 0;
+    post->previous = read_back(c, position);
     both = take_byte(c);
     post->kind = both >> 4;
     post->state = both & 15;
-    if (post->kind > CZ_DATA || post->state > CZ_ARCHIVED || back > position ||
-        (back == position && back))
+    if (post->kind > CZ_DATA || post->state > CZ_ARCHIVED)
         c->failed = true;
     if (post->kind == CZ_DATA)
         post->data_hash = czi_cursor_take(c, 32);
@@ -76,11 +114,67 @@ static void read_write(struct czi_cursor *c, struct czi_post *post, uint64_t pos
         post->quantity = czi_unzigzag(czi_cursor_varint128(c));
 }
 
+static void read_clock(struct czi_record_reader *r, const struct czi_record *rec)
+{
+    struct czi_shared_clock *clock = &r->clock;
+    uint64_t n = czi_cursor_varint(&r->in);
+    uint32_t task;
+
+    if (n > CZI_CLOCK_TASKS_MAX) {
+        r->in.failed = true;
+        return;
+    }
+    clock->refs = 0;
+    clock->count = (uint32_t)n;
+    memcpy(&clock->program,
+           czi_effect_program(rec->bytes.data, rec->bytes.len, &rec->view, &task),
+           sizeof clock->program);
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t number = czi_cursor_varint(&r->in);
+
+        clock->parts[i].task = (uint32_t)number;
+        clock->parts[i].count = czi_cursor_varint(&r->in);
+        if (number > UINT32_MAX || !clock->parts[i].count ||
+            (i && clock->parts[i].task <= clock->parts[i - 1].task))
+            r->in.failed = true;
+    }
+    r->extra.clock = n ? clock : NULL;
+}
+
+/* What an effect needs a struct czi_extra for. */
+static bool has_extra(const struct czi_effect_view *v)
+{
+    return v->after_count || v->has_terms || v->has_program;
+}
+
+static void read_links(struct czi_record_reader *r, struct czi_record *rec)
+{
+    const struct czi_effect_view *v = &rec->view;
+    struct czi_extra *x = &r->extra;
+
+    if (CZI_LIKELY(!has_extra(v)))
+        return;
+    *x = (struct czi_extra){.after_count = v->after_count, .has_terms = v->has_terms,
+                            .has_program = v->has_program};
+    for (unsigned i = 0; i < v->after_count; i++)
+        x->after[i] = read_back(&r->in, r->position);
+    if (v->has_terms)
+        x->left_out = czi_cursor_varint(&r->in);
+    if (v->fact_count < 64 && x->left_out >> v->fact_count)
+        r->in.failed = true;
+    if (v->has_program) {
+        x->task_previous = read_back(&r->in, r->position);
+        read_clock(r, rec);
+    }
+    rec->outcome.extra = x;
+}
+
 static void read_outcome(struct czi_record_reader *r, struct czi_record *rec)
 {
     unsigned n = czi_effect_accesses(&rec->view);
 
-    rec->outcome = (struct czi_outcome){.position = r->position, .posts = r->posts};
+    rec->outcome =
+        (struct czi_outcome){.position = r->position, .posts = r->posts, .time = r->time};
     rec->outcome.post_count = (uint8_t)n;
     rec->outcome.lamport = czi_cursor_varint(&r->in);
     if (rec->type == CZI_RECORD_REJECTED) {
@@ -90,11 +184,14 @@ static void read_outcome(struct czi_record_reader *r, struct czi_record *rec)
     }
     for (unsigned i = 0; i < n; i++) {
         r->posts[i] = (struct czi_post){.slot = CZI_ID_NONE};
-        if (rec->type == CZI_RECORD_APPLIED && i < rec->view.write_count)
+        if (rec->type == CZI_RECORD_APPLIED && i < rec->view.write_count) {
             read_write(&r->in, &r->posts[i], r->position);
-        else
-            r->posts[i].version = czi_cursor_varint(&r->in);
+            continue;
+        }
+        r->posts[i].version = czi_cursor_varint(&r->in);
+        r->posts[i].previous = read_back(&r->in, r->position);
     }
+    read_links(r, rec);
     r->position++;
 }
 
@@ -104,18 +201,22 @@ int czi_record_next(struct czi_record_reader *r, bool *ret_more, struct czi_reco
     uint64_t len;
     int rc;
 
-    *ret_more = czi_cursor_left(&r->in) > 0;
-    if (!*ret_more)
-        return CZ_OK;
     *ret = (struct czi_record){0};
-    ret->type = (enum czi_record_type)take_byte(&r->in);
-    if (ret->type < CZI_RECORD_APPLIED || ret->type > CZI_RECORD_FACT)
+    do {
+        *ret_more = czi_cursor_left(&r->in) > 0;
+        if (!*ret_more)
+            return CZ_OK;
+        ret->type = (enum czi_record_type)take_byte(&r->in);
+        if (ret->type == CZI_RECORD_TIME)
+            r->time = czi_cursor_take(&r->in, 32);
+    } while (ret->type == CZI_RECORD_TIME && !r->in.failed);
+    if (ret->type < CZI_RECORD_APPLIED || ret->type > CZI_RECORD_ITEM)
         return bad(r, "unknown type", err);
     len = czi_cursor_varint(&r->in);
     if (r->in.failed || len > czi_cursor_left(&r->in))
         return bad(r, "its length does not fit", err);
     ret->bytes = (struct czi_slice){czi_cursor_take(&r->in, len), len};
-    if (ret->type == CZI_RECORD_FACT)
+    if (ret->type == CZI_RECORD_ITEM)
         return CZ_OK;
     rc = czi_effect_view(ret->bytes.data, len, &ret->view, err);
     if (rc) {

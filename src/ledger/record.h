@@ -1,30 +1,45 @@
-/* record.h - what a frame's payload holds: effects with their outcomes, and facts, in order.
+/* record.h - what a frame's payload holds: effects with their outcomes, and the items of fact
+ * logs, in order.
  *
  * Layer: ledger. Threads: pure functions.
  *
  * Only what cannot be derived is written: canonical bytes, and of the outcome just enough to
- * rebuild the receipt without executing. Positions follow from the frame's first one.
+ * rebuild the receipt, and all causal links between effects, without executing. Positions follow
+ * from the frame's first one. `back` is position - the other position, or 0: there is none.
  *   applied   1, varint length, effect, varint lamport,
- *             per write: varint version, varint position - previous (0: no previous),
+ *             per write: varint version, varint back to the write before,
  *                        kind << 4 | state, value (zigzag varint, or 32 bytes for data)
- *             per read:  varint version
- *   rejected  2, varint length, effect, varint lamport, reason, per access: varint version
- *   fact      3, varint length, fact
+ *             per read:  varint version, varint back to the write that was seen,
+ *             links
+ *   rejected  2, varint length, effect, varint lamport, reason,
+ *             per access: varint version, varint back, links
+ *   links     per predecessor in `after`: varint back; of the full form with terms: varint left
+ *             out (bit i: the i-th fact); of a program's: varint back to its task's effect
+ *             before, varint n, n times (varint task, varint count): the vector clock
+ *   item      3, varint length, bytes
+ *   time      4, 32 bytes: the snapshot of the time map from here on, in this frame
  */
 #ifndef CZI_RECORD_H
 #define CZI_RECORD_H
 
 #include "effect/receipt.h"
 
-enum czi_record_type { CZI_RECORD_APPLIED = 1, CZI_RECORD_REJECTED = 2, CZI_RECORD_FACT = 3 };
+enum czi_record_type {
+    CZI_RECORD_APPLIED = 1,
+    CZI_RECORD_REJECTED = 2,
+    CZI_RECORD_ITEM = 3,
+    CZI_RECORD_TIME = 4, /* never given by czi_record_next */
+};
 
 struct czi_record {
     enum czi_record_type type;
-    struct czi_slice bytes;      /* effect or fact */
+    struct czi_slice bytes;      /* effect or item */
     struct czi_effect_view view; /* of an effect, checked */
     struct czi_outcome outcome;  /* its posts lie in the reader; slots are unset */
 };
 
+/* Of the links of an effect that has any, beyond what czi_record_size_max counts. */
+#define CZI_RECORD_LINKS_MAX ((CZI_CITATIONS_MAX + 3) * 10 + CZI_CLOCK_TASKS_MAX * 15)
 static inline size_t czi_record_size_max(size_t bytes, unsigned posts)
 {
     return 1 + 5 + bytes + 10 + 1 + (size_t)posts * (10 + 10 + 1 + 32);
@@ -38,22 +53,32 @@ _Static_assert(CZI_EFFECT_SIZE_MAX < 1u << 21, "its length takes at most three b
 /* Returns the byte after; room for czi_record_size_max. */
 uint8_t *czi_record_put_effect(uint8_t *p, struct czi_slice effect,
                                const struct czi_outcome *o);
-uint8_t *czi_record_put_fact(uint8_t *p, struct czi_slice fact);
+uint8_t *czi_record_put_item(uint8_t *p, struct czi_slice item);
+#define CZI_RECORD_TIME_SIZE 33
+uint8_t *czi_record_put_time(uint8_t *p, const uint8_t time[32]);
 
 /* Walks a payload; all memory is the payload's or the reader's. */
 struct czi_record_reader {
     struct czi_cursor in;
     uint64_t position; /* of the next effect */
+    const uint8_t *time; /* in the payload; NULL: none yet */
     struct czi_post posts[CZI_ACCESSES_MAX];
+    struct czi_extra extra;
+    union {
+        struct czi_shared_clock clock; /* of the record at hand; refs is 0 */
+        uint8_t clock_bytes[sizeof(struct czi_shared_clock) +
+                            CZI_CLOCK_TASKS_MAX * sizeof(cz_clock_part)];
+    };
 };
 static inline void czi_record_reader(struct czi_record_reader *r, struct czi_slice payload,
                                      uint64_t first_position)
 {
     r->in = czi_cursor(payload.data, payload.len);
     r->position = first_position;
+    r->time = NULL;
 }
 /* *ret_more is false at the end. CZ_CORRUPT names the offset in the payload. Effects are
- * checked completely, facts only for their length. */
+ * checked completely, items only for their length. */
 CZI_MUST_USE int czi_record_next(struct czi_record_reader *r, bool *ret_more,
                                  struct czi_record *ret, cz_error *err);
 

@@ -12,6 +12,7 @@
  */
 #include "base/error.h"
 #include "codec/blake3.h"
+#include "engine/cite.h"
 #include "replay/fact_audit.h"
 #include "replay/journal.h"
 
@@ -33,6 +34,10 @@ struct declared {
 struct czi_auditor {
     struct czi_core *core;
     struct czi_fact_audit facts;
+    bool proofs; /* are verified too */
+    struct czi_citing citing;
+    struct czi_item item;
+    struct czi_buf *snapshots, *snapshot_bytes; /* NULL: nobody wants them */
     struct declared declared[CZI_ACCESSES_MAX];
     unsigned count;
     struct {
@@ -126,56 +131,84 @@ static const struct czi_resource *resource_of(const struct czi_auditor *a, unsig
                : czi_resource_at(&a->core->resources, a->declared[i].slot);
 }
 
-/* A missing fact is the reason of a rejection, and the reason only of that. */
-static int check_facts(const struct czi_auditor *a, cz_error *err)
+/* What it cites and follows, judged anew: the facts first, then the predecessors. A fault is the
+ * reason of a rejection, and the reason only of that. */
+static int check_citations(struct czi_auditor *a, uint64_t *lamport, cz_error *err)
 {
-    const struct czi_pending *p = a->pending;
-    bool missing = false;
+    uint8_t should = czi_cite(a->core, a->pending, &a->citing, lamport);
+    uint8_t is = a->outcome->reason;
 
-    for (unsigned i = 0; i < p->view.fact_count; i++)
-        missing |= czi_id_table_find(&a->core->fact_ids,
-                                     czi_effect_fact(p->bytes, &p->view, i)) == CZI_ID_NONE;
-    if (missing && a->outcome->reason != CZ_UNKNOWN_FACT)
-        return found(a, err, "it cites a fact that is not recorded before it");
-    if (!missing && a->outcome->reason == CZ_UNKNOWN_FACT)
-        return found(a, err, "it is rejected for a fact that is recorded");
+    if (should && is != should)
+        return found(a, err, "its reason is \"%s\", but what it cites gives \"%s\"",
+                     cz_reason_name(is), cz_reason_name(should));
+    if (!should && (is == CZ_UNKNOWN_FACT || is == CZ_UNKNOWN_PREDECESSOR ||
+                    is >= CZ_UNKNOWN_DOMAIN))
+        return found(a, err, "it is rejected as %s, but all that it cites holds",
+                     cz_reason_name(is));
     return CZ_OK;
 }
 
-static int check_predecessors(const struct czi_auditor *a, uint64_t *lamport, cz_error *err)
+static bool same_clock(const struct czi_shared_clock *x, const struct czi_shared_clock *y)
 {
-    const struct czi_pending *p = a->pending;
-    const struct czi_predecessor *known = NULL;
-    bool missing = false;
+    return x && y ? x->count == y->count &&
+                        memcmp(x->parts, y->parts, x->count * sizeof *x->parts) == 0
+                  : x == y;
+}
 
-    if (p->view.after_count)
-        known = a->core->predecessors(a->core->predecessors_arg, p);
-    for (unsigned i = 0; i < p->view.after_count; i++) {
-        missing |= !known[i].applied;
-        if (known[i].applied)
-            *lamport = CZI_MAX(*lamport, known[i].lamport);
-    }
-    if (missing && a->outcome->reason != CZ_UNKNOWN_PREDECESSOR &&
-        a->outcome->reason != CZ_UNKNOWN_FACT)
-        return found(a, err, "it follows an effect that is not applied before it");
-    if (!missing && a->outcome->reason == CZ_UNKNOWN_PREDECESSOR)
-        return found(a, err, "it is rejected for a predecessor that is applied");
+/* The recorded links to what it cites and follows, and its clock. */
+static int check_links(struct czi_auditor *a, cz_error *err)
+{
+    static const struct czi_extra none;
+    const struct czi_extra *is = a->outcome->extra ? a->outcome->extra : &none;
+    struct czi_extra *should = &a->citing.extra;
+    uint32_t slots[CZI_ACCESSES_MAX];
+    uint8_t full = CZ_APPLIED;
+
+    for (unsigned i = 0; i < a->count; i++)
+        slots[i] = a->declared[i].slot;
+    if (a->pending->view.has_program &&
+        !czi_cite_clock(a->core, a->pending, &a->citing, slots, a->count, &full))
+        return czi_nomem(err, "a vector clock");
+    if (full && a->outcome->reason == CZ_APPLIED)
+        return found(a, err, "it applied without a vector clock");
+    for (unsigned i = 0; i < should->after_count; i++)
+        if (is->after[i] != should->after[i])
+            return found_number(a, "the position of a predecessor", is->after[i],
+                                should->after[i], err);
+    if (is->left_out != should->left_out)
+        return found_number(a, "the set of facts left out", is->left_out, should->left_out, err);
+    if (is->task_previous != should->task_previous)
+        return found_number(a, "the position of its task's effect before", is->task_previous,
+                            should->task_previous, err);
+    if (!same_clock(is->clock, should->clock))
+        return found(a, err, "its vector clock is not what follows from what comes before");
     return CZ_OK;
 }
 
-static int check_dependencies(const struct czi_auditor *a, cz_error *err)
+static int check_time(const struct czi_auditor *a, cz_error *err)
+{
+    static const cz_id none;
+    const cz_id *should = czi_book_time_id(a->core->book);
+
+    if (a->outcome->time ? czi_id_equal(a->outcome->time, should) : czi_id_equal(should, &none))
+        return CZ_OK;
+    return found(a, err, "its time map is not what the facts before it give");
+}
+
+static int check_dependencies(struct czi_auditor *a, cz_error *err)
 {
     uint64_t lamport = 0;
-    int rc = check_facts(a, err);
+    int rc;
 
     for (unsigned i = 0; i < a->count; i++)
         if (a->declared[i].exists)
             lamport = CZI_MAX(lamport, resource_of(a, i)->lamport);
-    if (!rc)
-        rc = check_predecessors(a, &lamport, err);
+    rc = check_citations(a, &lamport, err);
     if (!rc && a->outcome->lamport != lamport + 1)
         rc = found_number(a, "the Lamport time", a->outcome->lamport, lamport + 1, err);
-    return rc;
+    if (!rc)
+        rc = check_links(a, err);
+    return rc ? rc : check_time(a, err);
 }
 
 /* ---- What its operations declare -------------------------------------------------------- */
@@ -354,6 +387,21 @@ static int check_write(const struct czi_auditor *a, unsigned i, cz_error *err)
     return d->kind == CZ_DATA ? check_data(a, i, err) : check_conserved(a, i, err);
 }
 
+/* Of what was read, or not applied: the version that was there, and its position. */
+static int check_seen(const struct czi_auditor *a, unsigned i, const struct czi_resource *x,
+                      cz_error *err)
+{
+    const struct czi_post *post = &a->outcome->posts[i];
+    uint64_t version = x ? x->version : 0, position = x ? x->position : 0;
+
+    if (post->version != version)
+        return found_access(a, i, "the version seen", post->version, version, err);
+    if (post->previous != position)
+        return found_access(a, i, "the position of the version seen", post->previous, position,
+                            err);
+    return CZ_OK;
+}
+
 static int check_applied(struct czi_auditor *a, cz_error *err)
 {
     unsigned writes = a->pending->view.write_count;
@@ -369,9 +417,8 @@ static int check_applied(struct czi_auditor *a, cz_error *err)
 
         if (!x)
             rc = found(a, err, "it reads a resource that does not exist");
-        else if (a->outcome->posts[i].version != x->version)
-            rc = found_access(a, i, "the version seen", a->outcome->posts[i].version,
-                              x->version, err);
+        else
+            rc = check_seen(a, i, x, err);
     }
     return rc;
 }
@@ -380,16 +427,15 @@ static int check_rejected(const struct czi_auditor *a, cz_error *err)
 {
     bool unknown = false;
 
-    if (a->outcome->reason >= CZ_NONCE)
+    if (a->outcome->reason == CZ_NONCE || strcmp(cz_reason_name(a->outcome->reason), "unknown") == 0)
         return found(a, err, "the reason %u is none that is recorded", a->outcome->reason);
     for (unsigned i = 0; i < a->count; i++) {
         const struct czi_resource *x = resource_of(a, i);
-        uint64_t version = x ? x->version : 0;
+        int rc = check_seen(a, i, x, err);
 
         unknown |= !x;
-        if (a->outcome->posts[i].version != version)
-            return found_access(a, i, "the version seen", a->outcome->posts[i].version, version,
-                                err);
+        if (rc)
+            return rc;
     }
     if (!unknown && a->outcome->reason == CZ_UNKNOWN_RESOURCE)
         return found(a, err, "it is rejected for a resource that exists");
@@ -454,8 +500,25 @@ static int keep_effect(struct czi_auditor *a, cz_error *err)
     return CZ_OK;
 }
 
+/* The clocks that later effects go on from, and what was used up. */
+static int keep_links(struct czi_auditor *a, struct czi_batch *b, struct czi_entry *e,
+                      cz_error *err)
+{
+    uint32_t slots[CZI_ACCESSES_MAX];
+
+    for (unsigned i = 0; i < a->count; i++)
+        slots[i] = a->declared[i].slot;
+    czi_cite_task(a->core, a->pending, &a->citing, a->outcome->position);
+    if ((a->outcome->reason ||
+         czi_cite_applied(a->core, &a->citing, slots, a->pending->view.write_count)) &&
+        czi_cite_keep(b, e, a->pending, &a->citing))
+        return CZ_OK;
+    return czi_nomem(err, "an effect's links");
+}
+
 /* What sealing needs to know of the entry. */
-static void enter_effect(const struct czi_auditor *a, struct czi_batch *b, struct czi_entry *e)
+static int enter_effect(struct czi_auditor *a, struct czi_batch *b, struct czi_entry *e,
+                        cz_error *err)
 {
     const struct czi_outcome *o = a->outcome;
 
@@ -469,6 +532,7 @@ static void enter_effect(const struct czi_auditor *a, struct czi_batch *b, struc
         b->posts[b->post_count] = o->posts[i];
         b->posts[b->post_count++].slot = a->declared[i].slot;
     }
+    return keep_links(a, b, e, err);
 }
 
 static int audit_effect(struct czi_auditor *a, struct czi_batch *b, struct czi_entry *e,
@@ -486,13 +550,79 @@ static int audit_effect(struct czi_auditor *a, struct czi_batch *b, struct czi_e
         if (!rc)
             rc = keep_effect(a, err);
     }
+    if (!rc)
+        rc = enter_effect(a, b, e, err);
     if (rc)
         return rc;
-    enter_effect(a, b, e);
+    a->core->lamport = CZI_MAX(a->core->lamport, a->outcome->lamport);
     a->core->rejected += a->outcome->reason != CZ_APPLIED;
     a->core->applied += a->outcome->reason == CZ_APPLIED;
     a->core->positions++;
     return CZ_OK;
+}
+
+/* ---- Items of fact logs ------------------------------------------------------------------- */
+
+/* Of the book: CZ_CORRUPT, since it was recorded. */
+static int bad_item(uint64_t number, const char *what, cz_error *err)
+{
+    return czi_fail(err, CZ_CORRUPT, "fact %" PRIu64 ": %s", number, what);
+}
+
+void czi_auditor_keep_snapshots(struct czi_auditor *a, struct czi_buf *snapshots,
+                                struct czi_buf *bytes)
+{
+    a->snapshots = snapshots;
+    a->snapshot_bytes = bytes;
+}
+
+static int keep_snapshot(struct czi_auditor *a, uint64_t number, cz_error *err)
+{
+    CZI_AUTOBUF bytes = {0};
+    struct czi_snapshot s = {.number = number, .id = *czi_book_time_id(a->core->book)};
+    int rc;
+
+    if (!a->snapshots)
+        return CZ_OK;
+    rc = czi_time_map_encode(czi_book_time(a->core->book), &bytes, err);
+    if (rc)
+        return rc;
+    s.at = a->snapshot_bytes->len;
+    s.len = bytes.len;
+    czi_buf_put(a->snapshot_bytes, bytes.data, bytes.len);
+    czi_buf_put(a->snapshots, &s, sizeof s);
+    return a->snapshots->failed || a->snapshot_bytes->failed
+               ? czi_nomem(err, "the snapshots of the time map")
+               : CZ_OK;
+}
+
+static int audit_item(struct czi_auditor *a, struct czi_batch *b, struct czi_entry *e,
+                      cz_error *err)
+{
+    const struct czi_pending *p = e->pending;
+    struct czi_book *book = a->core->book;
+    uint64_t number = (uint64_t)czi_book_count(book) + 1;
+    uint32_t times = b->time_count;
+    uint8_t reason;
+
+    if (czi_item_decode(p->bytes, p->len, &a->item, err)) {
+        czi_wrap(err, CZ_CORRUPT, "fact %" PRIu64, number);
+        if (err)
+            err->code = CZ_CORRUPT;
+        return CZ_CORRUPT;
+    }
+    if (czi_book_find(book, &p->item_id) != CZI_ID_NONE)
+        return bad_item(number, "it is recorded a second time", err);
+    reason = czi_book_take(book, &a->item, &p->item_id, &e->origin);
+    if (reason == CZI_BOOK_NOMEM)
+        return czi_nomem(err, "a fact");
+    if (reason)
+        return bad_item(number, cz_reason_text(reason), err);
+    e->number = CZI_ID_NONE;
+    e->status = CZI_ENTRY_ITEM;
+    czi_batch_note_time(a->core, b, e);
+    b->fact_count++;
+    return b->time_count > times ? keep_snapshot(a, number, err) : CZ_OK;
 }
 
 /* ---- Frames and the end ----------------------------------------------------------------- */
@@ -504,7 +634,8 @@ int czi_auditor_new(struct czi_journal *j, bool proofs, struct czi_auditor **ret
     if (!a)
         return czi_nomem(err, "an audit");
     a->core = &j->core;
-    a->facts = (struct czi_fact_audit){&j->core, j->fs, j->options.threads, proofs};
+    a->facts = (struct czi_fact_audit){.core = &j->core, .threads = j->options.threads};
+    a->proofs = proofs;
     *ret = a;
     return CZ_OK;
 }
@@ -514,6 +645,7 @@ void czi_auditor_free(struct czi_auditor *a)
     if (!a)
         return;
     czi_fact_audit_done(&a->facts);
+    czi_clock_drop(a->citing.extra.clock);
     czi_free(a);
 }
 
@@ -524,6 +656,7 @@ static void begin_batch(struct czi_auditor *a, struct czi_batch *b,
     b->facts_before = frame->facts_before;
     b->number = ++a->core->batches;
     b->position_count = b->fact_count = b->post_count = b->look_ups = 0;
+    czi_batch_begin_time(a->core, b);
 }
 
 int czi_audit_frame(void *auditor, struct czi_journal *j, const struct czi_frame *frame,
@@ -541,13 +674,13 @@ int czi_audit_frame(void *auditor, struct czi_journal *j, const struct czi_frame
         a->pending = b->entries[i].pending;
         a->outcome = &o;
         o.posts = posts;
-        rc = a->pending->is_fact ? czi_fact_audit_take(&a->facts, frame, b, &b->entries[i], err)
+        rc = a->pending->is_item ? audit_item(a, b, &b->entries[i], err)
                                  : audit_effect(a, b, &b->entries[i], err);
-        posts += a->pending->is_fact ? 0 : o.post_count;
+        posts += a->pending->is_item ? 0 : o.post_count;
     }
     a->outcome = NULL;
-    if (!rc)
-        rc = czi_fact_audit_verify(&a->facts, err);
+    if (!rc && a->proofs)
+        rc = czi_fact_audit_batch(&a->facts, b, err);
     if (!rc)
         rc = czi_replayer_seal(r, &j->core, frame, err);
     if (rc != CZ_DIFFERS)

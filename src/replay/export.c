@@ -10,12 +10,16 @@
  *              rejected effects, head of their log: link | null]
  *   page      [8, [[resource identity: link, head of its log: link]…]]   1,024, ascending by id
  *
- * The second time every effect, receipt, log node and fact is written in journal order. A
+ * The second time every effect, receipt, log node and item of a fact log is written in journal
+ * order, and each snapshot of the time map behind the item that made it. A
  * rejected effect is in no resource's log, so the export makes one for all of them, of the same
  * nodes. One that was rejected because what it cites is not there would hold links to
  * nowhere; its item is instead
  *
  *   envelope  [9, receipt: bytes, effect: bytes]
+ *
+ * What an applied effect names without relying on it (a fact that it left out, the snapshot that
+ * it was proposed under) may not be in the store, and then not in the file either.
  *
  * A node that two logs share (two resources that an effect created are alike so far) is one
  * block, written once.
@@ -42,6 +46,9 @@ struct export
     cz_export_report report;
     uint8_t rejected[32]; /* head of the log of rejected effects */
     struct czi_buf block; /* in the making */
+    struct czi_buf snapshots, snapshot_bytes; /* of struct czi_snapshot, in order */
+    size_t snapshot_next;
+    uint64_t items; /* written so far */
 };
 
 /* ---- Blocks ----------------------------------------------------------------------------- */
@@ -138,6 +145,7 @@ static int first_frame(void *arg, struct czi_journal *j, const struct czi_frame 
     struct export *x = arg;
     const struct czi_batch *b = r->batch;
     int rc = czi_audit_frame(x->auditor, j, frame, r, err);
+    const uint8_t *time = rc ? NULL : czi_entry_time(b, NULL);
 
     for (uint32_t i = 0; i < b->entry_count && !rc; i++) {
         const struct czi_entry *e = &b->entries[i];
@@ -147,9 +155,11 @@ static int first_frame(void *arg, struct czi_journal *j, const struct czi_frame 
         bool envelope;
         cz_id item;
 
+        if (e->status == CZI_ENTRY_ITEM)
+            time = czi_entry_time(b, e);
         if (e->number == CZI_ID_NONE || e->reason == CZ_APPLIED)
             continue;
-        o = czi_entry_outcome(b, e);
+        o = czi_entry_outcome(b, e, time);
         rc = rejected_item(x, &b->effect_ids[e->number], bytes, &o, &item, &envelope, err);
         if (!rc)
             (void)extend_rejected(x, &item, node);
@@ -208,12 +218,13 @@ static int make_root(struct export *x, const cz_id *pages, size_t count, cz_id *
         p = czi_cbor_put_link(p, &pages[i]);
     p = czi_cbor_put_array(p, r->domains);
     for (uint32_t i = 0; i < r->domains; i++) {
-        const struct czi_domain *d = &core->domains[i];
+        struct czi_domain_info info;
 
+        czi_book_domain_info(core->book, i, &info);
         p = czi_cbor_put_array(p, 3);
-        p = czi_cbor_put_text(p, d->name, strlen(d->name));
-        p = czi_cbor_put_uint(p, d->facts);
-        p = put_link(p, d->head);
+        p = czi_cbor_put_text(p, info.name, strlen(info.name));
+        p = czi_cbor_put_uint(p, core->domains[i].items);
+        p = put_link(p, core->domains[i].head);
     }
     p = czi_cbor_put_uint(p, r->rejected);
     p = r->rejected ? put_link(p, x->rejected) : czi_cbor_put_null(p);
@@ -287,7 +298,7 @@ static void reset_heads(struct export *x)
 
     for (uint32_t i = 0; i < core->resources.ids.count; i++)
         memset(czi_resource_head(&core->resources, i)->node, 0, 32);
-    for (uint32_t i = 0; i < core->domain_ids.count; i++)
+    for (uint32_t i = 0; i < czi_book_domains(core->book); i++)
         memset(core->domains[i].head, 0, 32);
     memset(x->rejected, 0, sizeof x->rejected);
 }
@@ -350,21 +361,36 @@ static int put_effect(struct export *x, const struct czi_record *rec, cz_error *
     return put_block(x, x->rejected, node, len, err);
 }
 
-static int put_fact(struct export *x, const struct czi_record *rec, cz_error *err)
+/* The snapshot that an item made, if it did: whatever names it comes later. */
+static int put_snapshot(struct export *x, cz_error *err)
 {
-    struct czi_pending p = {.bytes = (uint8_t *)(uintptr_t)rec->bytes.data,
-                            .len = (uint32_t)rec->bytes.len};
-    uint8_t node[CZI_NODE_SIZE_MAX], *head;
-    size_t len;
-    int rc = czi_pending_fact(&p, err);
+    const struct czi_snapshot *s = (const struct czi_snapshot *)(const void *)x->snapshots.data;
 
-    if (rc)
-        return rc;
-    head = x->journal.core.domains[czi_core_domain(&x->journal.core, p.domain, false)].head;
-    rc = put_block(x, &p.fact_id, rec->bytes.data, rec->bytes.len, err);
-    len = czi_node_encode(node, head, p.fact_id.bytes);
+    if (x->snapshot_next == x->snapshots.len / sizeof *s ||
+        s[x->snapshot_next].number != x->items)
+        return CZ_OK;
+    s += x->snapshot_next++;
+    return put_block(x, &s->id, x->snapshot_bytes.data + s->at, s->len, err);
+}
+
+static int put_item(struct export *x, const struct czi_record *rec, cz_error *err)
+{
+    const struct czi_core *core = &x->journal.core;
+    cz_id id = czi_fact_id(rec->bytes.data, rec->bytes.len);
+    uint8_t node[CZI_NODE_SIZE_MAX], *head;
+    struct czi_entry_info info;
+    size_t len;
+    int rc;
+
+    czi_book_entry(core->book, czi_book_find(core->book, &id), &info);
+    head = core->domains[info.domain].head;
+    x->items++;
+    rc = put_block(x, &id, rec->bytes.data, rec->bytes.len, err);
+    len = czi_node_encode(node, head, id.bytes);
     czi_blake3(node, len, head);
-    return rc ? rc : put_block(x, head, node, len, err);
+    if (!rc)
+        rc = put_block(x, head, node, len, err);
+    return rc ? rc : put_snapshot(x, err);
 }
 
 static int second_frame(void *arg, const struct czi_frame *frame, cz_error *err)
@@ -380,7 +406,7 @@ static int second_frame(void *arg, const struct czi_frame *frame, cz_error *err)
         rc = czi_record_next(&reader, &more, &rec, err);
         if (!rc && more)
             rc =
-                rec.type == CZI_RECORD_FACT ? put_fact(x, &rec, err) : put_effect(x, &rec, err);
+                rec.type == CZI_RECORD_ITEM ? put_item(x, &rec, err) : put_effect(x, &rec, err);
     }
     return rc;
 }
@@ -395,6 +421,8 @@ static int run(struct export *x, struct czi_fs *fs, const cz_check_options *opti
 
     if (!rc)
         rc = czi_auditor_new(j, false, &x->auditor, err);
+    if (!rc)
+        czi_auditor_keep_snapshots(x->auditor, &x->snapshots, &x->snapshot_bytes);
     if (!rc)
         rc = czi_journal_run(j, first_frame, x, err);
     if (!rc)
@@ -423,6 +451,8 @@ int czi_export_car(struct czi_fs *fs, const cz_check_options *options, cz_sink_f
     czi_journal_close(&x.journal);
     czi_buf_done(&x.gathered);
     czi_buf_done(&x.block);
+    czi_buf_done(&x.snapshots);
+    czi_buf_done(&x.snapshot_bytes);
     return rc;
 }
 

@@ -2,6 +2,7 @@
 #include "replay/journal.h"
 
 #include "base/error.h"
+#include "engine/cite.h"
 #include "codec/blake3.h"
 #include "engine/rows.h"
 #include "ledger/checkpoint.h"
@@ -120,7 +121,7 @@ static const struct czi_predecessor *look_up(void *arg, const struct czi_pending
 
         j->known[i] = (struct czi_predecessor){0};
         if (c && c->seen)
-            j->known[i] = (struct czi_predecessor){c->applied, c->lamport};
+            j->known[i] = c->what;
     }
     return j->known;
 }
@@ -167,6 +168,8 @@ void czi_journal_close(struct czi_journal *j)
         j->index->ops->close(j->index);
     czi_core_done(&j->core);
     czi_buf_done(&j->sizes);
+    for (uint32_t i = 0; i < j->cited_ids.count; i++)
+        czi_predecessors_done(&j->cited[i].what, 1);
     czi_id_table_done(&j->cited_ids);
     czi_free(j->cited);
     *j = (struct czi_journal){0};
@@ -188,7 +191,7 @@ static int each_effect(const struct czi_frame *frame, struct czi_journal *j,
     czi_record_reader(&reader, frame->payload, frame->first_position);
     while (!rc && more) {
         rc = czi_record_next(&reader, &more, &rec, err);
-        if (!rc && more && rec.type != CZI_RECORD_FACT)
+        if (!rc && more && rec.type != CZI_RECORD_ITEM)
             rc = fn(j, &rec, err);
     }
     return rc;
@@ -223,22 +226,23 @@ static int cite(struct czi_journal *j, const struct czi_record *rec, cz_error *e
     return CZ_OK;
 }
 
-static void see(struct czi_journal *j, const void *id, bool applied, uint64_t lamport)
+static int see(struct czi_journal *j, const void *id, const struct czi_outcome *o,
+               cz_error *err)
 {
     uint32_t n = czi_id_table_find(&j->cited_ids, id);
 
-    if (n != CZI_ID_NONE && !j->cited[n].seen)
-        j->cited[n] = (struct czi_cited){lamport, true, applied};
+    if (n == CZI_ID_NONE || j->cited[n].seen)
+        return CZ_OK;
+    j->cited[n].seen = true;
+    return czi_predecessor_of(o, &j->cited[n].what, err);
 }
 
 static int see_record(struct czi_journal *j, const struct czi_record *rec, cz_error *err)
 {
     cz_id id;
 
-    (void)err;
     czi_blake3(rec->bytes.data, rec->bytes.len, id.bytes);
-    see(j, &id, rec->outcome.reason == CZ_APPLIED, rec->outcome.lamport);
-    return CZ_OK;
+    return see(j, &id, &rec->outcome, err);
 }
 
 static int cite_frame(void *arg, const struct czi_frame *frame, cz_error *err)
@@ -301,6 +305,23 @@ struct flow {
     cz_error err;
 };
 
+/* What later effects may follow. */
+static int see_batch(struct czi_journal *j, const struct czi_batch *b, cz_error *err)
+{
+    int rc = CZ_OK;
+
+    for (uint32_t i = 0; i < b->entry_count && j->cited_ids.count && !rc; i++) {
+        const struct czi_entry *e = &b->entries[i];
+        struct czi_outcome o;
+
+        if (e->number == CZI_ID_NONE)
+            continue;
+        o = czi_entry_outcome(b, e, NULL);
+        rc = see(j, &b->effect_ids[e->number], &o, err);
+    }
+    return rc;
+}
+
 static int work(struct flow *f, struct slot *s, cz_error *err)
 {
     struct czi_journal *j = f->j;
@@ -313,10 +334,9 @@ static int work(struct flow *f, struct slot *s, cz_error *err)
         rc = f->fn(f->arg, j, &s->frame, &s->replayer, err);
     if (rc)
         return czi_at_frame(&s->frame, rc, err);
-    for (uint32_t i = 0; i < b->entry_count && j->cited_ids.count; i++)
-        if (b->entries[i].number != CZI_ID_NONE)
-            see(j, &b->effect_ids[b->entries[i].number], b->entries[i].reason == CZ_APPLIED,
-                b->entries[i].lamport);
+    rc = see_batch(j, b, err);
+    if (rc)
+        return rc;
     j->report.frames++;
     j->last_segment = s->frame.segment;
     j->last_end = czi_place_of(&s->frame).end;
@@ -466,9 +486,9 @@ static int report(struct czi_journal *j, cz_error *err)
     r->positions = core->positions;
     r->applied = core->applied;
     r->rejected = core->rejected;
-    r->facts = core->fact_ids.count;
+    r->facts = czi_book_count(core->book);
     r->assets = core->asset_ids.count;
-    r->domains = core->domain_ids.count;
+    r->domains = czi_book_domains(core->book);
     r->resources = 0;
     for (uint32_t i = 0; i < core->resources.ids.count; i++)
         r->resources += czi_resource_at(&core->resources, i)->position != 0;

@@ -24,8 +24,8 @@ typedef int (*czi_journal_fn)(void *arg, struct czi_journal *j, const struct czi
 
 /* An effect that another one cites as its predecessor. */
 struct czi_cited {
-    uint64_t lamport;
-    bool seen, applied; /* seen: recorded before the frame at hand */
+    struct czi_predecessor what; /* once it was seen: */
+    bool seen;                   /* recorded before the frame at hand */
 };
 
 struct czi_journal {
@@ -48,7 +48,7 @@ struct czi_journal {
     struct czi_id_table cited_ids;
     struct czi_cited *cited;
     uint32_t cited_room;
-    struct czi_predecessor known[CZI_CITATIONS_MAX];
+    struct czi_predecessor known[CZI_CITATIONS_MAX]; /* their clocks are the cited ones' */
 };
 
 /* fs stays the caller's and outlives j. */
@@ -80,6 +80,15 @@ CZI_MUST_USE int czi_export_car(struct czi_fs *fs, const cz_check_options *optio
 struct czi_auditor;
 CZI_MUST_USE int czi_auditor_new(struct czi_journal *j, bool proofs, struct czi_auditor **ret,
                                  cz_error *err);
+/* A snapshot of the time map, as it was behind an item of a fact log. */
+struct czi_snapshot {
+    uint64_t number; /* of the item, from 1 */
+    size_t at, len;  /* in the bytes of all snapshots */
+    cz_id id;
+};
+/* From now on the auditor keeps all snapshots. Both buffers are the caller's. */
+void czi_auditor_keep_snapshots(struct czi_auditor *a, struct czi_buf *snapshots,
+                                struct czi_buf *bytes);
 void czi_auditor_free(struct czi_auditor *a); /* NULL: no-op */
 CZI_MUST_USE int czi_audit_frame(void *auditor, struct czi_journal *j,
                                  const struct czi_frame *frame, struct czi_replayer *r,

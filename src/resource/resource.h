@@ -45,6 +45,7 @@ CZI_MUST_USE bool czi_state_move(uint8_t *state, enum czi_move move);
 /* ---- The table -------------------------------------------------------------------------- */
 
 struct czi_lock;
+struct czi_shared_clock;
 
 struct czi_resource {
     cz_quantity quantity;
@@ -67,6 +68,7 @@ struct czi_resource_name {
     uint8_t *data; /* owned */
     uint32_t data_len;
     cz_id data_hash;
+    struct czi_shared_clock *clock; /* of the last program's effect that wrote it (cite.h) */
 };
 
 /* The log's newest node; owned by the sealing stage. */
