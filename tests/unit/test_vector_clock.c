@@ -1,5 +1,5 @@
 /* test_vector_clock.c - vector clocks: single steps, bounds, and the canonical bytes as
- * vector_clock.h says. That they order events: tests/property/test_vector_clock.c.
+ * vector_clock.h says. That they order events: tests/property/test_vector_clock_property.c.
  */
 #include "test.h"
 #include "timemap/vector_clock.h"
