@@ -124,6 +124,7 @@ static const char *const too_large[] = {
     "CZI_RESOURCES_MAX",    /* 16 GiB of resources */
     "CZI_ORIGINS_MAX",      /* 4 GiB of origins */
     "CZI_SEGMENT_SIZE_MAX", /* 256 MiB of journal; the ledger's tests set smaller ones */
+    "CZI_EVENTS_MAX",       /* 80 GiB of the causal index */
 };
 
 static struct czi_buf tests;

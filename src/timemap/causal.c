@@ -1,0 +1,335 @@
+/* causal.c - see causal.h: the graph itself, and how it grows.
+ *
+ * Layer: timemap. See causal_index.h. An event is added in two steps: room for all that it can
+ * need, which may fail, then writing, which cannot.
+ */
+#include "timemap/causal_index.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define AHEAD 8u /* events whose predecessors are fetched before it is their turn */
+
+/* ---- Piles ------------------------------------------------------------------------------- */
+
+bool czi_pile_grow(struct czi_pile *p, uint32_t more, uint32_t shift, size_t bytes)
+{
+    while ((uint64_t)p->count + more > (uint64_t)p->chunk_count << shift) {
+        if (p->chunk_count == p->chunk_room) {
+            uint32_t room = p->chunk_room ? p->chunk_room * 2 : 8;
+            void *grown = czi_realloc(p->chunk, room * sizeof *p->chunk);
+
+            if (!grown)
+                return false;
+            p->chunk = grown;
+            p->chunk_room = room;
+        }
+        p->chunk[p->chunk_count] = czi_alloc_aligned(bytes);
+        if (!p->chunk[p->chunk_count])
+            return false;
+        p->chunk_count++;
+    }
+    return true;
+}
+
+void czi_pile_done(struct czi_pile *p)
+{
+    while (p->chunk_count)
+        czi_free(p->chunk[--p->chunk_count]);
+    czi_free(p->chunk);
+}
+
+static size_t pile_bytes(const struct czi_pile *p, size_t chunk)
+{
+    return p->chunk_count * chunk + p->chunk_room * sizeof *p->chunk;
+}
+
+/* ---- Life -------------------------------------------------------------------------------- */
+
+struct czi_causal *czi_causal_new(void)
+{
+    struct czi_causal *c = czi_alloc_zero(1, sizeof *c);
+
+    if (!c)
+        return NULL;
+    c->tip = c->rival = CZI_NONE;
+    c->fresh = true;
+    c->walk.hub = 1;
+    if (czi_causal_search_init(&c->search))
+        return c;
+    czi_causal_free(c);
+    return NULL;
+}
+
+void czi_causal_free(struct czi_causal *c)
+{
+    if (!c)
+        return;
+    czi_pile_done(&c->blocks);
+    czi_pile_done(&c->units);
+    czi_pile_done(&c->anchors);
+    czi_pile_done(&c->groups);
+    czi_pile_done(&c->hubs);
+    czi_pile_done(&c->generations);
+    czi_pile_done(&c->walk.stack);
+    czi_causal_search_done(&c->search);
+    czi_free(c->scratch);
+    czi_free(c);
+}
+
+uint32_t czi_causal_count(const struct czi_causal *c)
+{
+    return c->count;
+}
+
+size_t czi_causal_bytes(const struct czi_causal *c)
+{
+    return sizeof *c + pile_bytes(&c->blocks, sizeof(struct czi_block)) +
+           pile_bytes(&c->units, sizeof(struct czi_unit) << CZI_PILE_SHIFT) +
+           pile_bytes(&c->anchors, sizeof(struct czi_anchor) << CZI_PILE_SHIFT) +
+           pile_bytes(&c->groups, sizeof(uint32_t) << CZI_PILE_SHIFT) +
+           pile_bytes(&c->hubs, sizeof(uint32_t) << CZI_PILE_SHIFT) +
+           pile_bytes(&c->generations, sizeof(struct czi_generation) << CZI_PILE_SHIFT) +
+           pile_bytes(&c->walk.stack, sizeof(uint32_t) << CZI_PILE_SHIFT) +
+           c->scratch_room * sizeof *c->scratch + czi_causal_search_bytes(&c->search);
+}
+
+/* ---- Predecessors as they are kept ------------------------------------------------------- */
+
+static int by_number(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Sorts preds into the scratch, each once; false: out of memory. */
+static bool tidy(struct czi_causal *c, const uint32_t *preds, uint32_t count, uint32_t *ret)
+{
+    uint32_t n = 0;
+
+    if (count > c->scratch_room) {
+        uint32_t *grown = czi_realloc(c->scratch, count * sizeof *grown);
+
+        if (!grown)
+            return false;
+        c->scratch = grown;
+        c->scratch_room = count;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        CZI_CHECK(preds[i] < c->count);
+    if (count == 2) {
+        c->scratch[0] = CZI_MIN(preds[0], preds[1]);
+        c->scratch[1] = CZI_MAX(preds[0], preds[1]);
+    } else if (count) {
+        memcpy(c->scratch, preds, count * sizeof *preds);
+        qsort(c->scratch, count, sizeof *preds, by_number);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        if (n == 0 || c->scratch[i] != c->scratch[n - 1])
+            c->scratch[n++] = c->scratch[i];
+    *ret = n;
+    return true;
+}
+
+/* For an event with n predecessors: their units, one for each one's list of successors. */
+static bool make_room(struct czi_causal *c, uint32_t n)
+{
+    uint32_t had = c->blocks.chunk_count;
+
+    if (c->units.count > INT32_MAX - 2 * (n + 1) || c->anchors.count == UINT32_MAX)
+        return false;
+    c->blocks.count = c->count;
+    if (!czi_pile_grow(&c->blocks, 1, CZI_BLOCK_SHIFT, sizeof(struct czi_block)))
+        return false;
+    if (c->blocks.chunk_count > had)
+        memset(czi_causal_block(c, c->count)->mark, 0, CZI_BLOCK / 8);
+    return czi_pile_grow(&c->units, n + n / 4 + 1, CZI_PILE_SHIFT,
+                         sizeof(struct czi_unit) << CZI_PILE_SHIFT) &&
+           czi_pile_grow(&c->anchors, 1, CZI_PILE_SHIFT,
+                         sizeof(struct czi_anchor) << CZI_PILE_SHIFT) &&
+           czi_pile_grow(&c->groups, 1, CZI_PILE_SHIFT, sizeof(uint32_t) << CZI_PILE_SHIFT) &&
+           czi_pile_grow(&c->hubs, 1, CZI_PILE_SHIFT, sizeof(uint32_t) << CZI_PILE_SHIFT) &&
+           czi_pile_grow(&c->generations, 1, CZI_PILE_SHIFT,
+                         sizeof(struct czi_generation) << CZI_PILE_SHIFT) &&
+           czi_causal_walk_room(c, 2 * n + 2);
+}
+
+static void keep_preds(struct czi_causal *c, struct czi_node *n, const uint32_t *p,
+                       uint32_t count)
+{
+    n->pred[0] = count > 0 ? p[0] : CZI_NONE;
+    n->pred[1] = count > 1 ? p[1] : CZI_NONE;
+    if (count <= 2)
+        return;
+    n->pred[1] = CZI_MORE | c->units.count;
+    for (uint32_t i = 0; i < count; i++)
+        czi_causal_unit(c, c->units.count + i / 4)->word[i % 4] = i ? p[i] : count;
+    c->units.count += (count + 3) / 4;
+}
+
+static void keep_succ(struct czi_causal *c, struct czi_node *p, uint32_t e)
+{
+    uint32_t fresh = c->units.count, tail;
+    struct czi_unit *u;
+
+    if (p->succ[1] == CZI_NONE) {
+        p->succ[p->succ[0] != CZI_NONE] = e;
+        return;
+    }
+    if (!(p->succ[1] & CZI_MORE)) {
+        *czi_causal_unit(c, fresh) = (struct czi_unit){{p->succ[1], e, CZI_NONE, fresh}};
+        p->succ[1] = CZI_MORE | fresh;
+        c->units.count++;
+        return;
+    }
+    tail = p->succ[1] ^ CZI_MORE;
+    u = czi_causal_unit(c, tail);
+    for (unsigned i = 1; i < 3; i++)
+        if (u->word[i] == CZI_NONE) {
+            u->word[i] = e;
+            return;
+        }
+    *czi_causal_unit(c, fresh) = (struct czi_unit){{e, CZI_NONE, CZI_NONE, u->word[3]}};
+    u->word[3] = fresh;
+    p->succ[1] = CZI_MORE | fresh;
+    c->units.count++;
+}
+
+/* ---- Adding ------------------------------------------------------------------------------ */
+
+static uint32_t add_anchor(struct czi_causal *c, uint32_t e, uint32_t parent)
+{
+    uint32_t i = c->anchors.count++;
+    struct czi_anchor *a = czi_causal_anchor(c, i), *p, *j;
+
+    *a = (struct czi_anchor){e, i, i, 0};
+    *czi_causal_group(c, i) = parent == CZI_NONE ? i : parent;
+    c->groups.count++;
+    if (parent == CZI_NONE)
+        return i;
+    p = czi_causal_anchor(c, parent);
+    j = czi_causal_anchor(c, p->jump);
+    a->parent = parent;
+    a->depth = p->depth + 1;
+    /* Skew-binary jumps: the parent's jump is doubled when it is as long as the one after it.
+     */
+    a->jump = p->depth - j->depth == j->depth - czi_causal_anchor(c, j->jump)->depth ? j->jump
+                                                                                     : parent;
+    return i;
+}
+
+static void join(struct czi_causal *c, uint32_t x, uint32_t y)
+{
+    x = czi_causal_group_of(c, x);
+    y = czi_causal_group_of(c, y);
+    if (x != y)
+        *czi_causal_group(c, CZI_MAX(x, y)) = CZI_MIN(x, y);
+}
+
+static void write_event(struct czi_causal *c, const uint32_t *p, uint32_t count)
+{
+    uint32_t e = c->count, parent = CZI_NONE;
+    struct czi_node *n = czi_causal_node(c, e);
+
+    *n = (struct czi_node){.succ = {CZI_NONE, CZI_NONE}, .down = CZI_NONE};
+    keep_preds(c, n, p, count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct czi_node *x = czi_causal_node(c, p[i]);
+
+        if (x->level >= n->level) {
+            n->level = x->level + 1;
+            parent = x->anchor;
+        }
+        n->up = CZI_MAX(n->up, x->up);
+        keep_succ(c, x, e);
+    }
+    n->anchor = n->level % CZI_ANCHOR_STEP == 0 ? add_anchor(c, e, parent) : parent;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t other = czi_causal_node(c, p[i])->anchor;
+
+        if (other != parent)
+            join(c, other, parent);
+    }
+    c->count++;
+    czi_causal_extend(c, e, p, count);
+    czi_causal_walk(c, 2 * count + 2);
+}
+
+bool czi_causal_add(struct czi_causal *c, const uint32_t *preds, uint32_t count)
+{
+    uint32_t n;
+
+    if (c->count >= CZI_EVENTS_MAX || count > CZI_EVENTS_MAX / 4 ||
+        !tidy(c, preds, count, &n) || !make_room(c, n))
+        return false;
+    write_event(c, c->scratch, n);
+    return true;
+}
+
+uint32_t czi_causal_add_many(struct czi_causal *c, const uint32_t *preds,
+                             const uint32_t *counts, uint32_t events)
+{
+    const uint32_t *ahead = preds;
+    uint32_t next = 0;
+
+    for (uint32_t i = 0; i < events; i++) {
+        for (; next < events && next < i + AHEAD; next++)
+            for (uint32_t k = counts[next]; k > 0; k--, ahead++)
+                if (*ahead < c->count)
+                    __builtin_prefetch(czi_causal_node(c, *ahead), 1);
+        if (!czi_causal_add(c, preds, counts[i]))
+            return i;
+        preds += counts[i];
+    }
+    return events;
+}
+
+/* ---- Reading links ----------------------------------------------------------------------- */
+
+uint32_t czi_causal_preds(const struct czi_causal *c, uint32_t event, uint32_t from,
+                          uint32_t *ret, uint32_t room)
+{
+    const struct czi_node *n;
+    uint32_t count;
+
+    CZI_CHECK(event < c->count);
+    n = czi_causal_node(c, event);
+    count = czi_causal_pred_count(c, n);
+    for (uint32_t i = 0; i < room && from < count; i++, from++)
+        ret[i] = czi_causal_pred(c, n, from);
+    return count;
+}
+
+/* The cursor: 0, 1: that of succ; else 2 + 4 * unit + place, and the end is UINT64_MAX. */
+bool czi_causal_next(const struct czi_causal *c, uint32_t event, uint64_t *cursor,
+                     uint32_t *ret)
+{
+    const struct czi_node *n;
+    const struct czi_unit *u;
+    uint32_t unit, place;
+
+    CZI_CHECK(event < c->count);
+    n = czi_causal_node(c, event);
+    if (*cursor == 0 || (*cursor == 1 && !(n->succ[1] & CZI_MORE))) {
+        if (n->succ[*cursor] == CZI_NONE)
+            return false;
+        *ret = n->succ[(*cursor)++];
+        return true;
+    }
+    if (!(n->succ[1] & CZI_MORE) || n->succ[1] == CZI_NONE || *cursor == UINT64_MAX)
+        return false;
+    if (*cursor == 1)
+        *cursor = 2 + 4 * (uint64_t)czi_causal_unit(c, n->succ[1] ^ CZI_MORE)->word[3];
+    unit = (uint32_t)((*cursor - 2) / 4);
+    place = (uint32_t)((*cursor - 2) % 4);
+    u = czi_causal_unit(c, unit);
+    if (u->word[place] == CZI_NONE)
+        return false;
+    *ret = u->word[place];
+    if (place < 2)
+        (*cursor)++;
+    else
+        *cursor = unit == (n->succ[1] ^ CZI_MORE) ? UINT64_MAX : 2 + 4 * (uint64_t)u->word[3];
+    return true;
+}

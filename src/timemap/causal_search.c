@@ -1,0 +1,329 @@
+/* causal_search.c - happened-before where the labels leave it open.
+ *
+ * Layer: timemap. See causal_index.h. Forward from a and backward from b, where every event
+ * that is reached is tested by its labels first. The numbers between a and b are cut into
+ * slabs: forward goes through them upwards, backward downwards, and it is the turn of who has
+ * visited less. A path has a place where both have been before they pass each other, so a
+ * search that finds nothing ends in the middle too, with about the square root of what one side
+ * would visit.
+ *
+ * A search that visits too much is given up, for a sweep from b downwards over a bit an event:
+ * each event between them at most once, in the order of memory.
+ */
+#include "timemap/causal_index.h"
+
+#include <string.h>
+
+#define SLABS 32u
+#define FIRST_BITS 8u
+#define TURN 8u /* events in a row of one side */
+#define LINKS_AT_ONCE 16u
+
+enum side { FROM_A, FROM_B };
+
+/* Visited events of a side that were not followed yet. */
+struct front {
+    uint32_t head[SLABS];
+    uint32_t full;    /* a bit a slab that is not empty */
+    uint32_t current; /* the list that is worked on, out of slab `slab` */
+    uint32_t slab;
+    uint32_t visited;
+};
+
+struct search {
+    struct czi_causal *c;
+    struct czi_search *s;
+    const struct czi_node *na, *nb;
+    uint32_t a, b, shift;
+    struct front front[2];
+    bool found;
+};
+
+bool czi_causal_search_init(struct czi_search *s)
+{
+    s->visit = czi_alloc(CZI_VISITS_MAX * sizeof *s->visit);
+    s->slot = czi_alloc_zero(2 * (size_t)CZI_VISITS_MAX, sizeof *s->slot);
+    return s->visit && s->slot;
+}
+
+void czi_causal_search_done(struct czi_search *s)
+{
+    czi_free(s->visit);
+    czi_free(s->slot);
+}
+
+size_t czi_causal_search_bytes(const struct czi_search *s)
+{
+    (void)s;
+    return CZI_VISITS_MAX * (sizeof *s->visit + 2 * sizeof *s->slot);
+}
+
+/* ---- Visited events ---------------------------------------------------------------------- */
+
+static void next_tag(struct czi_search *s)
+{
+    s->tag += 2;
+    if (s->tag != 0)
+        return;
+    memset(s->slot, 0, 2 * (size_t)CZI_VISITS_MAX * sizeof *s->slot);
+    s->tag = 2;
+}
+
+static struct czi_slot *find_slot(struct czi_search *s, uint32_t event)
+{
+    uint32_t i = (event * 2654435769u) >> (32 - s->bits);
+
+    while ((s->slot[i].tag & ~1u) == s->tag && s->slot[i].event != event)
+        i = (i + 1) & ((1u << s->bits) - 1);
+    return &s->slot[i];
+}
+
+static void widen(struct czi_search *s)
+{
+    s->bits++;
+    next_tag(s);
+    for (uint32_t i = 0; i < s->count; i++) {
+        uint32_t event = s->visit[i].event & ~CZI_MORE;
+
+        *find_slot(s, event) =
+            (struct czi_slot){event, s->tag | (s->visit[i].event & CZI_MORE ? 1 : 0)};
+    }
+}
+
+static void put(struct search *q, enum side side, uint32_t i)
+{
+    struct front *f = &q->front[side];
+    struct czi_visit *v = &q->s->visit[i];
+    uint32_t slab = ((v->event & ~CZI_MORE) - q->a) >> q->shift;
+
+    v->next = f->full >> slab & 1 ? f->head[slab] : CZI_NONE;
+    f->head[slab] = i;
+    f->full |= 1u << slab;
+}
+
+/* False: the search is over, found or too large. */
+static bool visit(struct search *q, enum side side, uint32_t event)
+{
+    struct czi_search *s = q->s;
+    struct czi_slot *slot = find_slot(s, event);
+
+    if ((slot->tag & ~1u) == s->tag) {
+        q->found = (slot->tag & 1) != (uint32_t)side;
+        return !q->found;
+    }
+    if (s->count == CZI_VISITS_MAX || q->c->steps > CZI_CAUSAL_SEARCH_STEPS - 1)
+        return false;
+    __builtin_prefetch(czi_causal_node(q->c, event));
+    *slot = (struct czi_slot){event, s->tag | (uint32_t)side};
+    s->visit[s->count] =
+        (struct czi_visit){event | (side == FROM_B ? CZI_MORE : 0), CZI_NONE, 0};
+    put(q, side, s->count++);
+    q->front[side].visited++;
+    if (s->count > 1u << (s->bits - 1))
+        widen(s);
+    return true;
+}
+
+/* ---- Following links --------------------------------------------------------------------- */
+
+/* What becomes of an event whose links are followed. */
+enum follow { DONE, AGAIN, OVER };
+
+static enum follow follow_units(struct search *q, struct czi_visit *v, uint32_t last)
+{
+    for (unsigned k = 0; k < LINKS_AT_ONCE / 4; k++) {
+        uint32_t unit = v->at - 1;
+        const struct czi_unit *u = czi_causal_unit(q->c, unit);
+
+        for (unsigned i = 0; i < 3 && u->word[i] != CZI_NONE; i++) {
+            q->c->steps++;
+            if (u->word[i] > q->b)
+                return DONE;
+            if (!visit(q, FROM_A, u->word[i]))
+                return OVER;
+        }
+        if (unit == last)
+            return DONE;
+        v->at = u->word[3] + 1;
+    }
+    return AGAIN;
+}
+
+static enum follow follow_succ(struct search *q, struct czi_visit *v, const struct czi_node *n)
+{
+    if (v->at != 0)
+        return follow_units(q, v, n->succ[1] ^ CZI_MORE);
+    q->c->steps++;
+    if (n->succ[0] > q->b) /* none is above all */
+        return DONE;
+    if (!visit(q, FROM_A, n->succ[0]))
+        return OVER;
+    if (n->succ[1] == CZI_NONE)
+        return DONE;
+    if (n->succ[1] & CZI_MORE) {
+        v->at = czi_causal_unit(q->c, n->succ[1] ^ CZI_MORE)->word[3] + 1;
+        return AGAIN;
+    }
+    q->c->steps++;
+    if (n->succ[1] > q->b)
+        return DONE;
+    return visit(q, FROM_A, n->succ[1]) ? DONE : OVER;
+}
+
+static enum follow follow_pred(struct search *q, struct czi_visit *v, const struct czi_node *n)
+{
+    uint32_t count = czi_causal_pred_count(q->c, n);
+
+    for (unsigned k = 0; k < LINKS_AT_ONCE; k++) {
+        uint32_t pred;
+
+        if (v->at == count)
+            return DONE;
+        q->c->steps++;
+        pred = czi_causal_pred(q->c, n, v->at++);
+        if (pred >= q->a && !visit(q, FROM_B, pred))
+            return OVER;
+    }
+    return AGAIN;
+}
+
+static enum follow follow(struct search *q, enum side side, struct czi_visit *v)
+{
+    const struct czi_node *n = czi_causal_node(q->c, v->event & ~CZI_MORE);
+
+    if (v->at == 0 && n != q->na && n != q->nb) {
+        enum czi_causal_answer known = side == FROM_A ? czi_causal_decide(q->c, n, q->nb)
+                                                      : czi_causal_decide(q->c, q->na, n);
+
+        if (known == CZI_CAUSAL_NO)
+            return DONE;
+        q->found = known == CZI_CAUSAL_YES;
+        if (q->found)
+            return OVER;
+    }
+    return side == FROM_A ? follow_succ(q, v, n) : follow_pred(q, v, n);
+}
+
+/* ---- The search -------------------------------------------------------------------------- */
+
+/* Makes the nearest slab's list the current one; false: nothing is left. */
+static bool refill(struct front *f, enum side side)
+{
+    if (f->current != CZI_NONE)
+        return true;
+    if (!f->full)
+        return false;
+    f->slab = (uint32_t)(side == FROM_A ? __builtin_ctz(f->full) : 31 - __builtin_clz(f->full));
+    f->current = f->head[f->slab];
+    f->full &= ~(1u << f->slab);
+    return true;
+}
+
+/* False: the search is over, found or too large. */
+static bool turn(struct search *q, enum side side)
+{
+    struct front *f = &q->front[side];
+
+    for (unsigned k = 0; k < TURN && f->current != CZI_NONE; k++) {
+        uint32_t i = f->current;
+        enum follow what;
+
+        f->current = q->s->visit[i].next;
+        what = follow(q, side, &q->s->visit[i]);
+        if (what == OVER)
+            return false;
+        if (what == AGAIN)
+            put(q, side, i);
+    }
+    return true;
+}
+
+static enum czi_causal_answer search(struct search *q)
+{
+    struct front *fa = &q->front[FROM_A], *fb = &q->front[FROM_B];
+
+    q->s->bits = FIRST_BITS;
+    q->s->count = 0;
+    next_tag(q->s);
+    while (q->shift < 31 && (q->b - q->a) >> q->shift >= SLABS)
+        q->shift++;
+    (void)visit(q, FROM_A, q->a);
+    (void)visit(q, FROM_B, q->b);
+    while (refill(fa, FROM_A) && refill(fb, FROM_B) && fa->slab <= fb->slab)
+        if (!turn(q, fa->visited <= fb->visited ? FROM_A : FROM_B))
+            return q->found ? CZI_CAUSAL_YES : CZI_CAUSAL_OPEN;
+    return CZI_CAUSAL_NO;
+}
+
+/* ---- The sweep --------------------------------------------------------------------------- */
+
+static uint64_t *mark_word(const struct czi_causal *c, uint32_t event)
+{
+    return &czi_causal_block(c, event)->mark[event % CZI_BLOCK / 64];
+}
+
+/* Marks the predecessors of event e that are not below a. */
+static void mark_preds(const struct search *q, const struct czi_node *n)
+{
+    for (uint32_t i = czi_causal_pred_count(q->c, n); i-- > 0; q->c->steps++) {
+        uint32_t pred = czi_causal_pred(q->c, n, i);
+
+        if (pred < q->a)
+            break;
+        *mark_word(q->c, pred) |= (uint64_t)1 << pred % 64;
+    }
+}
+
+static bool sweep(const struct search *q)
+{
+    uint32_t word = q->b / 64, last = q->a / 64;
+    bool found = false;
+
+    mark_preds(q, q->nb);
+    for (;; word--) {
+        uint64_t *at = mark_word(q->c, word * 64);
+
+        q->c->steps++;
+        while (*at && !found) {
+            uint32_t event = word * 64 + 63 - (uint32_t)__builtin_clzll(*at);
+            const struct czi_node *n = czi_causal_node(q->c, event);
+            enum czi_causal_answer known;
+
+            *at &= ~((uint64_t)1 << event % 64);
+            known = event == q->a ? CZI_CAUSAL_YES : czi_causal_decide(q->c, q->na, n);
+            found = known == CZI_CAUSAL_YES;
+            if (known == CZI_CAUSAL_OPEN)
+                mark_preds(q, n);
+        }
+        *at = 0;
+        if (word == last)
+            return found;
+    }
+}
+
+bool czi_causal_before(struct czi_causal *c, uint32_t a, uint32_t b)
+{
+    struct search q = {.c = c, .s = &c->search, .a = a, .b = b};
+    enum czi_causal_answer known;
+
+    CZI_CHECK(a < c->count && b < c->count);
+    c->steps = 0;
+    if (a >= b)
+        return false;
+    q.na = czi_causal_node(c, a);
+    q.nb = czi_causal_node(c, b);
+    known = czi_causal_decide(c, q.na, q.nb);
+    if (known == CZI_CAUSAL_OPEN &&
+        czi_causal_group_of(c, q.na->anchor) != czi_causal_group_of(c, q.nb->anchor))
+        known = CZI_CAUSAL_NO;
+    if (known == CZI_CAUSAL_OPEN) {
+        q.front[FROM_A].current = q.front[FROM_B].current = CZI_NONE;
+        known = search(&q);
+    }
+    return known == CZI_CAUSAL_OPEN ? sweep(&q) : known == CZI_CAUSAL_YES;
+}
+
+uint64_t czi_causal_steps(const struct czi_causal *c)
+{
+    return c->steps;
+}
