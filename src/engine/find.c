@@ -51,6 +51,29 @@ int czi_find_position(struct czi_finder *f, uint64_t position, cz_error *err)
     return czi_receipt_id(&f->effect, &f->record.outcome, &f->receipt, err);
 }
 
+int czi_find_item(struct czi_finder *f, uint64_t number, struct czi_slice *ret, cz_error *err)
+{
+    bool more = true;
+    uint64_t at;
+    int rc;
+
+    f->record = (struct czi_record){0}; /* the frame may change */
+    rc = czi_ledger_read_fact(f->ledger, number, &f->buf, &f->frame, err);
+    if (rc)
+        return rc;
+    czi_record_reader(&f->reader, f->frame.payload, f->frame.first_position);
+    for (at = f->frame.facts_before; !rc && more && at <= number;) {
+        rc = czi_record_next(&f->reader, &more, &f->record, err);
+        at += !rc && more && f->record.type == CZI_RECORD_ITEM;
+    }
+    if (!rc && !more)
+        rc = czi_fail(err, CZ_CORRUPT, "the frame has fewer facts than it says");
+    if (!rc)
+        *ret = f->record.bytes;
+    f->record = (struct czi_record){0};
+    return rc ? czi_wrap(err, rc, "fact %llu", (unsigned long long)(number + 1)) : CZ_OK;
+}
+
 /* The place of a resource among an applied effect's writes; CZI_ID_NONE. */
 static unsigned place_of(const struct czi_record *rec, const cz_id *resource)
 {

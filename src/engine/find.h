@@ -25,6 +25,10 @@ CZI_MUST_USE int czi_find_position(struct czi_finder *f, uint64_t position, cz_e
 /* The same by id; CZ_NOT_FOUND. */
 CZI_MUST_USE int czi_find_effect(struct czi_finder *f, const cz_id *id, cz_error *err);
 
+/* An item of a fact log by its number, from 0; *ret lives until the next call. */
+CZI_MUST_USE int czi_find_item(struct czi_finder *f, uint64_t number, struct czi_slice *ret,
+                               cz_error *err);
+
 /* Walks the log of a resource through one frame: the entries from the frame's first up to
  * `position`, which is one of them. fn (may be NULL) is called with each in f; its non-zero
  * ends and is returned. *ret_previous is the position before the first of them. */

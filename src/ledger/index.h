@@ -5,9 +5,9 @@
  * load of sorted files) and memory.
  *
  * Tables: 'e' effects by the first bytes of their ids -> positions (load.h) · 'p' first
- * position of a frame, big endian -> segment, offset · 'm' meta: how far the index goes · all
- * others belong to the engine: 'r' group and resource id, 'o' origin, 'a' asset, 'd' domain,
- * 'f' fact, 'c' counts.
+ * position of a frame, big endian -> segment, offset · 'g' the same by the facts before it ·
+ * 'm' meta: how far the index goes · all others belong to the engine: 'r' group and resource
+ * id, 'o' origin, 'a' asset, 'd' domain, 'b' what the book says, 'k' tasks, 'c' counts.
  */
 #ifndef CZI_INDEX_H
 #define CZI_INDEX_H

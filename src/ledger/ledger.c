@@ -334,14 +334,14 @@ int czi_ledger_find_prefix(struct czi_ledger *l, const uint8_t prefix[32], unsig
     return rc;
 }
 
-static int locate_in_index(struct czi_ledger *l, uint64_t position, uint32_t *ret_segment,
-                           uint64_t *ret_offset, cz_error *err)
+static int locate_in_index(struct czi_ledger *l, char table, uint64_t first,
+                           uint32_t *ret_segment, uint64_t *ret_offset, cz_error *err)
 {
     uint8_t key[CZI_FRAME_KEY_SIZE];
     CZI_AUTOBUF value = {0};
     int rc;
 
-    czi_frame_key(key, position);
+    czi_frame_key(key, table, first);
     rc = l->index->ops->floor(l->index, (struct czi_slice){key, sizeof key}, NULL, &value, err);
     if (rc)
         return rc;
@@ -375,7 +375,7 @@ static int locate(struct czi_ledger *l, uint64_t position, uint32_t *ret_segment
         return czi_fail(err, CZ_NOT_FOUND,
                         "there is no position %" PRIu64 "; the last is %" PRIu64, position,
                         last);
-    return locate_in_index(l, position, ret_segment, ret_offset, err);
+    return locate_in_index(l, 'p', position, ret_segment, ret_offset, err);
 }
 
 static bool holds(const struct czi_frame *f, uint64_t position)
@@ -405,6 +405,60 @@ int czi_ledger_read(struct czi_ledger *l, uint64_t position, struct czi_buf *buf
                         "the index places position %" PRIu64
                         " wrongly: rebuild it with `causality reindex`",
                         position);
+    return CZ_OK;
+}
+
+static bool holds_fact(const struct czi_frame *f, uint64_t fact)
+{
+    return fact >= f->facts_before && fact - f->facts_before < f->fact_count;
+}
+
+static int locate_fact(struct czi_ledger *l, uint64_t fact, uint32_t *ret_segment,
+                       uint64_t *ret_offset, cz_error *err)
+{
+    const struct czi_tail_frame *f;
+    uint64_t count;
+
+    czi_mutex_lock(l->mutex);
+    count = l->tip.facts;
+    f = czi_tail_frame_of_fact(l->tail, fact);
+    if (!f && l->sealed)
+        f = czi_tail_frame_of_fact(l->sealed, fact);
+    if (f) {
+        *ret_segment = f->segment;
+        *ret_offset = f->offset;
+    }
+    czi_mutex_unlock(l->mutex);
+    if (f)
+        return CZ_OK;
+    if (fact >= count)
+        return czi_fail(err, CZ_NOT_FOUND, "there is no fact %" PRIu64 "; the last is %" PRIu64,
+                        fact + 1, count);
+    return locate_in_index(l, 'g', fact, ret_segment, ret_offset, err);
+}
+
+int czi_ledger_read_fact(struct czi_ledger *l, uint64_t fact, struct czi_buf *buf,
+                         struct czi_frame *frame, cz_error *err)
+{
+    uint32_t segment = 0;
+    uint64_t offset = 0;
+    int rc;
+
+    if (buf->len && frame->payload.data == buf->data + CZI_FRAME_HEADER_SIZE &&
+        holds_fact(frame, fact))
+        return CZ_OK;
+    rc = locate_fact(l, fact, &segment, &offset, err);
+    if (rc)
+        return rc;
+    *frame = (struct czi_frame){0}; /* buf is about to change */
+    rc = czi_segment_read(l->fs, segment, offset, buf, frame, err);
+    if (rc)
+        return rc;
+    if (!holds_fact(frame, fact))
+        return czi_fail(err, CZ_CORRUPT,
+                        "the index places fact %" PRIu64
+                        " wrongly: rebuild it with `causality reindex`",
+                        fact + 1);
     return CZ_OK;
 }
 

@@ -125,6 +125,10 @@ CZI_MUST_USE int czi_ledger_find_prefix(struct czi_ledger *l, const uint8_t pref
 CZI_MUST_USE int czi_ledger_read(struct czi_ledger *l, uint64_t position, struct czi_buf *buf,
                                  struct czi_frame *frame, cz_error *err);
 
+/* The same for the frame that holds an item of a fact log, by number from 0. */
+CZI_MUST_USE int czi_ledger_read_fact(struct czi_ledger *l, uint64_t fact, struct czi_buf *buf,
+                                      struct czi_frame *frame, cz_error *err);
+
 /* True when so much was journaled or recovered since the last checkpoint as fills a segment:
  * the engine should make one. Always false when read only, and once it was told that the
  * index cannot be loaded. */
@@ -147,7 +151,7 @@ void czi_rows_done(struct czi_rows *rows);
 /* Hands over the state as of the newest appended frame: the current segment is sealed, a new
  * one begins with the next append, and the rows, the tail's effect ids and the meta row go to
  * the index on a background thread (`background`), or before returning. Takes rows, whose
- * tables may not be e, m or p. An error of an earlier background load is reported here and by
+ * tables may not be e, g, m or p. An error of an earlier background load is reported here and by
  * close, and then nothing is loaded any more; the journal is not harmed. It may be called from
  * within czi_recover_fn, before that frame is executed: it covers the frames before it, so a
  * long recovery (a rebuilt index) needs no more memory than a short one. */

@@ -139,21 +139,24 @@ static int add_effects(struct build *b, const struct czi_tail *t, uint8_t *entri
 /* ---- Frames and the whole ------------------------------------------------------------------
  */
 
-void czi_frame_key(uint8_t out[CZI_FRAME_KEY_SIZE], uint64_t first_position)
+void czi_frame_key(uint8_t out[CZI_FRAME_KEY_SIZE], char table, uint64_t first)
 {
-    out[0] = 'p';
+    out[0] = (uint8_t)table;
     for (int i = 0; i < 8; i++)
-        out[1 + i] = (uint8_t)(first_position >> (56 - 8 * i));
+        out[1 + i] = (uint8_t)(first >> (56 - 8 * i));
 }
 
-static void add_frames(struct build *b, const struct czi_tail *t)
+static void add_frames(struct build *b, const struct czi_tail *t, char table)
 {
     const struct czi_tail_frame *f = (const void *)t->frames.data;
+    bool facts = table == 'g';
 
     for (size_t n = t->frames.len / sizeof *f; n--; f++) {
         uint8_t key[CZI_FRAME_KEY_SIZE], value[CZI_FRAME_VALUE_SIZE];
 
-        czi_frame_key(key, f->first_position);
+        if (!(facts ? f->fact_count : f->position_count))
+            continue;
+        czi_frame_key(key, table, facts ? f->facts_before : f->first_position);
         czi_put_u64le(czi_put_u32le(value, f->segment), f->offset);
         put_row(b, key, sizeof key, value, sizeof value);
     }
@@ -178,7 +181,7 @@ static struct czi_row *sort_engine_rows(const struct czi_rows *rows, size_t coun
         memcpy(&s, rows->spans.data + i * sizeof s, sizeof s);
         out[i] = (struct czi_row){{rows->bytes.data + s.key, s.key_len},
                                   {rows->bytes.data + s.value, s.value_len}};
-        CZI_CHECK(!memchr("emp", out[i].key.data[0], 3));
+        CZI_CHECK(!memchr("egmp", out[i].key.data[0], 4));
     }
     if (out)
         qsort(out, count, sizeof *out, compare_rows);
@@ -205,10 +208,12 @@ static int fill_build(struct build *b, const struct czi_load *l, const struct cz
     rc = add_effects(b, l->tail, entries, err);
     if (rc)
         return rc;
+    from = add_below(b, from, end, 'g');
+    add_frames(b, l->tail, 'g');
     from = add_below(b, from, end, 'm');
     add_meta(b, &l->place);
     from = add_below(b, from, end, 'p');
-    add_frames(b, l->tail);
+    add_frames(b, l->tail, 'p');
     add_below(b, from, end, UINT8_MAX + 1);
     return CZ_OK;
 }
@@ -216,7 +221,7 @@ static int fill_build(struct build *b, const struct czi_load *l, const struct cz
 int czi_load_run(const struct czi_load *l, cz_error *err)
 {
     size_t engine = l->rows.spans.len / sizeof(struct czi_row_span),
-           frames = l->tail->frames.len / sizeof(struct czi_tail_frame),
+           frames = l->tail->frames.len / sizeof(struct czi_tail_frame) * 2,
            effects = (size_t)l->tail->count;
     CZI_AUTOFREE struct czi_row *sorted = sort_engine_rows(&l->rows, engine);
     size_t buckets = CZI_MIN(effects, (size_t)BUCKETS);

@@ -23,12 +23,14 @@ struct czi_load {
     struct czi_place place;
 };
 
-/* The rows of the engine, one a bucket of effects, one a frame with positions, the meta row. */
+/* The rows of the engine, one a bucket of effects, one a frame with positions, one a frame with
+ * facts, the meta row. */
 CZI_MUST_USE int czi_load_run(const struct czi_load *load, cz_error *err);
 
 void czi_effect_key(uint8_t out[CZI_EFFECT_KEY_SIZE], const uint8_t *id,
                     uint64_t first_position);
-/* The key of a frame's row: 'p' and the position, big endian, so that rows sort by it. */
-void czi_frame_key(uint8_t out[CZI_FRAME_KEY_SIZE], uint64_t first_position);
+/* The key of a frame's row: 'p' and its first position, or 'g' and the facts before it, big
+ * endian, so that rows sort by it. */
+void czi_frame_key(uint8_t out[CZI_FRAME_KEY_SIZE], char table, uint64_t first);
 
 #endif

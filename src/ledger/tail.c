@@ -112,12 +112,12 @@ void czi_tail_add(struct czi_tail *t, const struct czi_frame *f, const cz_id *id
 {
     uint32_t left = f->position_count;
     struct czi_tail_frame frame = {.first_position = f->first_position,
+                                   .facts_before = f->facts_before,
                                    .offset = f->offset,
                                    .position_count = left,
+                                   .fact_count = f->fact_count,
                                    .segment = f->segment};
 
-    if (!left)
-        return;
     CZI_CHECK(f->first_position == t->first_position + t->count);
     czi_buf_put(&t->frames, &frame, sizeof frame);
     t->count += left;
@@ -185,7 +185,9 @@ void czi_tail_prefix(const struct czi_tail *t, uint64_t count, const uint8_t pre
                 positions[(*found)++] = t->first_position + at;
 }
 
-const struct czi_tail_frame *czi_tail_frame_of(const struct czi_tail *t, uint64_t position)
+/* Both counts rise from frame to frame: the last one that begins at or before n. Of those that
+ * begin alike all but the last are empty in what is counted. */
+static const struct czi_tail_frame *last_from(const struct czi_tail *t, uint64_t n, bool facts)
 {
     const struct czi_tail_frame *f = (const void *)t->frames.data;
     size_t low = 0, high = t->frames.len / sizeof *f;
@@ -193,12 +195,24 @@ const struct czi_tail_frame *czi_tail_frame_of(const struct czi_tail *t, uint64_
     while (low < high) {
         size_t mid = low + (high - low) / 2;
 
-        if (f[mid].first_position <= position)
+        if ((facts ? f[mid].facts_before : f[mid].first_position) <= n)
             low = mid + 1;
         else
             high = mid;
     }
-    if (!low || position - f[low - 1].first_position >= f[low - 1].position_count)
-        return NULL;
-    return &f[low - 1];
+    return low ? &f[low - 1] : NULL;
+}
+
+const struct czi_tail_frame *czi_tail_frame_of(const struct czi_tail *t, uint64_t position)
+{
+    const struct czi_tail_frame *f = last_from(t, position, false);
+
+    return f && position - f->first_position < f->position_count ? f : NULL;
+}
+
+const struct czi_tail_frame *czi_tail_frame_of_fact(const struct czi_tail *t, uint64_t fact)
+{
+    const struct czi_tail_frame *f = last_from(t, fact, true);
+
+    return f && fact - f->facts_before < f->fact_count ? f : NULL;
 }

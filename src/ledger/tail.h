@@ -27,8 +27,8 @@ struct czi_tail_part {
 };
 
 struct czi_tail_frame {
-    uint64_t first_position, offset;
-    uint32_t position_count, segment;
+    uint64_t first_position, facts_before, offset;
+    uint32_t position_count, fact_count, segment;
 };
 
 struct czi_tail {
@@ -36,7 +36,7 @@ struct czi_tail {
     uint64_t first_position; /* of the first id */
     uint64_t count;          /* ids, at consecutive positions */
     uint64_t bytes;          /* of the journal that it stands for */
-    struct czi_buf frames;   /* of struct czi_tail_frame; those with positions only */
+    struct czi_buf frames;   /* of struct czi_tail_frame */
     uint64_t capacity;       /* of all parts */
     uint32_t part_count;
     uint32_t current; /* the part that is being filled */
@@ -59,8 +59,9 @@ CZI_MUST_USE bool czi_tail_find(const struct czi_tail *t, const cz_id *id,
 /* Positions of the first `count` ids that start with the prefix; *found is advanced to max. */
 void czi_tail_prefix(const struct czi_tail *t, uint64_t count, const uint8_t prefix[32],
                      unsigned bits, uint64_t *positions, size_t max, size_t *found);
-/* NULL when no frame here holds the position. */
+/* NULL when no frame here holds the position, or the fact (by number, from 0). */
 const struct czi_tail_frame *czi_tail_frame_of(const struct czi_tail *t, uint64_t position);
+const struct czi_tail_frame *czi_tail_frame_of_fact(const struct czi_tail *t, uint64_t fact);
 
 bool czi_prefix_matches(const uint8_t *id, const uint8_t *prefix, unsigned bits);
 
