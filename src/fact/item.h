@@ -12,6 +12,7 @@
  *
  * - A fact is never deleted: a retraction is appended (R7). Evidence is the adapter's affair: a
  *   competing header.
+ * - All names have 1 to CZI_DOMAIN_SIZE_MAX bytes, an item at most CZI_FACT_SIZE_MAX.
  * - A domain's first item has sequence 0; each later one replaces policy and observers, never
  *   adapter and parameters. A depth of 0: no block gets so by depth alone.
  * - A decision ends a freeze: of the two items that contradict, one is kept.
