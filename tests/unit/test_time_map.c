@@ -1,5 +1,7 @@
 /* test_time_map.c - the time map: what it keeps, its canonical bytes written out by hand as
- * time_map.h says, and snapshots as callers see them. Its laws: tests/property/test_time_map_property.c.
+ * time_map.h says, and snapshots as callers see them.
+ *
+ * Its laws: tests/property/test_time_map_property.c.
  */
 #include "codec/blake3.h"
 #include "test.h"
