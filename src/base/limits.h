@@ -67,6 +67,9 @@
 /* Tasks of programs whose clocks are kept, at about 150 bytes each. */
 #define CZI_PROGRAM_TASKS_MAX (1u << 24)
 
+/* Events that the causal index keeps when nothing is said: 4 GiB. */
+#define CZI_CAUSAL_EVENTS_DEFAULT (1u << 26)
+
 /* Nesting of arrays and maps that a CBOR decoder follows: our own formats need 4. */
 #define CZI_CBOR_DEPTH_MAX 64
 

@@ -52,13 +52,18 @@ struct czi_causal *czi_causal_new(void)
 
     if (!c)
         return NULL;
-    c->tip = c->rival = CZI_NONE;
-    c->fresh = true;
     c->walk.hub = 1;
-    if (czi_causal_search_init(&c->search))
-        return c;
-    czi_causal_free(c);
-    return NULL;
+    if (!czi_causal_search_init(&c->search) ||
+        !czi_pile_grow(&c->hubs, 1, CZI_PILE_SHIFT, sizeof(struct czi_hub) << CZI_PILE_SHIFT) ||
+        !czi_pile_grow(&c->chains, 1, CZI_PILE_SHIFT,
+                       sizeof(struct czi_chain) << CZI_PILE_SHIFT)) {
+        czi_causal_free(c);
+        return NULL;
+    }
+    /* Hub 0 of chain 0 stands for none. */
+    *czi_causal_hub(c, c->hubs.count++) = (struct czi_hub){0};
+    *czi_causal_chain(c, c->chains.count++) = (struct czi_chain){0};
+    return c;
 }
 
 void czi_causal_free(struct czi_causal *c)
@@ -67,10 +72,8 @@ void czi_causal_free(struct czi_causal *c)
         return;
     czi_pile_done(&c->blocks);
     czi_pile_done(&c->units);
-    czi_pile_done(&c->anchors);
-    czi_pile_done(&c->groups);
     czi_pile_done(&c->hubs);
-    czi_pile_done(&c->generations);
+    czi_pile_done(&c->chains);
     czi_pile_done(&c->walk.stack);
     czi_causal_search_done(&c->search);
     czi_free(c->scratch);
@@ -86,10 +89,8 @@ size_t czi_causal_bytes(const struct czi_causal *c)
 {
     return sizeof *c + pile_bytes(&c->blocks, sizeof(struct czi_block)) +
            pile_bytes(&c->units, sizeof(struct czi_unit) << CZI_PILE_SHIFT) +
-           pile_bytes(&c->anchors, sizeof(struct czi_anchor) << CZI_PILE_SHIFT) +
-           pile_bytes(&c->groups, sizeof(uint32_t) << CZI_PILE_SHIFT) +
-           pile_bytes(&c->hubs, sizeof(uint32_t) << CZI_PILE_SHIFT) +
-           pile_bytes(&c->generations, sizeof(struct czi_generation) << CZI_PILE_SHIFT) +
+           pile_bytes(&c->hubs, sizeof(struct czi_hub) << CZI_PILE_SHIFT) +
+           pile_bytes(&c->chains, sizeof(struct czi_chain) << CZI_PILE_SHIFT) +
            pile_bytes(&c->walk.stack, sizeof(uint32_t) << CZI_PILE_SHIFT) +
            c->scratch_room * sizeof *c->scratch + czi_causal_search_bytes(&c->search);
 }
@@ -137,7 +138,7 @@ static bool make_room(struct czi_causal *c, uint32_t n)
 {
     uint32_t had = c->blocks.chunk_count;
 
-    if (c->units.count > INT32_MAX - 2 * (n + 1) || c->anchors.count == UINT32_MAX)
+    if (c->units.count > INT32_MAX - 2 * (n + 1))
         return false;
     c->blocks.count = c->count;
     if (!czi_pile_grow(&c->blocks, 1, CZI_BLOCK_SHIFT, sizeof(struct czi_block)))
@@ -146,12 +147,10 @@ static bool make_room(struct czi_causal *c, uint32_t n)
         memset(czi_causal_block(c, c->count)->mark, 0, CZI_BLOCK / 8);
     return czi_pile_grow(&c->units, n + n / 4 + 1, CZI_PILE_SHIFT,
                          sizeof(struct czi_unit) << CZI_PILE_SHIFT) &&
-           czi_pile_grow(&c->anchors, 1, CZI_PILE_SHIFT,
-                         sizeof(struct czi_anchor) << CZI_PILE_SHIFT) &&
-           czi_pile_grow(&c->groups, 1, CZI_PILE_SHIFT, sizeof(uint32_t) << CZI_PILE_SHIFT) &&
-           czi_pile_grow(&c->hubs, 1, CZI_PILE_SHIFT, sizeof(uint32_t) << CZI_PILE_SHIFT) &&
-           czi_pile_grow(&c->generations, 1, CZI_PILE_SHIFT,
-                         sizeof(struct czi_generation) << CZI_PILE_SHIFT) &&
+           czi_pile_grow(&c->hubs, n, CZI_PILE_SHIFT,
+                         sizeof(struct czi_hub) << CZI_PILE_SHIFT) &&
+           czi_pile_grow(&c->chains, n, CZI_PILE_SHIFT,
+                         sizeof(struct czi_chain) << CZI_PILE_SHIFT) &&
            czi_causal_walk_room(c, 2 * n + 2);
 }
 
@@ -198,61 +197,42 @@ static void keep_succ(struct czi_causal *c, struct czi_node *p, uint32_t e)
 
 /* ---- Adding ------------------------------------------------------------------------------ */
 
-static uint32_t add_anchor(struct czi_causal *c, uint32_t e, uint32_t parent)
+/* n's labels from those of its predecessors, which may become hubs. */
+static void label(struct czi_causal *c, struct czi_node *n, const uint32_t *p, uint32_t count)
 {
-    uint32_t i = c->anchors.count++;
-    struct czi_anchor *a = czi_causal_anchor(c, i), *p, *j;
+    uint32_t family;
 
-    *a = (struct czi_anchor){e, i, i, 0};
-    *czi_causal_group(c, i) = parent == CZI_NONE ? i : parent;
-    c->groups.count++;
-    if (parent == CZI_NONE)
-        return i;
-    p = czi_causal_anchor(c, parent);
-    j = czi_causal_anchor(c, p->jump);
-    a->parent = parent;
-    a->depth = p->depth + 1;
-    /* Skew-binary jumps: the parent's jump is doubled when it is as long as the one after it.
-     */
-    a->jump = p->depth - j->depth == j->depth - czi_causal_anchor(c, j->jump)->depth ? j->jump
-                                                                                     : parent;
-    return i;
-}
+    for (uint32_t i = 0; i < count; i++) {
+        struct czi_node *x = czi_causal_node(c, p[i]);
 
-static void join(struct czi_causal *c, uint32_t x, uint32_t y)
-{
-    x = czi_causal_group_of(c, x);
-    y = czi_causal_group_of(c, y);
-    if (x != y)
-        *czi_causal_group(c, CZI_MAX(x, y)) = CZI_MIN(x, y);
+        if (x->succ[0] == CZI_NONE)
+            czi_causal_name(c, p[i], x);
+        n->level = CZI_MAX(n->level, x->level + 1);
+        if (x->up != n->up) {
+            if (n->up && x->up)
+                czi_causal_merge(c, c->count, x->up, n->up);
+            n->up = CZI_MAX(n->up, x->up);
+        }
+        keep_succ(c, x, c->count);
+    }
+    family = czi_causal_chain_of(c, n->up);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct czi_node *x = czi_causal_node(c, p[i]);
+        bool kin = x->up == n->up || czi_causal_chain_of(c, x->up) == family;
+        uint32_t foreign = kin ? x->foreign : x->level ? p[i] : 0;
+
+        n->foreign = CZI_MAX(n->foreign, foreign);
+    }
 }
 
 static void write_event(struct czi_causal *c, const uint32_t *p, uint32_t count)
 {
-    uint32_t e = c->count, parent = CZI_NONE;
-    struct czi_node *n = czi_causal_node(c, e);
+    struct czi_node *n = czi_causal_node(c, c->count);
 
     *n = (struct czi_node){.succ = {CZI_NONE, CZI_NONE}, .down = CZI_NONE};
     keep_preds(c, n, p, count);
-    for (uint32_t i = 0; i < count; i++) {
-        struct czi_node *x = czi_causal_node(c, p[i]);
-
-        if (x->level >= n->level) {
-            n->level = x->level + 1;
-            parent = x->anchor;
-        }
-        n->up = CZI_MAX(n->up, x->up);
-        keep_succ(c, x, e);
-    }
-    n->anchor = n->level % CZI_ANCHOR_STEP == 0 ? add_anchor(c, e, parent) : parent;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t other = czi_causal_node(c, p[i])->anchor;
-
-        if (other != parent)
-            join(c, other, parent);
-    }
+    label(c, n, p, count);
     c->count++;
-    czi_causal_extend(c, e, p, count);
     czi_causal_walk(c, 2 * count + 2);
 }
 

@@ -2,18 +2,17 @@
  *
  * Layer: timemap, private to causal*.c.
  *
- * Everything that grows is a pile: an array in chunks that never move. Marks of 32 bits stand
- * for events, hubs, anchors and units. Invariants:
+ * Everything that grows is a pile: an array in chunks that never move. Invariants:
  *  1. A link goes from a lower to a higher number. Lists of successors ascend.
- *  2. Hubs are numbered from 1 in the order of their events, so of two hubs the one with the
- *     lower number is never in the future of the other. up = the newest hub in the past of an
- *     event (itself included), 0: none. It is exact.
- *  3. down = the oldest hub in its future (itself included). CZI_NONE: that is none of those
- *     whose walk is complete (all below walk.hub). What is there is exact.
- *  4. Hubs of one generation are a path: each reaches the next.
- *  5. level = 1 + the highest level of the predecessors; without any 0. The predecessor with
- * the highest level is the parent; anchors are the events whose level is a multiple of
- *     CZI_ANCHOR_STEP; anchor = the nearest on the path to the root (itself included).
+ *  2. Some events are hubs, numbered from 1. A hub gets its number when its first successor is
+ *     added, so of two hubs the one with the lower number is not in the future of the other.
+ *  3. up = the highest hub in the past of an event, itself included; 0: none. It is exact.
+ *  4. down = the lowest hub in its future, itself included; CZI_NONE: none below walk.hub. What
+ * is there is exact.
+ *  5. Hubs are in chains. Each reaches the later ones of its chain, but those from `killed` on.
+ *  6. An event's family is the chain of its up. Of its ancestors that have predecessors and are
+ * of another family, none has a higher number than `foreign`.
+ *  7. level = 1 + the highest level of the predecessors; without any 0.
  */
 #ifndef CZI_CAUSAL_INDEX_H
 #define CZI_CAUSAL_INDEX_H
@@ -27,7 +26,6 @@
 
 #define CZI_BLOCK_SHIFT 13u /* 256 KiB: about half a millisecond of page faults at once */
 #define CZI_BLOCK (1u << CZI_BLOCK_SHIFT)
-#define CZI_ANCHOR_STEP 64u
 
 /* 32 bytes: two to a cache line, and all that a search reads of an event is in one. */
 struct czi_node {
@@ -35,7 +33,7 @@ struct czi_node {
     uint32_t succ[2]; /* the two lowest; more than two: the lowest, CZI_MORE | last unit */
     uint32_t up, down;
     uint32_t level;
-    uint32_t anchor;
+    uint32_t foreign;
 };
 
 struct czi_block {
@@ -49,14 +47,20 @@ struct czi_unit {
     uint32_t word[4];
 };
 
-struct czi_anchor {
-    uint32_t event, parent, jump, depth;
+struct czi_hub {
+    uint32_t event, chain;
+    uint32_t prev;   /* in the chain, 0: the first */
+    uint32_t killed; /* the hub from which on the chain goes another way */
 };
 
-/* Hubs from `start` on, up to the next generation, are one path; `link` is a hub of an earlier
- * generation that reaches `start`, 0: none. */
-struct czi_generation {
-    uint32_t start, link;
+/* A path of hubs that grows at its tip, and ends where it meets a faster one. */
+struct czi_chain {
+    uint32_t tip;       /* 0: it has ended */
+    uint32_t last;      /* when the tip was added, in events */
+    uint32_t gap;       /* events from hub to hub, their mean */
+    uint32_t rise;      /* levels from hub to hub, 16 times their mean */
+    uint32_t origin;    /* a hub of another chain that reaches the first, 0: none */
+    uint32_t exit, via; /* ended: up to this hub, all reach this event */
 };
 
 struct czi_pile {
@@ -99,12 +103,8 @@ struct czi_walk {
 };
 
 struct czi_causal {
-    struct czi_pile blocks, units, anchors, groups, hubs, generations;
+    struct czi_pile blocks, units, hubs, chains;
     uint32_t count;
-    /* The chain, and a rival that takes its place when it grows faster. */
-    uint32_t tip, rival;
-    uint32_t tip_gain, rival_gain, epoch;
-    bool fresh; /* the next hub begins a generation */
     struct czi_walk walk;
     struct czi_search search;
     uint32_t *scratch;
@@ -131,10 +131,8 @@ void czi_pile_done(struct czi_pile *p);
     }
 
 CZI_PILE_OF(struct czi_unit, czi_causal_unit, units)
-CZI_PILE_OF(struct czi_anchor, czi_causal_anchor, anchors)
-CZI_PILE_OF(uint32_t, czi_causal_group, groups)
-CZI_PILE_OF(uint32_t, czi_causal_hub, hubs)
-CZI_PILE_OF(struct czi_generation, czi_causal_generation, generations)
+CZI_PILE_OF(struct czi_hub, czi_causal_hub, hubs)
+CZI_PILE_OF(struct czi_chain, czi_causal_chain, chains)
 
 static inline struct czi_block *czi_causal_block(const struct czi_causal *c, uint32_t event)
 {
@@ -169,20 +167,30 @@ static inline uint32_t czi_causal_pred(const struct czi_causal *c, const struct 
 
 enum czi_causal_answer { CZI_CAUSAL_NO, CZI_CAUSAL_YES, CZI_CAUSAL_OPEN };
 
-/* What the labels of two events with x < y say on whether x reaches y. */
+/* What the labels of two events, a < b, say on whether a reaches b: x is a's node, y is b's. */
 enum czi_causal_answer czi_causal_decide(const struct czi_causal *c, const struct czi_node *x,
                                          const struct czi_node *y);
 
-/* After event e got its up, and with room for a hub and a generation: whether it becomes a hub.
- */
-void czi_causal_extend(struct czi_causal *c, uint32_t e, const uint32_t *preds, uint32_t count);
+/* Of two families, and nothing of a's is between a and b in b's past: a does not reach b. */
+bool czi_causal_apart(const struct czi_causal *c, uint32_t a, const struct czi_node *x,
+                      const struct czi_node *y);
+
+/* The chain of a hub; 0 is no hub's and no event's but of those without a hub in their past. */
+static inline uint32_t czi_causal_chain_of(const struct czi_causal *c, uint32_t hub)
+{
+    return czi_causal_hub(c, hub)->chain;
+}
+
+/* Whether event e, with node n, becomes a hub now that its first successor is added. There is
+ * room for a hub and a chain. */
+void czi_causal_name(struct czi_causal *c, uint32_t e, struct czi_node *n);
+
+/* That event e follows hubs x and y: if of two chains, the slower one ends. */
+void czi_causal_merge(struct czi_causal *c, uint32_t e, uint32_t x, uint32_t y);
 
 /* Goes on with the walk over `credit` links. */
 CZI_MUST_USE bool czi_causal_walk_room(struct czi_causal *c, uint32_t credit);
 void czi_causal_walk(struct czi_causal *c, uint32_t credit);
-
-/* The representative of an anchor's group: events that links join, whatever their direction. */
-uint32_t czi_causal_group_of(const struct czi_causal *c, uint32_t anchor);
 
 bool czi_causal_search_init(struct czi_search *s);
 void czi_causal_search_done(struct czi_search *s);

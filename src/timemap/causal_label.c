@@ -1,36 +1,52 @@
-/* causal_label.c - the labels of the causal index: hubs, walks, anchors and groups.
+/* causal_label.c - the labels of the causal index: hubs, their chains and walks.
  *
  * Layer: timemap. See causal_index.h. A chain of hubs is a path that runs where events are
- * dense: whichever event first follows its tip directly becomes the next hub. What reaches the
- * chain at or before the place where something else left it is before that; so two numbers an
- * event decide nearly all pairs that are far apart. Walks give each event its down once, over
- * all hubs, so they cost one look at every link.
+ * dense: the first event that follows its tip and is followed itself becomes the next hub. What
+ * reaches a chain at or before the place where something else left it is before that; so two
+ * numbers an event decide nearly all pairs that are far apart. A chain begins where events are
+ * many levels away from any hub, and ends where it meets a faster one, so in the end there is
+ * one wherever everything is connected, and one each in parts that have little to do with each
+ * other.
+ *
+ * Walks give each event its down once, over all hubs, so they cost one look at every link.
  */
 #include "timemap/causal_index.h"
 
-#define EPOCH_EVENTS 65536u
-#define EPOCH_GAIN_MIN 16u
-#define GENERATIONS_LOOKED_AT 32u
+#define BEGIN_LEVELS 64u /* a chain may begin at its multiples */
+#define BEGIN_STEPS 128u
+#define FORK_BACK_MAX 16u
+#define HOPS_MAX 8u
 
 /* ---- What labels say --------------------------------------------------------------------- */
 
-/* Whether hub x is known to reach hub y, x <= y. */
+/* Whether hub x is known to reach hub y: on one chain, or by where chains begin and end. */
 static bool hub_reaches(const struct czi_causal *c, uint32_t x, uint32_t y)
 {
-    uint32_t i = c->generations.count;
+    for (unsigned hops = 0; hops < HOPS_MAX && x <= y; hops++) {
+        const struct czi_hub *hx = czi_causal_hub(c, x), *hy = czi_causal_hub(c, y);
+        const struct czi_chain *cx;
 
-    for (unsigned looked = 0; looked < GENERATIONS_LOOKED_AT && i-- > 0; looked++) {
-        const struct czi_generation *g = czi_causal_generation(c, i);
+        if (hx->chain == hy->chain)
+            return y < hx->killed;
+        cx = czi_causal_chain(c, hx->chain);
+        if (cx->tip == 0 && x <= cx->exit && cx->exit < hx->killed) {
+            uint32_t next = czi_causal_node(c, cx->via)->down;
 
-        if (y < g->start)
-            continue;
-        if (x >= g->start)
-            return true;
-        y = g->link;
-        if (y < x)
-            return false;
+            if (next <= y) {
+                x = next;
+                continue;
+            }
+        }
+        y = czi_causal_chain(c, hy->chain)->origin;
     }
     return false;
+}
+
+bool czi_causal_apart(const struct czi_causal *c, uint32_t a, const struct czi_node *x,
+                      const struct czi_node *y)
+{
+    return y->foreign < a && x->level > 0 &&
+           czi_causal_chain_of(c, x->up) != czi_causal_chain_of(c, y->up);
 }
 
 enum czi_causal_answer czi_causal_decide(const struct czi_causal *c, const struct czi_node *x,
@@ -38,74 +54,105 @@ enum czi_causal_answer czi_causal_decide(const struct czi_causal *c, const struc
 {
     if (x->level >= y->level || x->up > y->up)
         return CZI_CAUSAL_NO;
-    if (x->down == CZI_NONE)
-        return y->down < c->walk.hub ? CZI_CAUSAL_NO : CZI_CAUSAL_OPEN;
-    if (x->down > y->down)
-        return CZI_CAUSAL_NO;
-    return x->down <= y->up && hub_reaches(c, x->down, y->up) ? CZI_CAUSAL_YES
-                                                              : CZI_CAUSAL_OPEN;
+    if (x->down == CZI_NONE) {
+        if (y->down < c->walk.hub)
+            return CZI_CAUSAL_NO;
+    } else {
+        if (x->down > y->down)
+            return CZI_CAUSAL_NO;
+        if (x->down <= y->up && hub_reaches(c, x->down, y->up))
+            return CZI_CAUSAL_YES;
+    }
+    return CZI_CAUSAL_OPEN;
 }
 
-uint32_t czi_causal_group_of(const struct czi_causal *c, uint32_t anchor)
+/* ---- Hubs -------------------------------------------------------------------------------- */
+
+static const struct czi_node *hub_node(const struct czi_causal *c, uint32_t hub)
 {
-    uint32_t *at = czi_causal_group(c, anchor);
-
-    while (*at != anchor) {
-        uint32_t up = *czi_causal_group(c, *at);
-
-        *at = up; /* halves the path */
-        anchor = up;
-        at = czi_causal_group(c, anchor);
-    }
-    return anchor;
+    return czi_causal_node(c, czi_causal_hub(c, hub)->event);
 }
 
-/* ---- The chain --------------------------------------------------------------------------- */
-
-static void add_hub(struct czi_causal *c, uint32_t e)
+static void add_hub(struct czi_causal *c, uint32_t e, struct czi_node *n, uint32_t prev,
+                    uint32_t chain)
 {
-    struct czi_node *n = czi_causal_node(c, e);
-    uint32_t hub = c->hubs.count + 1;
+    uint32_t hub = c->hubs.count++;
+    struct czi_chain *k = czi_causal_chain(c, chain);
 
-    if (c->fresh) {
-        *czi_causal_generation(c, c->generations.count++) = (struct czi_generation){hub, n->up};
-        c->fresh = false;
-    }
-    *czi_causal_hub(c, c->hubs.count++) = e;
+    *czi_causal_hub(c, hub) = (struct czi_hub){e, chain, prev, CZI_NONE};
     n->up = n->down = hub;
-    c->tip = e;
-    c->tip_gain++;
+    k->gap += (c->count - k->last) / 8 - k->gap / 8;
+    if (prev != 0)
+        k->rise += 2 * (n->level - hub_node(c, prev)->level) - k->rise / 8;
+    k->last = c->count;
+    k->tip = hub;
 }
 
-/* Every so many events the faster of the two goes on as the chain, and a new rival starts. */
-static void end_epoch(struct czi_causal *c, uint32_t e)
+static void begin_chain(struct czi_causal *c, uint32_t e, struct czi_node *n)
 {
-    if (CZI_MAX(c->tip_gain, c->rival_gain) < EPOCH_GAIN_MIN)
+    uint32_t chain = c->chains.count++;
+
+    /* It is slow until it has shown otherwise. */
+    *czi_causal_chain(c, chain) =
+        (struct czi_chain){.last = c->count, .gap = c->count, .rise = 16, .origin = n->up};
+    n->foreign = e;
+    add_hub(c, e, n, 0, chain);
+}
+
+/* The tip seems to be where nothing goes on: may the chain go on from hub u before it? What is
+ * in between is left aside. The longer it waits, the farther back. */
+static bool take_back(struct czi_causal *c, const struct czi_chain *k, uint32_t u)
+{
+    uint32_t back = (c->count - k->last) / (4 * k->gap + 16), h = k->tip;
+
+    back = CZI_MIN(back, FORK_BACK_MAX);
+    for (; back > 0 && h > u; back--)
+        h = czi_causal_hub(c, h)->prev;
+    if (h != u)
+        return false;
+    for (h = k->tip; h != u; h = czi_causal_hub(c, h)->prev)
+        czi_causal_hub(c, h)->killed = c->hubs.count;
+    return true;
+}
+
+/* Whether the newest hub in the past is farther away than the spread of a chain explains. */
+static bool far_from_hubs(const struct czi_causal *c, const struct czi_node *n)
+{
+    uint64_t rise = czi_causal_chain(c, czi_causal_chain_of(c, n->up))->rise;
+
+    return n->up == 0 || 16 * (uint64_t)(n->level - hub_node(c, n->up)->level) >=
+                             BEGIN_STEPS * CZI_MAX(rise, 16);
+}
+
+void czi_causal_name(struct czi_causal *c, uint32_t e, struct czi_node *n)
+{
+    uint32_t chain = czi_causal_chain_of(c, n->up);
+    const struct czi_chain *k = czi_causal_chain(c, chain);
+
+    if (k->tip != 0 &&
+        (k->tip == n->up || (k->last + 4 * k->gap + 16 <= c->count && take_back(c, k, n->up))))
+        add_hub(c, e, n, n->up, chain);
+    else if (n->level % BEGIN_LEVELS == 0 && n->level > 0 && far_from_hubs(c, n))
+        begin_chain(c, e, n);
+}
+
+/* How long a chain takes to its next hub, as far as that can be told. */
+static uint32_t pace(const struct czi_causal *c, const struct czi_chain *k)
+{
+    return k->gap + (c->count - k->last);
+}
+
+void czi_causal_merge(struct czi_causal *c, uint32_t e, uint32_t x, uint32_t y)
+{
+    uint32_t kx = czi_causal_chain_of(c, x), ky = czi_causal_chain_of(c, y);
+    struct czi_chain *cx = czi_causal_chain(c, kx), *cy = czi_causal_chain(c, ky), *slow;
+
+    if (kx == ky || cx->tip == 0 || cy->tip == 0)
         return;
-    if (c->rival != CZI_NONE && c->rival_gain / 2 > c->tip_gain) {
-        c->tip = c->rival;
-        c->fresh = true;
-    }
-    c->rival = e;
-    c->tip_gain = c->rival_gain = c->epoch = 0;
-}
-
-void czi_causal_extend(struct czi_causal *c, uint32_t e, const uint32_t *preds, uint32_t count)
-{
-    bool extends = e == 0, rivals = false;
-
-    for (uint32_t i = 0; i < count; i++) {
-        extends |= preds[i] == c->tip;
-        rivals |= preds[i] == c->rival;
-    }
-    if (CZI_UNLIKELY(extends))
-        add_hub(c, e);
-    if (CZI_UNLIKELY(rivals)) {
-        c->rival = extends ? CZI_NONE : e; /* one path from here on */
-        c->rival_gain++;
-    }
-    if (CZI_UNLIKELY(++c->epoch >= EPOCH_EVENTS))
-        end_epoch(c, e);
+    slow = pace(c, cx) > pace(c, cy) ? cx : cy;
+    slow->exit = slow == cx ? x : y;
+    slow->via = e;
+    slow->tip = 0;
 }
 
 /* ---- Walks ------------------------------------------------------------------------------- */
@@ -147,9 +194,9 @@ static bool next_in_walk(struct czi_causal *c)
     if (w->head != w->tail)
         return true;
     w->hub += w->begun;
-    w->begun = w->hub <= c->hubs.count;
+    w->begun = w->hub < c->hubs.count;
     if (w->begun)
-        push(c, *czi_causal_hub(c, w->hub - 1));
+        push(c, czi_causal_hub(c, w->hub)->event);
     return w->begun;
 }
 

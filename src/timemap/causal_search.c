@@ -1,11 +1,10 @@
 /* causal_search.c - happened-before where the labels leave it open.
  *
  * Layer: timemap. See causal_index.h. Forward from a and backward from b, where every event
- * that is reached is tested by its labels first. The numbers between a and b are cut into
- * slabs: forward goes through them upwards, backward downwards, and it is the turn of who has
- * visited less. A path has a place where both have been before they pass each other, so a
- * search that finds nothing ends in the middle too, with about the square root of what one side
- * would visit.
+ * that is reached is tested by its labels first. A path has a link that crosses the middle, so
+ * either side goes to the middle only and has to see all there only when there is no path; it
+ * takes those nearest to the middle first, since where there is a path there are mostly many.
+ * It is the turn of who has visited less. Who is done sooner gets half of the other's part.
  *
  * A search that visits too much is given up, for a sweep from b downwards over a bit an event:
  * each event between them at most once, in the order of memory.
@@ -21,12 +20,10 @@
 
 enum side { FROM_A, FROM_B };
 
-/* Visited events of a side that were not followed yet. */
+/* Visited events of a side that were not followed yet, by the slab that their number is in. */
 struct front {
     uint32_t head[SLABS];
-    uint32_t full;    /* a bit a slab that is not empty */
-    uint32_t current; /* the list that is worked on, out of slab `slab` */
-    uint32_t slab;
+    uint32_t full; /* a bit a slab that is not empty */
     uint32_t visited;
 };
 
@@ -35,7 +32,9 @@ struct search {
     struct czi_search *s;
     const struct czi_node *na, *nb;
     uint32_t a, b, shift;
+    uint32_t cut; /* slabs below are searched forward, the others backward */
     struct front front[2];
+    bool families; /* a and b are of two */
     bool found;
 };
 
@@ -192,10 +191,13 @@ static enum follow follow(struct search *q, enum side side, struct czi_visit *v)
     const struct czi_node *n = czi_causal_node(q->c, v->event & ~CZI_MORE);
 
     if (v->at == 0 && n != q->na && n != q->nb) {
-        enum czi_causal_answer known = side == FROM_A ? czi_causal_decide(q->c, n, q->nb)
-                                                      : czi_causal_decide(q->c, q->na, n);
+        uint32_t x = side == FROM_A ? v->event : q->a;
+        const struct czi_node *nx = side == FROM_A ? n : q->na,
+                              *ny = side == FROM_A ? q->nb : n;
+        enum czi_causal_answer known = czi_causal_decide(q->c, nx, ny);
 
-        if (known == CZI_CAUSAL_NO)
+        if (known == CZI_CAUSAL_NO ||
+            (q->families && known == CZI_CAUSAL_OPEN && czi_causal_apart(q->c, x, nx, ny)))
             return DONE;
         q->found = known == CZI_CAUSAL_YES;
         if (q->found)
@@ -206,34 +208,47 @@ static enum follow follow(struct search *q, enum side side, struct czi_visit *v)
 
 /* ---- The search -------------------------------------------------------------------------- */
 
-/* Makes the nearest slab's list the current one; false: nothing is left. */
-static bool refill(struct front *f, enum side side)
+/* A bit each slab that is the side's to search. */
+static uint32_t part(const struct search *q, enum side side)
 {
-    if (f->current != CZI_NONE)
-        return true;
-    if (!f->full)
-        return false;
-    f->slab = (uint32_t)(side == FROM_A ? __builtin_ctz(f->full) : 31 - __builtin_clz(f->full));
-    f->current = f->head[f->slab];
-    f->full &= ~(1u << f->slab);
-    return true;
+    uint32_t below = (uint32_t)(((uint64_t)1 << q->cut) - 1);
+
+    return side == FROM_A ? below : ~below;
 }
 
-/* False: the search is over, found or too large. */
-static bool turn(struct search *q, enum side side)
+/* The visit that is nearest to the cut; NULL: the side's part is searched. */
+static struct czi_visit *nearest(struct search *q, enum side side)
 {
     struct front *f = &q->front[side];
+    uint32_t mine = f->full & part(q, side), slab;
+    struct czi_visit *v;
 
-    for (unsigned k = 0; k < TURN && f->current != CZI_NONE; k++) {
-        uint32_t i = f->current;
-        enum follow what;
+    if (!mine)
+        return NULL;
+    slab = (uint32_t)(side == FROM_A ? 31 - __builtin_clz(mine) : __builtin_ctz(mine));
+    v = &q->s->visit[f->head[slab]];
+    f->head[slab] = v->next;
+    if (v->next == CZI_NONE)
+        f->full &= ~(1u << slab);
+    return v;
+}
 
-        f->current = q->s->visit[i].next;
-        what = follow(q, side, &q->s->visit[i]);
+/* Follows some, which are chosen before the first is followed: their nodes are on the way from
+ * memory all at once. False: the search is over, found or too large. */
+static bool turn(struct search *q, enum side side)
+{
+    struct czi_visit *v[TURN];
+    unsigned n = 0;
+
+    while (n < TURN && (v[n] = nearest(q, side)) != NULL)
+        n++;
+    for (unsigned i = 0; i < n; i++) {
+        enum follow what = follow(q, side, v[i]);
+
         if (what == OVER)
             return false;
         if (what == AGAIN)
-            put(q, side, i);
+            put(q, side, (uint32_t)(v[i] - q->s->visit));
     }
     return true;
 }
@@ -247,12 +262,22 @@ static enum czi_causal_answer search(struct search *q)
     next_tag(q->s);
     while (q->shift < 31 && (q->b - q->a) >> q->shift >= SLABS)
         q->shift++;
+    q->cut = ((q->b - q->a) >> q->shift) / 2 + 1;
     (void)visit(q, FROM_A, q->a);
     (void)visit(q, FROM_B, q->b);
-    while (refill(fa, FROM_A) && refill(fb, FROM_B) && fa->slab <= fb->slab)
-        if (!turn(q, fa->visited <= fb->visited ? FROM_A : FROM_B))
-            return q->found ? CZI_CAUSAL_YES : CZI_CAUSAL_OPEN;
-    return CZI_CAUSAL_NO;
+    for (;;) {
+        enum side side = fa->visited <= fb->visited ? FROM_A : FROM_B, other = FROM_B - side;
+        uint32_t left = q->front[other].full & part(q, other);
+
+        if (q->front[side].full & part(q, side)) {
+            if (!turn(q, side))
+                return q->found ? CZI_CAUSAL_YES : CZI_CAUSAL_OPEN;
+        } else if (!left) {
+            return CZI_CAUSAL_NO;
+        } else {
+            q->cut = side == FROM_A ? (q->cut + SLABS + 1) / 2 : q->cut / 2;
+        }
+    }
 }
 
 /* ---- The sweep --------------------------------------------------------------------------- */
@@ -313,11 +338,10 @@ bool czi_causal_before(struct czi_causal *c, uint32_t a, uint32_t b)
     q.na = czi_causal_node(c, a);
     q.nb = czi_causal_node(c, b);
     known = czi_causal_decide(c, q.na, q.nb);
-    if (known == CZI_CAUSAL_OPEN &&
-        czi_causal_group_of(c, q.na->anchor) != czi_causal_group_of(c, q.nb->anchor))
+    if (known == CZI_CAUSAL_OPEN && czi_causal_apart(c, a, q.na, q.nb))
         known = CZI_CAUSAL_NO;
     if (known == CZI_CAUSAL_OPEN) {
-        q.front[FROM_A].current = q.front[FROM_B].current = CZI_NONE;
+        q.families = czi_causal_chain_of(c, q.na->up) != czi_causal_chain_of(c, q.nb->up);
         known = search(&q);
     }
     return known == CZI_CAUSAL_OPEN ? sweep(&q) : known == CZI_CAUSAL_YES;
