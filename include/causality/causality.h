@@ -1098,6 +1098,9 @@ CZ_API const char *cz_order_name(int order);
  * the history is larger than options.causal_max. */
 CZ_API CZ_MUST_USE int cz_causal_order(cz_engine *engine, const cz_id *a, const cz_id *b,
                                        enum cz_order *ret, cz_error *err);
+/* The same of two effects by their positions, without looking anything else up: for many. */
+CZ_API CZ_MUST_USE int cz_causal_order_at(cz_engine *engine, uint64_t a, uint64_t b,
+                                          enum cz_order *ret, cz_error *err);
 CZ_API CZ_MUST_USE int cz_happened_before(cz_engine *engine, const cz_id *a, const cz_id *b,
                                           bool *ret, cz_error *err);
 CZ_API CZ_MUST_USE int cz_concurrent(cz_engine *engine, const cz_id *a, const cz_id *b,
@@ -1118,7 +1121,6 @@ enum cz_link { CZ_LINK_WRITE, CZ_LINK_READ, CZ_LINK_FACT, CZ_LINK_AFTER, CZ_LINK
                CZ_LINK_BLOCK };
 CZ_API const char *cz_link_name(int link);
 typedef struct cz_cause {
-    cz_id id; /* effect or fact */
     enum cz_link link;
     cz_id resource; /* of WRITE and READ */
     bool is_fact;
@@ -1134,9 +1136,15 @@ typedef struct cz_event {
     size_t cause_count;
 } cz_event;
 typedef int (*cz_event_fn)(void *arg, const cz_event *event);
-/* The causal past of an event, itself first: newest first, each event after all that follow it.
- * Read from the journal as it goes, so that the first ones come at once. What is given lives
- * until the callback returns. */
+/* One event with its direct causes, by id, or by position or number. What is given lives until
+ * the callback returns, which must not ask the engine. */
+CZ_API CZ_MUST_USE int cz_event_get(cz_engine *engine, const cz_id *id, cz_event_fn fn,
+                                    void *arg, cz_error *err);
+CZ_API CZ_MUST_USE int cz_event_at(cz_engine *engine, bool is_fact, uint64_t number,
+                                   cz_event_fn fn, void *arg, cz_error *err);
+/* The causal past of an event, itself first: the effects from the newest on, then the facts in
+ * the same way; so each comes after all that follow it. Read from the journal as it goes, so that
+ * the first ones come at once. The engine goes on meanwhile. */
 CZ_API CZ_MUST_USE int cz_causes(cz_engine *engine, const cz_id *id, cz_event_fn fn, void *arg,
                                  cz_error *err);
 

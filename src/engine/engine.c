@@ -158,6 +158,8 @@ static void acknowledge(cz_engine *g, struct czi_batch *b)
 {
     enum { GROUP = 256 };
 
+    /* First: who is told of an effect can ask what it follows. */
+    czi_history_batch(&g->history, g->step.core.book, b);
     for (uint32_t i = 0; i < b->entry_count; i += GROUP) {
         uint32_t end = CZI_MIN(b->entry_count, i + GROUP);
 
@@ -603,6 +605,7 @@ static int free_engine(cz_engine *g, int rc, cz_error *err)
     if (g->fs)
         g->fs->ops->free(g->fs);
     czi_manager_done(g);
+    czi_history_done(&g->history);
     czi_step_done(&g->step);
     czi_pages_give(g->pendings, g->slots * sizeof *g->pendings);
     czi_free(g->free_list);
@@ -628,6 +631,11 @@ static int check_options(cz_options *o, cz_error *err)
         return czi_fail(err, CZ_LIMIT,
                         "options: at most %u threads, batches of %u, a backlog of %u",
                         CZI_THREADS_MAX, CZI_BATCH_ENTRIES_MAX, CZI_BACKLOG_MAX);
+    if (o->causal_max > CZI_EVENTS_MAX)
+        return czi_fail(err, CZ_LIMIT, "options: the causal index holds at most %u events",
+                        CZI_EVENTS_MAX);
+    if (!o->causal_max)
+        o->causal_max = CZI_CAUSAL_EVENTS_DEFAULT;
     if (!o->threads)
         o->threads = CZI_MIN(czi_cpu_count(), CZI_THREADS_MAX);
     if (!o->batch_max)
@@ -670,6 +678,8 @@ static int open_store(const struct czi_ledger_options *store, const cz_options *
     if (!rc)
         rc = czi_manager_init(g, err);
     if (!rc)
+        rc = czi_history_init(&g->history, g->options.causal_max, err);
+    if (!rc)
         rc = czi_step_init(&g->step, g->pendings, g->slots, g->options.batch_max,
                            g->options.ordered, err);
     ledger.read_only = g->options.read_only;
@@ -688,6 +698,8 @@ static int open_store(const struct czi_ledger_options *store, const cz_options *
     rc = czi_engine_load(g, err);
     atomic_store(&g->manager.durable, g->step.core.positions);
     atomic_store(&g->manager.batches, g->step.core.batches);
+    if (!rc && g->options.causal_now)
+        rc = czi_history_ensure(&g->history, g, err);
     if (!rc)
         rc = start_threads(g, err);
     if (rc) {

@@ -11,6 +11,7 @@
 #define CZI_ENGINE_H
 
 #include "engine/find.h"
+#include "engine/history.h"
 #include "engine/manager.h"
 #include "engine/step.h"
 #include "platform/platform.h"
@@ -43,6 +44,7 @@ struct cz_engine {
     cz_options options;
     bool driven; /* no threads: czi_engine_pump does the work, on the caller's */
     struct czi_manager manager;
+    struct czi_history history;
     struct czi_control *control; /* answers other processes; NULL: none */
     struct czi_fs *fs;           /* owned; NULL when the opener's */
     struct czi_ledger *ledger;

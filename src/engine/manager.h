@@ -246,6 +246,9 @@ void czi_performed(void *arg, const cz_result *result);
  * never waits and cannot be cancelled. CZ_OK or CZ_REJECTED with *ret, or an error without. */
 CZI_MUST_USE int czi_perform(cz_engine *g, cz_context *c, const uint8_t *bytes, size_t len,
                              bool under_guards, cz_result *ret, cz_error *err);
+/* The same for an item of a fact log, by the calling context. */
+CZI_MUST_USE int czi_perform_item(cz_engine *g, const uint8_t *bytes, size_t len, cz_result *ret,
+                                  cz_error *err);
 /* Waits until a ticket that waits for a guard does so no longer. */
 CZI_MUST_USE int czi_wait_parked(cz_engine *g, uint64_t ticket, uint64_t timeout_ms,
                                  cz_error *err);

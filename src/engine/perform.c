@@ -172,7 +172,7 @@ static int wait_performed(cz_context *c, struct czi_performance *f, uint64_t tic
     return f->done ? CZ_OK : rc;
 }
 
-static int outcome(const cz_engine *g, const cz_result *r, cz_error *err)
+static int outcome(const cz_engine *g, const cz_result *r, const char *what, cz_error *err)
 {
     char text[CZ_ID_TEXT_SIZE];
 
@@ -181,12 +181,13 @@ static int outcome(const cz_engine *g, const cz_result *r, cz_error *err)
     if (r->reason == CZ_APPLIED)
         return CZ_OK;
     cz_id_print(&r->effect, text);
-    return czi_fail(err, CZ_REJECTED, "effect %s was rejected: %s", text,
+    return czi_fail(err, CZ_REJECTED, "%s %s was rejected: %s", what, text,
                     cz_reason_text((int)r->reason));
 }
 
-int czi_perform(cz_engine *g, cz_context *c, const uint8_t *bytes, size_t len,
-                bool under_guards, cz_result *ret, cz_error *err)
+/* Submits, and waits for the result. item: of a fact log, else an effect. */
+static int submit_and_wait(cz_engine *g, cz_context *c, const uint8_t *bytes, size_t len,
+                           bool item, bool under_guards, cz_result *ret, cz_error *err)
 {
     struct czi_performance *f;
     uint64_t ticket = 0;
@@ -203,7 +204,8 @@ int czi_perform(cz_engine *g, cz_context *c, const uint8_t *bytes, size_t len,
         return czi_nomem(err, "a wait for a result");
     f->engine = g;
     f->context = c;
-    rc = czi_submit(g, bytes, len, under_guards, czi_performed, f, &ticket, err);
+    rc = item ? czi_submit_item(g, bytes, len, czi_performed, f, &ticket, err)
+              : czi_submit(g, bytes, len, under_guards, czi_performed, f, &ticket, err);
     if (rc) {
         czi_free(f);
         return rc;
@@ -218,7 +220,22 @@ int czi_perform(cz_engine *g, cz_context *c, const uint8_t *bytes, size_t len,
     if (rc)
         return rc;
     czi_free(f);
-    return outcome(g, ret, err);
+    return outcome(g, ret, item ? "fact" : "effect", err);
+}
+
+int czi_perform(cz_engine *g, cz_context *c, const uint8_t *bytes, size_t len,
+                bool under_guards, cz_result *ret, cz_error *err)
+{
+    return submit_and_wait(g, c, bytes, len, false, under_guards, ret, err);
+}
+
+int czi_perform_item(cz_engine *g, const uint8_t *bytes, size_t len, cz_result *ret,
+                     cz_error *err)
+{
+    cz_context *c = NULL;
+    int rc = czi_context_current(g, &c, err);
+
+    return rc ? rc : submit_and_wait(g, c, bytes, len, true, false, ret, err);
 }
 
 int cz_perform(cz_engine *g, cz_effect *e, cz_result *ret, cz_error *err)

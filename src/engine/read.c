@@ -112,12 +112,12 @@ int cz_stats_get(cz_engine *g, cz_stats *ret, cz_error *err)
     return CZ_OK;
 }
 
-/* The finder's record as the public receipt; posts holds CZI_ACCESSES_MAX. */
-static cz_receipt receipt_of(const struct czi_finder *f, cz_post *posts)
+cz_receipt czi_receipt_describe(const struct czi_record *rec, const cz_id *effect,
+                                const cz_id *receipt, cz_post *posts)
 {
-    const struct czi_record *rec = &f->record;
-    cz_receipt r = {.id = f->receipt,
-                    .effect = f->effect,
+    const struct czi_extra *x = rec->outcome.extra;
+    cz_receipt r = {.id = *receipt,
+                    .effect = *effect,
                     .position = rec->outcome.position,
                     .lamport = rec->outcome.lamport,
                     .reason = (enum cz_reason)rec->outcome.reason,
@@ -125,6 +125,12 @@ static cz_receipt receipt_of(const struct czi_finder *f, cz_post *posts)
                     .effect_bytes = rec->bytes.data,
                     .effect_len = rec->bytes.len};
 
+    if (rec->outcome.time)
+        memcpy(&r.time, rec->outcome.time, sizeof r.time);
+    if (x && x->clock) {
+        r.clock = x->clock->parts;
+        r.clock_count = x->clock->count;
+    }
     if (r.reason)
         return r;
     r.post_count = rec->outcome.post_count;
@@ -154,7 +160,7 @@ static int visit(void *arg, const struct czi_finder *f)
 {
     const struct visit *v = arg;
     cz_post posts[CZI_ACCESSES_MAX];
-    cz_receipt r = receipt_of(f, posts);
+    cz_receipt r = czi_receipt_describe(&f->record, &f->effect, &f->receipt, posts);
 
     return v->fn(v->arg, &r);
 }

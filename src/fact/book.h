@@ -104,6 +104,9 @@ uint32_t czi_book_find(const struct czi_book *b, const cz_id *id);
 CZI_MUST_USE uint8_t czi_book_take(struct czi_book *b, const struct czi_item *item,
                                    const cz_id *id, uint32_t *ret_domain);
 
+/* What czi_book_take would give, without taking. */
+CZI_MUST_USE uint8_t czi_book_judge(const struct czi_book *b, const struct czi_item *item);
+
 /* ---- Dependencies of effects (depend.h) -------------------------------------------------- */
 
 /* Whether the i-th of all these dependencies holds now; CZ_APPLIED or the reason, the first that
