@@ -66,15 +66,40 @@ static cz_effect *full_effect(void)
     return e;
 }
 
-static void bytes_that_are_decoded_encode_to_the_same_bytes(void **state)
+/* The same in the full form, with all that only that one says. */
+static cz_effect *widest_effect(void)
 {
-    cz_effect *e = full_effect(), *copy = cz_effect_new();
+    cz_effect *e = full_effect();
+    cz_id program = id_number(50), time = id_number(51);
+    cz_dependency ask[] = {
+        {.fact = id_number(20), .policy = CZ_EXACT, .optional = true, .purpose = "credit"},
+        {.fact = id_number(21), .finality = CZ_DEPTH, .depth = 6, .policy = CZ_STILL_TRUE},
+        {.fact = id_number(24),
+         .policy = CZ_AT_LEAST_HEIGHT,
+         .finality = CZ_FINAL,
+         .has_max_age = true,
+         .max_age = 3600},
+    };
+    cz_error err = {0};
+
+    for (unsigned i = 0; i < CZI_COUNTOF(ask); i++)
+        assert_ok(cz_effect_depend(e, &ask[i], &err), err);
+    cz_effect_set_program(e, &program, 3);
+    cz_effect_set_time(e, &time);
+    return e;
+}
+
+typedef cz_effect *(*make_fn)(void);
+static const make_fn forms[] = {full_effect, widest_effect};
+
+static void check_round_trip(cz_effect *e)
+{
+    cz_effect *copy = cz_effect_new();
     const uint8_t *bytes, *again;
     size_t len, again_len;
     cz_id id, copy_id;
     cz_error err = {0};
 
-    (void)state;
     assert_ok(cz_effect_encode(e, &bytes, &len, &err), err);
     assert_ok(cz_effect_decode(copy, bytes, len, &err), err);
     assert_ok(cz_effect_encode(copy, &again, &again_len, &err), err);
@@ -83,8 +108,15 @@ static void bytes_that_are_decoded_encode_to_the_same_bytes(void **state)
     assert_ok(cz_effect_id(e, &id, &err), err);
     assert_ok(cz_effect_id(copy, &copy_id, &err), err);
     assert_memory_equal(&id, &copy_id, sizeof id);
-    cz_effect_free(e);
     cz_effect_free(copy);
+    cz_effect_free(e);
+}
+
+static void bytes_that_are_decoded_encode_to_the_same_bytes(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < CZI_COUNTOF(forms); i++)
+        check_round_trip(forms[i]());
 }
 
 /* Spelled out from effect.h: [1, origin, 7, 2, [a, b sorted], [], [[1, 0|1, 1|0, 5]], …]. */
@@ -154,16 +186,15 @@ static void the_fast_encoder_writes_what_the_builder_writes(void **state)
     }
 }
 
-static void any_changed_byte_is_refused_or_is_another_effect(void **state)
+static void check_changed_bytes(cz_effect *e)
 {
-    cz_effect *e = full_effect(), *d = cz_effect_new();
+    cz_effect *d = cz_effect_new();
     const uint8_t *bytes, *again;
     uint8_t copy[4096];
     size_t len, again_len;
     unsigned refused = 0, others = 0;
     cz_error err = {0};
 
-    (void)state;
     assert_ok(cz_effect_encode(e, &bytes, &len, &err), err);
     assert_true(len < sizeof copy);
     for (size_t at = 0; at < len; at++)
@@ -187,15 +218,21 @@ static void any_changed_byte_is_refused_or_is_another_effect(void **state)
     cz_effect_free(d);
 }
 
-static void bytes_cut_off_or_added_are_refused(void **state)
+static void any_changed_byte_is_refused_or_is_another_effect(void **state)
 {
-    cz_effect *e = full_effect(), *d = cz_effect_new();
+    (void)state;
+    for (unsigned i = 0; i < CZI_COUNTOF(forms); i++)
+        check_changed_bytes(forms[i]());
+}
+
+static void check_cut_off(cz_effect *e)
+{
+    cz_effect *d = cz_effect_new();
     const uint8_t *bytes;
     size_t len;
     uint8_t copy[4096] = {0};
     cz_error err = {0};
 
-    (void)state;
     assert_ok(cz_effect_encode(e, &bytes, &len, &err), err);
     memcpy(copy, bytes, len);
     for (size_t n = 0; n < len; n++) {
@@ -208,6 +245,314 @@ static void bytes_cut_off_or_added_are_refused(void **state)
     assert_int_equal(cz_effect_decode(d, copy, len + 1, &err), CZ_INVALID);
     cz_effect_free(e);
     cz_effect_free(d);
+}
+
+static void bytes_cut_off_or_added_are_refused(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < CZI_COUNTOF(forms); i++)
+        check_cut_off(forms[i]());
+}
+
+/* ---- The full form -------------------------------------------------------------------------
+ */
+
+/* What a test changes of an effect with one lock and two facts, written by hand. */
+struct by_hand {
+    unsigned tag, length, facts, terms, ops;
+    unsigned policy, finality, depth; /* of the first fact */
+    const char *purpose;              /* NULL: none */
+    unsigned purpose_len, task_len, term_length, program_id;
+    bool optional, has_age, has_time, has_program;
+    uint64_t task;
+};
+
+static const struct by_hand said = {.tag = 13,
+                                    .length = 13,
+                                    .facts = 2,
+                                    .terms = 2,
+                                    .ops = 1,
+                                    .policy = CZ_EXACT,
+                                    .purpose = "p",
+                                    .purpose_len = 1,
+                                    .task_len = 2,
+                                    .term_length = 6,
+                                    .program_id = 32,
+                                    .optional = true,
+                                    .has_age = true,
+                                    .has_time = true,
+                                    .has_program = true,
+                                    .task = 9};
+
+static uint8_t *put_link(uint8_t *p, int fill)
+{
+    memcpy(p, "\xd8\x2a\x58\x25\x00\x01\x71\x1e\x20", 9);
+    memset(p + 9, fill, 32);
+    return p + 41;
+}
+
+static uint8_t *put_terms(uint8_t *p, const struct by_hand *h, bool plain)
+{
+    p = czi_cbor_put_array(p, plain ? 6 : h->term_length);
+    p = czi_cbor_put_uint(p, plain ? 1u : h->policy);
+    p = czi_cbor_put_bool(p, !plain && h->optional);
+    p = czi_cbor_put_uint(p, plain ? 0u : h->finality);
+    p = czi_cbor_put_uint(p, plain ? 0u : h->depth);
+    p = !plain && h->has_age ? czi_cbor_put_uint(p, 60) : czi_cbor_put_null(p);
+    return !plain && h->purpose ? czi_cbor_put_text(p, h->purpose, h->purpose_len)
+                                : czi_cbor_put_null(p);
+}
+
+static size_t put_by_hand(uint8_t *out, const struct by_hand *h)
+{
+    uint8_t fill[40], *p = czi_cbor_put_array(out, h->length);
+
+    memset(fill, 0x77, sizeof fill);
+    p = czi_cbor_put_uint(p, h->tag);
+    p = czi_cbor_put_bytes(p, fill, 32);
+    memcpy(p, "\x07\x02\x81", 3); /* nonce 7, normal, one write */
+    p = czi_cbor_put_bytes(p + 3, fill, 32);
+    *p++ = 0x80;
+    p = czi_cbor_put_array(p, h->ops);
+    for (unsigned i = 0; i < h->ops; i++, p += 3)
+        memcpy(p, "\x82\x04\x00", 3); /* lock */
+    p = czi_cbor_put_array(p, h->facts);
+    for (unsigned i = 0; i < h->facts; i++)
+        p = put_link(p, 0xf0 + (int)i);
+    *p++ = 0x80;
+    p = czi_cbor_put_array(p, h->terms);
+    for (unsigned i = 0; i < h->terms; i++)
+        p = put_terms(p, h, i > 0);
+    p = h->has_time ? put_link(p, 0x11) : czi_cbor_put_null(p);
+    if (h->has_program) {
+        p = czi_cbor_put_array(p, h->task_len);
+        p = czi_cbor_put_bytes(p, fill, h->program_id);
+        p = czi_cbor_put_uint(p, h->task);
+    } else {
+        p = czi_cbor_put_null(p);
+    }
+    p = czi_cbor_put_null(p);
+    return (size_t)(p - out);
+}
+
+static void the_full_form_has_the_documented_bytes(void **state)
+{
+    uint8_t expected[1024];
+    size_t expected_len = put_by_hand(expected, &said), len;
+    cz_effect *e = cz_effect_new();
+    cz_dependency d = {.policy = CZ_EXACT,
+                       .optional = true,
+                       .has_max_age = true,
+                       .max_age = 60,
+                       .purpose = "p"};
+    cz_id origin, fact, time;
+    const uint8_t *bytes;
+    cz_error err = {0};
+
+    (void)state;
+    memset(&origin, 0x77, 32);
+    memset(&d.fact, 0xf0, 32);
+    memset(&fact, 0xf1, 32);
+    memset(&time, 0x11, 32);
+    cz_effect_set_origin(e, &origin);
+    cz_effect_set_nonce(e, 7);
+    assert_ok(cz_effect_lock(e, &origin, &err), err);
+    assert_ok(cz_effect_cite(e, &fact, &err), err);
+    assert_ok(cz_effect_depend(e, &d, &err), err);
+    cz_effect_set_program(e, &origin, 9);
+    cz_effect_set_time(e, &time);
+    assert_ok(cz_effect_encode(e, &bytes, &len, &err), err);
+    assert_int_equal(len, expected_len);
+    assert_memory_equal(bytes, expected, len);
+    cz_effect_free(e);
+}
+
+static void the_view_of_the_full_form_reads_terms_time_and_program(void **state)
+{
+    uint8_t bytes[1024];
+    size_t len = put_by_hand(bytes, &said);
+    struct czi_effect_view v;
+    struct czi_cbor c;
+    struct czi_terms t;
+    uint32_t task;
+    cz_error err = {0};
+
+    (void)state;
+    assert_ok(czi_effect_view(bytes, len, &v, &err), err);
+    assert_true(v.is_full && v.has_terms && v.has_time && v.has_program);
+    assert_int_equal(v.shape, CZI_SHAPE_GENERAL);
+    t = czi_effect_next_terms(bytes, len, &v, 0, &c);
+    assert_int_equal(t.policy, CZ_EXACT);
+    assert_int_equal(t.finality, CZ_SEEN);
+    assert_true(t.optional && t.has_max_age);
+    assert_int_equal(t.max_age, 60);
+    assert_int_equal(t.purpose.len, 1);
+    assert_int_equal(t.purpose.data[0], 'p');
+    t = czi_effect_next_terms(bytes, len, &v, 1, &c);
+    assert_int_equal(t.policy, CZ_STILL_TRUE);
+    assert_false(t.optional || t.has_max_age || t.purpose.data);
+    assert_int_equal(czi_effect_time(bytes, len, &v)[31], 0x11);
+    assert_int_equal(czi_effect_program(bytes, len, &v, &task)[0], 0x77);
+    assert_int_equal(task, 9);
+}
+
+static int view_by_hand(const struct by_hand *h, cz_error *err)
+{
+    uint8_t bytes[1024];
+    struct czi_effect_view v;
+
+    return czi_effect_view(bytes, put_by_hand(bytes, h), &v, err);
+}
+
+/* Each field alone: what the form does not allow of it. */
+static void the_full_form_is_strict(void **state)
+{
+    static const char long_purpose[CZI_PURPOSE_SIZE_MAX + 1];
+    struct by_hand bad[] = {said, said, said, said, said, said, said, said, said,
+                            said, said, said, said, said, said, said, said};
+    struct by_hand *h = bad;
+    cz_error err = {0};
+
+    (void)state;
+    assert_ok(view_by_hand(&said, &err), err);
+    h++->tag = 1;
+    h++->length = 12;
+    h++->length = 14;
+    h++->terms = 1; /* of two facts */
+    h++->facts = 1; /* with two terms */
+    h++->policy = CZ_AT_LEAST_HEIGHT + 1;
+    h++->finality = CZ_FINAL + 1;
+    h++->finality = CZ_DEPTH; /* of no depth */
+    h++->depth = 1;           /* without asking for one */
+    h++->term_length = 5;
+    h++->purpose_len = 0;
+    h->purpose_len = CZI_PURPOSE_SIZE_MAX + 1;
+    h++->purpose = long_purpose;
+    h++->purpose = "\xff";
+    h++->task = 1ull << 32;
+    h++->task_len = 3;
+    h++->program_id = 31;
+    h++->program_id = 33;
+    for (unsigned i = 0; i < CZI_COUNTOF(bad); i++) {
+        memset(&err, 0, sizeof err);
+        assert_int_equal(view_by_hand(&bad[i], &err), CZ_INVALID);
+        assert_non_null(strstr(err.detail, "byte "));
+    }
+    bad[0] = said;
+    bad[0].purpose = long_purpose;
+    bad[0].purpose_len = CZI_PURPOSE_SIZE_MAX;
+    bad[0].finality = CZ_DEPTH;
+    bad[0].depth = 1;
+    bad[0].task = UINT32_MAX;
+    assert_ok(view_by_hand(bad, &err), err);
+}
+
+static void what_the_plain_form_can_say_has_no_other(void **state)
+{
+    const struct by_hand nothing = {.tag = 13, .length = 13, .facts = 2, .ops = 1};
+    struct by_hand plain = nothing, timed = nothing;
+    cz_effect *e = effect();
+    cz_id a = id_number(1), none = {{0}};
+    cz_dependency d = {.fact = id_number(20), .policy = CZ_STILL_TRUE};
+    const uint8_t *bytes;
+    size_t len;
+    cz_error err = {0};
+
+    (void)state;
+    assert_int_equal(view_by_hand(&nothing, &err), CZ_INVALID);
+    plain.terms = 2;
+    plain.term_length = 6;
+    plain.policy = CZ_STILL_TRUE;
+    assert_int_equal(view_by_hand(&plain, &err), CZ_INVALID);
+    plain.has_time = true; /* that needs the full form, plain terms do not */
+    assert_int_equal(view_by_hand(&plain, &err), CZ_INVALID);
+    assert_non_null(strstr(err.detail, "plain"));
+    timed.has_time = true;
+    assert_ok(view_by_hand(&timed, &err), err);
+    /* And the builder writes it so. */
+    assert_ok(cz_effect_lock(e, &a, &err), err);
+    assert_ok(cz_effect_depend(e, &d, &err), err);
+    cz_effect_set_time(e, &a);
+    cz_effect_set_time(e, &none);
+    assert_ok(cz_effect_encode(e, &bytes, &len, &err), err);
+    assert_int_equal(bytes[0], 0x8a);
+    assert_int_equal(bytes[1], 1);
+    cz_effect_free(e);
+}
+
+static void only_an_effect_of_a_program_may_have_no_operation(void **state)
+{
+    struct by_hand h = said;
+    cz_error err = {0};
+
+    (void)state;
+    h.ops = 0;
+    assert_ok(view_by_hand(&h, &err), err);
+    h.has_program = false;
+    assert_int_equal(view_by_hand(&h, &err), CZ_INVALID);
+}
+
+static void a_fact_that_is_cited_again_is_asked_for_what_was_said_last(void **state)
+{
+    cz_effect *e = effect();
+    cz_id a = id_number(1);
+    cz_dependency d = {.fact = id_number(20), .policy = CZ_EXACT, .purpose = "one"};
+    struct czi_effect_view v;
+    struct czi_terms t;
+    struct czi_cbor c;
+    const uint8_t *bytes;
+    size_t len;
+    cz_error err = {0};
+
+    (void)state;
+    assert_ok(cz_effect_lock(e, &a, &err), err);
+    assert_ok(cz_effect_depend(e, &d, &err), err);
+    d.purpose = "other";
+    d.optional = true;
+    assert_ok(cz_effect_depend(e, &d, &err), err);
+    assert_ok(cz_effect_encode(e, &bytes, &len, &err), err);
+    assert_ok(czi_effect_view(bytes, len, &v, &err), err);
+    assert_int_equal(v.fact_count, 1);
+    t = czi_effect_next_terms(bytes, len, &v, 0, &c);
+    assert_int_equal(t.purpose.len, 5);
+    assert_true(t.optional);
+    assert_ok(cz_effect_cite(e, &d.fact, &err), err);
+    assert_ok(cz_effect_encode(e, &bytes, &len, &err), err);
+    assert_int_equal(bytes[1], 1);
+    cz_effect_free(e);
+}
+
+static void the_builder_refuses_terms_that_no_effect_can_have(void **state)
+{
+    static const char longest[] =
+        "1234567890123456789012345678901234567890123456789012345678901234";
+    cz_dependency bad[] = {
+        {.policy = (enum cz_fact_policy)3},
+        {.finality = (enum cz_finality)4},
+        {.finality = CZ_DEPTH},
+        {.depth = 1},
+        {.purpose = ""},
+        {.purpose = "\xc3"},
+    };
+    cz_dependency long_one = {.purpose = longest};
+    char longer[CZI_PURPOSE_SIZE_MAX + 2];
+    cz_effect *e = effect();
+    cz_id a = id_number(1);
+    const uint8_t *bytes;
+    size_t len;
+    cz_error err = {0};
+
+    (void)state;
+    _Static_assert(sizeof longest == CZI_PURPOSE_SIZE_MAX + 1, "reaches the bound");
+    for (unsigned i = 0; i < CZI_COUNTOF(bad); i++)
+        assert_int_equal(cz_effect_depend(e, &bad[i], &err), CZ_INVALID);
+    (void)snprintf(longer, sizeof longer, "%s+", longest);
+    assert_ok(cz_effect_depend(e, &long_one, &err), err);
+    long_one.purpose = longer;
+    assert_int_equal(cz_effect_depend(e, &long_one, &err), CZ_LIMIT);
+    assert_ok(cz_effect_lock(e, &a, &err), err);
+    assert_ok(cz_effect_encode(e, &bytes, &len, &err), err);
+    cz_effect_free(e);
 }
 
 static void naming_a_resource_twice_takes_the_stronger_mode(void **state)
@@ -469,6 +814,11 @@ static int build(cz_effect *e, cz_error *err)
         rc = cz_effect_write(e, &a, data, sizeof data, err);
     for (unsigned i = 0; i < 40 && !rc; i++)
         rc = cz_effect_transfer(e, &a, &b, 1 + (cz_quantity)i, err);
+    for (unsigned i = 0; i < CZI_CITATIONS_MAX && !rc; i++) {
+        cz_dependency d = {.fact = id_number(i), .purpose = "a purpose of some length"};
+
+        rc = cz_effect_depend(e, &d, err);
+    }
     return rc;
 }
 
@@ -518,6 +868,13 @@ int main(void)
         cmocka_unit_test(the_fast_encoder_writes_what_the_builder_writes),
         cmocka_unit_test(any_changed_byte_is_refused_or_is_another_effect),
         cmocka_unit_test(bytes_cut_off_or_added_are_refused),
+        cmocka_unit_test(the_full_form_has_the_documented_bytes),
+        cmocka_unit_test(the_view_of_the_full_form_reads_terms_time_and_program),
+        cmocka_unit_test(the_full_form_is_strict),
+        cmocka_unit_test(what_the_plain_form_can_say_has_no_other),
+        cmocka_unit_test(only_an_effect_of_a_program_may_have_no_operation),
+        cmocka_unit_test(a_fact_that_is_cited_again_is_asked_for_what_was_said_last),
+        cmocka_unit_test(the_builder_refuses_terms_that_no_effect_can_have),
         cmocka_unit_test(naming_a_resource_twice_takes_the_stronger_mode),
         cmocka_unit_test(the_signing_id_leaves_only_the_signature_out),
         cmocka_unit_test(the_builder_refuses_what_no_effect_can_say),

@@ -28,11 +28,12 @@ static void an_applied_effect_tells_what_each_write_left_and_each_read_saw(void 
     (void)state;
     memset(&effect, 0xe1, sizeof effect);
     memset(hash, 0xda, sizeof hash);
-    *p++ = 0x86;
-    *p++ = 0x02;
+    *p++ = 0x89;
+    *p++ = 0x03;
     p = put_link(p, 0xe1);
-    memcpy(p, "\x1a\x00\x01\x11\x70\x17\x00\x83", 8); /* 70000, 23, applied, three posts */
-    p += 8;
+    memcpy(p, "\x1a\x00\x01\x11\x70\x17", 6); /* 70000, 23 */
+    memcpy(p + 6, "\xf6\xf6\x80\x00\x83", 5); /* no time, no clock, applied, three posts */
+    p += 11;
     memcpy(p, "\x83\x05\x01\x39\x03\xe7", 6); /* version 5, locked, -1000 */
     p += 6;
     memcpy(p, "\x83\x18\x18\x00\x58\x20", 6); /* version 24, active, a hash */
@@ -55,13 +56,62 @@ static void a_rejected_effect_tells_only_the_versions_that_it_saw(void **state)
 
     (void)state;
     memset(&effect, 0x01, sizeof effect);
-    *p++ = 0x86;
-    *p++ = 0x02;
+    *p++ = 0x89;
+    *p++ = 0x03;
     p = put_link(p, 0x01);
-    memcpy(p, "\x01\x02\x06\x82\x00\x09", 6);
-    p += 6;
+    memcpy(p, "\x01\x02\xf6\xf6\x80\x06\x82\x00\x09", 9);
+    p += 9;
     assert_int_equal(czi_receipt_encode(out, &effect, &o), p - expected);
     assert_memory_equal(out, expected, p - expected);
+}
+
+static struct czi_shared_clock *clock_of(uint32_t count)
+{
+    struct czi_shared_clock *c = calloc(1, sizeof *c + count * sizeof c->parts[0]);
+
+    assert_non_null(c);
+    c->count = count;
+    return c;
+}
+
+static void what_few_effects_have_stands_between_time_and_reason(void **state)
+{
+    struct czi_shared_clock *clock = clock_of(2);
+    struct czi_extra x = {.left_out = 1ull << 63 | 1ull << 23 | 1, .clock = clock};
+    uint8_t time[32], expected[512], out[1600], *p = expected;
+    struct czi_outcome o = {.position = 1, .lamport = 2, .time = time, .extra = &x};
+    cz_id effect;
+
+    (void)state;
+    clock->parts[0] = (cz_clock_part){0, 24};
+    clock->parts[1] = (cz_clock_part){UINT32_MAX, 1};
+    memset(time, 0x7e, sizeof time);
+    memset(&effect, 0x01, sizeof effect);
+    *p++ = 0x89;
+    *p++ = 0x03;
+    p = put_link(p, 0x01);
+    *p++ = 0x01;
+    *p++ = 0x02;
+    p = put_link(p, 0x7e);
+    memcpy(p, "\x82\x82\x00\x18\x18\x82\x1a\xff\xff\xff\xff\x01", 12);
+    memcpy(p + 12, "\x83\x00\x17\x18\x3f\x00\x80", 7); /* left out 0, 23, 63 */
+    p += 19;
+    assert_int_equal(czi_receipt_encode(out, &effect, &o), p - expected);
+    assert_memory_equal(out, expected, p - expected);
+    free(clock);
+}
+
+static void a_program_without_room_for_its_clock_has_none(void **state)
+{
+    struct czi_extra x = {.has_program = true};
+    uint8_t out[1600], with[1600];
+    struct czi_outcome o = {.position = 1, .lamport = 2, .reason = CZ_FULL};
+    size_t len = czi_receipt_encode(out, &(cz_id){{0}}, &o);
+
+    (void)state;
+    o.extra = &x;
+    assert_int_equal(czi_receipt_encode(with, &(cz_id){{0}}, &o), len);
+    assert_memory_equal(out, with, len);
 }
 
 static void a_log_node_links_the_one_before_and_the_item(void **state)
@@ -81,16 +131,22 @@ static void a_log_node_links_the_one_before_and_the_item(void **state)
 
 static void the_longest_receipt_fits_what_is_said_to_hold_it(void **state)
 {
-    static uint8_t out[CZI_ACCESSES_MAX * 100];
+    static uint8_t out[CZI_ACCESSES_MAX * 200];
     struct czi_post posts[CZI_ACCESSES_MAX];
+    struct czi_shared_clock *clock = clock_of(CZI_CLOCK_TASKS_MAX);
+    struct czi_extra x = {.left_out = UINT64_MAX, .clock = clock};
     struct czi_outcome o = {.position = UINT64_MAX,
                             .lamport = UINT64_MAX,
                             .post_count = CZI_ACCESSES_MAX,
-                            .posts = posts};
+                            .posts = posts,
+                            .extra = &x};
     cz_id effect = {{0}};
     uint8_t hash[32] = {0};
 
     (void)state;
+    o.time = hash;
+    for (uint32_t i = 0; i < CZI_CLOCK_TASKS_MAX; i++)
+        clock->parts[i] = (cz_clock_part){UINT32_MAX - i, UINT64_MAX};
     for (unsigned i = 0; i < CZI_ACCESSES_MAX; i++)
         posts[i] = (struct czi_post){.data_hash = hash,
                                      .version = UINT64_MAX,
@@ -98,6 +154,9 @@ static void the_longest_receipt_fits_what_is_said_to_hold_it(void **state)
                                      .state = CZ_ARCHIVED,
                                      .written = true};
     assert_true(czi_receipt_encode(out, &effect, &o) <= czi_receipt_size_max(CZI_ACCESSES_MAX));
+    o.reason = CZ_FACT_CONFLICT;
+    assert_true(czi_receipt_encode(out, &effect, &o) <= czi_receipt_size_max(CZI_ACCESSES_MAX));
+    free(clock);
 }
 
 int main(void)
@@ -105,6 +164,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_applied_effect_tells_what_each_write_left_and_each_read_saw),
         cmocka_unit_test(a_rejected_effect_tells_only_the_versions_that_it_saw),
+        cmocka_unit_test(what_few_effects_have_stands_between_time_and_reason),
+        cmocka_unit_test(a_program_without_room_for_its_clock_has_none),
         cmocka_unit_test(a_log_node_links_the_one_before_and_the_item),
         cmocka_unit_test(the_longest_receipt_fits_what_is_said_to_hold_it),
     };
