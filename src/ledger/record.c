@@ -154,7 +154,8 @@ static void read_links(struct czi_record_reader *r, struct czi_record *rec)
 
     if (CZI_LIKELY(!has_extra(v)))
         return;
-    *x = (struct czi_extra){.after_count = v->after_count, .has_terms = v->has_terms,
+    *x = (struct czi_extra){.after_count = v->after_count,
+                            .has_terms = v->has_terms,
                             .has_program = v->has_program};
     for (unsigned i = 0; i < v->after_count; i++)
         x->after[i] = read_back(&r->in, r->position);
@@ -195,6 +196,18 @@ static void read_outcome(struct czi_record_reader *r, struct czi_record *rec)
     r->position++;
 }
 
+/* It stands where it is first seen, so that there is one way to write a frame. */
+static bool read_time(struct czi_record_reader *r)
+{
+    static const uint8_t none[32];
+    const uint8_t *time = czi_cursor_take(&r->in, 32);
+
+    if (!time || memcmp(time, none, 32) == 0 || (r->time && memcmp(time, r->time, 32) == 0))
+        return false;
+    r->time = time;
+    return true;
+}
+
 int czi_record_next(struct czi_record_reader *r, bool *ret_more, struct czi_record *ret,
                     cz_error *err)
 {
@@ -202,14 +215,17 @@ int czi_record_next(struct czi_record_reader *r, bool *ret_more, struct czi_reco
     int rc;
 
     *ret = (struct czi_record){0};
-    do {
-        *ret_more = czi_cursor_left(&r->in) > 0;
-        if (!*ret_more)
-            return CZ_OK;
+    *ret_more = czi_cursor_left(&r->in) > 0;
+    if (!*ret_more)
+        return CZ_OK;
+    ret->type = (enum czi_record_type)take_byte(&r->in);
+    if (CZI_UNLIKELY(ret->type == CZI_RECORD_TIME)) {
+        if (!read_time(r))
+            return bad(r, "a time that is none, or was so before", err);
         ret->type = (enum czi_record_type)take_byte(&r->in);
-        if (ret->type == CZI_RECORD_TIME)
-            r->time = czi_cursor_take(&r->in, 32);
-    } while (ret->type == CZI_RECORD_TIME && !r->in.failed);
+        if (ret->type == CZI_RECORD_ITEM)
+            return bad(r, "a time that no effect sees", err);
+    }
     if (ret->type < CZI_RECORD_APPLIED || ret->type > CZI_RECORD_ITEM)
         return bad(r, "unknown type", err);
     len = czi_cursor_varint(&r->in);

@@ -7,6 +7,28 @@
 #include "effect/effect.h"
 #include "fuzz.h"
 
+/* What only the full form says, by the short ways to it. */
+static void check_full(const uint8_t *data, size_t size, const struct czi_effect_view *v)
+{
+    const uint8_t *time = czi_effect_time(data, size, v), *program;
+    struct czi_cbor c = {0};
+    uint32_t task;
+
+    for (unsigned i = 0; i < v->fact_count; i++) {
+        struct czi_terms t = czi_effect_next_terms(data, size, v, i, &c);
+
+        CZI_CHECK(t.policy <= CZ_AT_LEAST_HEIGHT && t.finality <= CZ_FINAL && !c.what);
+        CZI_CHECK(t.purpose.len <= CZI_PURPOSE_SIZE_MAX);
+        CZI_CHECK(!t.purpose.data || (t.purpose.len && t.purpose.data > data &&
+                                      t.purpose.data + t.purpose.len < data + size));
+    }
+    program = czi_effect_program(data, size, v, &task);
+    CZI_CHECK(v->has_time == (time != NULL) && v->has_program == (program != NULL));
+    CZI_CHECK(!time || (time > data && time + 32 < data + size));
+    CZI_CHECK(!program || (program > data && program + 32 < data + size));
+    CZI_CHECK(v->is_full || (!v->has_terms && !v->has_time && !v->has_program));
+}
+
 static void check_view(const uint8_t *data, size_t size)
 {
     struct czi_effect_view v;
@@ -14,7 +36,8 @@ static void check_view(const uint8_t *data, size_t size)
     cz_error err = {0};
 
     CZI_CHECK(czi_effect_view(data, size, &v, &err) == CZ_OK);
-    CZI_CHECK(czi_effect_accesses(&v) <= CZI_ACCESSES_MAX && v.op_count >= 1);
+    CZI_CHECK(czi_effect_accesses(&v) <= CZI_ACCESSES_MAX &&
+              (v.op_count >= 1 || v.has_program));
     CZI_CHECK(v.write_count == 0 || v.writes + v.write_count * (size_t)CZI_ID_STRIDE <= size);
     CZI_CHECK(v.read_count == 0 || v.reads + v.read_count * (size_t)CZI_ID_STRIDE - 2 <= size);
     CZI_CHECK((size_t)v.ops + v.ops_len <= size);
@@ -26,6 +49,7 @@ static void check_view(const uint8_t *data, size_t size)
         CZI_CHECK(!c.what && op.a < czi_effect_accesses(&v) && op.b < CZI_ACCESSES_MAX);
     }
     CZI_CHECK(czi_cbor_end(&c, &err) == CZ_OK);
+    check_full(data, size, &v);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -86,7 +110,28 @@ static void add_op(cz_effect *e, size_t i, const cz_id *a, const cz_id *b)
     CZI_CHECK(rc == CZ_OK);
 }
 
-/* One of each operation, with all other parts; then one of all of them. */
+/* Terms, time and program, in every combination. */
+static void add_full(cz_effect *e, size_t i, const cz_id *a)
+{
+    cz_dependency d = {.fact = *a,
+                       .policy = CZ_AT_LEAST_HEIGHT,
+                       .optional = true,
+                       .finality = CZ_DEPTH,
+                       .depth = 300,
+                       .has_max_age = true,
+                       .max_age = 3600,
+                       .purpose = "purpose"};
+    cz_error err = {0};
+
+    if (i & 1)
+        CZI_CHECK(!cz_effect_depend(e, &d, &err));
+    if (i & 2)
+        cz_effect_set_time(e, a);
+    if (i & 4)
+        cz_effect_set_program(e, a, 70000);
+}
+
+/* One of each operation, with all other parts; then one of all of them; then none. */
 bool fuzz_seed(size_t i, struct czi_buf *out)
 {
     cz_id a = {{1}}, b = {{2}};
@@ -102,10 +147,11 @@ bool fuzz_seed(size_t i, struct czi_buf *out)
     CZI_CHECK(!cz_effect_cite(e, &a, &err) && !cz_effect_follow(e, &b, &err));
     CZI_CHECK(!cz_effect_access(e, &b, CZ_READ, &err));
     CZI_CHECK(!cz_effect_set_signature(e, "sign", i % 2 ? 4 : 0, &err));
-    if (i <= 8) {
+    add_full(e, i < 9 ? i : 7, &a);
+    if (i <= 9) {
         CZI_CHECK(cz_effect_encode(e, &bytes, &len, &err) == CZ_OK);
         czi_buf_put(out, bytes, len);
     }
     cz_effect_free(e);
-    return i <= 8;
+    return i <= 9;
 }

@@ -8,13 +8,19 @@
 
 #define FIRST 1000
 
-static void write_again(const struct czi_record *r, struct czi_buf *out)
+/* A time stands before the record that is the first to see it; *time is the last one. */
+static void write_again(const struct czi_record *r, const uint8_t **time, struct czi_buf *out)
 {
-    uint8_t *p =
-        czi_buf_reserve(out, czi_record_size_max(r->bytes.len, czi_effect_accesses(&r->view)));
+    uint8_t *p = czi_buf_reserve(out, CZI_RECORD_TIME_SIZE + CZI_RECORD_LINKS_MAX +
+                                          czi_record_size_max(r->bytes.len,
+                                                              czi_effect_accesses(&r->view)));
 
     CZI_CHECK(p);
-    p = r->type == CZI_RECORD_FACT ? czi_record_put_fact(p, r->bytes)
+    if (r->type != CZI_RECORD_ITEM && r->outcome.time != *time) {
+        *time = r->outcome.time;
+        p = czi_record_put_time(p, *time);
+    }
+    p = r->type == CZI_RECORD_ITEM ? czi_record_put_item(p, r->bytes)
                                    : czi_record_put_effect(p, r->bytes, &r->outcome);
     out->len = (size_t)(p - out->data);
 }
@@ -23,6 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     CZI_AUTOBUF again = {0};
     struct czi_record_reader reader;
+    const uint8_t *time = NULL;
     struct czi_record r;
     uint64_t position = FIRST;
     cz_error err = {0};
@@ -38,19 +45,66 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (!more)
             break;
         CZI_CHECK(++records <= size);
-        if (r.type != CZI_RECORD_FACT)
+        if (r.type != CZI_RECORD_ITEM)
             CZI_CHECK(r.outcome.position == position++);
-        write_again(&r, &again);
+        write_again(&r, &time, &again);
         CZI_CHECK(again.len == czi_cursor_offset(&reader.in));
     }
     CZI_CHECK(again.len == size && (!size || memcmp(again.data, data, size) == 0));
     return 0;
 }
 
-static void put_effect(struct czi_buf *out, size_t i, uint64_t position)
+static size_t some_effect(size_t i, uint8_t *out)
 {
     cz_id origin = {{9}}, a = {{1}}, b = {{2}};
-    uint8_t bytes[CZI_TRANSFER_SIZE_MAX], hash[32] = {7};
+    cz_effect *e;
+    const uint8_t *bytes;
+    size_t len;
+    cz_error err = {0};
+
+    if (i % 2 == 0)
+        return czi_transfer_encode(out, &origin, i, CZ_NORMAL, &a, &b, 5);
+    e = cz_effect_new();
+    CZI_CHECK(e);
+    CZI_CHECK(!cz_effect_transfer(e, &a, &b, 5, &err) && !cz_effect_follow(e, &a, &err));
+    if (i % 4 == 3) {
+        cz_dependency d = {.fact = a, .optional = true};
+
+        CZI_CHECK(!cz_effect_depend(e, &d, &err));
+        cz_effect_set_program(e, &a, 3);
+    }
+    CZI_CHECK(!cz_effect_encode(e, &bytes, &len, &err));
+    memcpy(out, bytes, len);
+    cz_effect_free(e);
+    return len;
+}
+
+/* Of one that follows, cites and is a task's. */
+static const struct czi_extra *some_links(const struct czi_effect_view *v, uint64_t position)
+{
+    static union {
+        struct czi_shared_clock clock;
+        uint8_t room[sizeof(struct czi_shared_clock) + 2 * sizeof(cz_clock_part)];
+    } c;
+    static struct czi_extra x;
+
+    c.clock.count = 2;
+    c.clock.parts[0] = (cz_clock_part){3, 300};
+    c.clock.parts[1] = (cz_clock_part){UINT32_MAX, 1};
+    x = (struct czi_extra){.after = {position - 1},
+                           .left_out = v->has_terms,
+                           .task_previous = v->has_program ? 1 : 0,
+                           .after_count = v->after_count,
+                           .has_terms = v->has_terms,
+                           .has_program = v->has_program,
+                           .clock = v->has_program ? &c.clock : NULL};
+    return v->after_count ? &x : NULL;
+}
+
+static void put_effect(struct czi_buf *out, size_t i, uint64_t position, const uint8_t **time)
+{
+    static const uint8_t times[2][32] = {{1}, {2}};
+    uint8_t bytes[512], hash[32] = {7};
     struct czi_post posts[2] = {{.quantity = -((cz_quantity)5 << (i * 16)),
                                  .version = 3,
                                  .previous = 1,
@@ -60,32 +114,33 @@ static void put_effect(struct czi_buf *out, size_t i, uint64_t position)
                                  .kind = CZ_DATA,
                                  .state = CZ_LOCKED,
                                  .written = true}};
-    struct czi_outcome o = {.position = position,
-                            .lamport = 70 * i,
-                            .reason = i % 3 == 2 ? CZ_OVERDRAFT : CZ_APPLIED,
-                            .post_count = 2,
-                            .posts = posts};
-    struct czi_record r = {.type = CZI_RECORD_APPLIED,
-                           .view = {.write_count = 2},
-                           .bytes = {bytes, czi_transfer_encode(bytes, &origin, i, CZ_NORMAL,
-                                                                &a, &b, 5)},
-                           .outcome = o};
+    struct czi_record r = {.type = CZI_RECORD_APPLIED, .bytes = {bytes, some_effect(i, bytes)}};
 
-    write_again(&r, out);
+    CZI_CHECK(!czi_effect_view(bytes, r.bytes.len, &r.view, NULL));
+    r.outcome = (struct czi_outcome){.position = position,
+                                     .lamport = 70 * i,
+                                     .reason = i % 3 == 2 ? CZ_OVERDRAFT : CZ_APPLIED,
+                                     .post_count = 2,
+                                     .posts = posts,
+                                     .time = i < 2 ? NULL : times[i / 4 % 2],
+                                     .extra = some_links(&r.view, position)};
+    write_again(&r, time, out);
 }
 
-/* i records, effects and facts in turns. */
+/* i records, effects and items in turns. */
 bool fuzz_seed(size_t i, struct czi_buf *out)
 {
-    if (i > 6)
+    const uint8_t *time = NULL;
+
+    if (i > 9)
         return false;
     for (size_t k = 0; k < i; k++) {
-        put_effect(out, k, FIRST + k);
+        put_effect(out, k, FIRST + k, &time);
         if (k % 2) {
-            struct czi_record fact = {.type = CZI_RECORD_FACT,
+            struct czi_record item = {.type = CZI_RECORD_ITEM,
                                       .bytes = {(const uint8_t *)"any bytes", 9}};
 
-            write_again(&fact, out);
+            write_again(&item, &time, out);
         }
     }
     return true;
