@@ -187,7 +187,28 @@ static inline int fixture_open(const struct czi_ledger_options *o, struct czi_le
     return CZ_OK;
 }
 
-/* Every position is found by its effect's id, and its frame is read. */
+/* Every fact is found by its number; frames without effects among them. */
+static inline void fixture_check_facts(struct czi_ledger *l, const struct fixture_chain *c)
+{
+    struct czi_frame frame = {0};
+    struct czi_buf buf = {0};
+    cz_error err = {0};
+
+    for (uint64_t n = 0; n < c->facts; n++) {
+        assert_ok(czi_ledger_read_fact(l, n, &buf, &frame, &err), err);
+        assert_true(frame.facts_before <= n && n < frame.facts_before + frame.fact_count);
+    }
+    for (uint64_t n = c->facts; n--;) { /* from behind too: no frame is at hand already */
+        frame = (struct czi_frame){0};
+        assert_ok(czi_ledger_read_fact(l, n, &buf, &frame, &err), err);
+        assert_true(frame.facts_before <= n && n < frame.facts_before + frame.fact_count);
+    }
+    assert_int_equal(czi_ledger_read_fact(l, c->facts, &buf, &frame, &err), CZ_NOT_FOUND);
+    assert_int_equal(czi_ledger_read_fact(l, UINT64_MAX, &buf, &frame, &err), CZ_NOT_FOUND);
+    czi_buf_done(&buf);
+}
+
+/* Every position is found by its effect's id, and its frame is read; then every fact. */
 static inline void fixture_check_finders(struct czi_ledger *l, const struct fixture_chain *c)
 {
     struct czi_frame frame = {0};
@@ -207,6 +228,7 @@ static inline void fixture_check_finders(struct czi_ledger *l, const struct fixt
     assert_int_equal(czi_ledger_read(l, c->positions + 1, &buf, &frame, &err), CZ_NOT_FOUND);
     assert_int_equal(czi_ledger_read(l, 0, &buf, &frame, &err), CZ_NOT_FOUND);
     czi_buf_done(&buf);
+    fixture_check_facts(l, c);
 }
 
 /* A checkpoint with one engine row that says how many frames there are. */

@@ -3,7 +3,7 @@
  * Properties: a frame that is accepted is the one that sealing its parts makes. Whatever the
  * journal holds, opening it for writing either names the damage or recovers; what it recovers
  * is then a store in whose every byte a strict scan finds no fault, and scan and recovery see
- * the same frames.
+ * the same frames; the last effect and the last fact are found.
  */
 #include "fuzz.h"
 #include "ledger/segment.h"
@@ -63,6 +63,25 @@ static struct czi_fs *store_with(const uint8_t *data, size_t size)
     return fs;
 }
 
+/* The last of each is found, whatever the frames hold. */
+static void check_finders(struct czi_ledger *l)
+{
+    CZI_AUTOBUF buf = {0};
+    struct czi_frame f = {0};
+    uint64_t positions, facts;
+    uint8_t hash[32];
+
+    czi_ledger_tip(l, hash, &positions, &facts);
+    if (positions)
+        CZI_CHECK(czi_ledger_read(l, positions, &buf, &f, NULL) == CZ_OK &&
+                  f.first_position + f.position_count - 1 == positions);
+    f = (struct czi_frame){0};
+    if (facts)
+        CZI_CHECK(czi_ledger_read_fact(l, facts - 1, &buf, &f, NULL) == CZ_OK &&
+                  f.facts_before + f.fact_count == facts);
+    CZI_CHECK(czi_ledger_read_fact(l, facts, &buf, &f, NULL) == CZ_NOT_FOUND);
+}
+
 static void check_segment(const uint8_t *data, size_t size)
 {
     struct czi_fs *fs = store_with(data, size);
@@ -79,6 +98,7 @@ static void check_segment(const uint8_t *data, size_t size)
         CZI_CHECK(torn <= size);
         CZI_CHECK(czi_ledger_scan(l, false, scan_frame, &scanned, &err) == CZ_OK);
         CZI_CHECK(scanned == recovered);
+        check_finders(l);
     } else {
         CZI_CHECK(rc == CZ_LIMIT ||
                   (rc == CZ_CORRUPT && strstr(err.detail, SEGMENT ": offset ")));
