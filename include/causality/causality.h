@@ -1222,6 +1222,7 @@ typedef struct cz_import_report {
     uint64_t facts;         /* blocks and transfers, whether new or recorded before */
     uint64_t native, erc20; /* transfers */
     uint64_t too_large;     /* recorded as facts, but no position holds so much */
+    uint64_t refused;       /* facts that the domain's rules do not let in */
     uint64_t applied, duplicates, rejected; /* effects */
 } cz_import_report;
 
@@ -1229,7 +1230,9 @@ typedef struct cz_import_report {
  * for each header and for each transfer of value, and applies each transfer as an effect that
  * moves between the positions ethereum:<address>:ETH or ethereum:<address>:<token>. What does
  * not verify is CZ_PROOF or CZ_INVALID, names block, transaction and member, and nothing was
- * submitted. Importing again is harmless. */
+ * submitted. The domain "ethereum" is made known if it is not. A fact that the store refuses all
+ * the same, as of a block that contradicts the recorded chain, has no effect; everything else is
+ * imported, *ret is filled, and the first such fault is returned. Importing again is harmless. */
 CZ_API CZ_MUST_USE int cz_import_ethereum(cz_engine *engine, const cz_import_source *sources,
                                           size_t count, const cz_import_options *options,
                                           cz_import_report *ret, cz_error *err);

@@ -1,8 +1,8 @@
 /* sim.h - a simulated domain: a deterministic chain with real proofs.
  *
- * A chain with signed headers, Merkle proofs of inclusion, time, finality and reorganisations on
- * command, so that every path of a fact can be walked with proofs that really are checked, in
- * tests, simulations and examples. The same seed and the same calls give the same bytes. Its
+ * A chain with signed headers, Merkle proofs of inclusion, time, finality and reorganisations
+ * on command, so that every path of a fact can be walked with proofs that really are checked,
+ * in tests, simulations and examples. The same seed and the same calls give the same bytes. Its
  * facts are of the adapter "simulated"; docs/reference/domains.md has the formats.
  *
  *     cz_sim_chain *chain;
@@ -12,7 +12,7 @@
  *     cz_domain_set(engine, &domain, &err);
  *     cz_sim_deposit(chain, "alice", "MOON", 100, &n, &err);
  *     cz_sim_mine(chain, 1, &err);
- *     cz_sim_facts(chain, from_height, record, engine, &err);   // calls record with each fact
+ *     cz_sim_observe(chain, engine, NULL, &err);  // records what the chain says
  */
 #ifndef CAUSALITY_SIM_H
 #define CAUSALITY_SIM_H
@@ -54,15 +54,19 @@ CZ_API CZ_MUST_USE int cz_sim_price(cz_sim_chain *chain, const char *pair, uint6
 CZ_API CZ_MUST_USE int cz_sim_register(cz_sim_chain *chain, const char *name, const void *value,
                                        size_t len, cz_error *err);
 
-/* Blocks of `interval` units of time (10 unless set). The first one holds what waits. */
+/* From one block to the next, in the chain's time; 10 unless set. */
 CZ_API void cz_sim_interval(cz_sim_chain *chain, uint64_t interval);
+/* How long after its block a price's fact expires; 0, as in the beginning: never. */
+CZ_API void cz_sim_price_age(cz_sim_chain *chain, uint64_t age);
+/* The first new block holds what waits. */
 CZ_API CZ_MUST_USE int cz_sim_mine(cz_sim_chain *chain, uint64_t blocks, cz_error *err);
 CZ_API uint64_t cz_sim_height(const cz_sim_chain *chain);
 /* The validator's certificate that all up to a height is final. */
 CZ_API CZ_MUST_USE int cz_sim_finalize(cz_sim_chain *chain, uint64_t height, cz_error *err);
 /* The newest `depth` blocks are dropped, and one more than that is mined in their place, other
- * ones. reinclude: the first of them holds the dropped events again; else those never happened.
- * Also beyond what was finalized: that is how a chain breaks its word. */
+ * ones. reinclude: the first of them holds what the dropped ones held again, before what waits;
+ * else that never happened. Also beyond what was finalized: that is how a chain breaks its
+ * word. */
 CZ_API CZ_MUST_USE int cz_sim_reorg(cz_sim_chain *chain, uint64_t depth, bool reinclude,
                                     cz_error *err);
 
@@ -72,25 +76,32 @@ typedef struct cz_sim_fact {
     enum cz_fact_kind kind;
     uint64_t height;
     uint64_t event; /* its number; 0: it is none */
+    bool is_final;  /* a block's, with a certificate */
     const uint8_t *bytes;
     size_t len;
 } cz_sim_fact;
 typedef int (*cz_sim_fact_fn)(void *arg, const cz_sim_fact *fact, cz_error *err);
-/* The facts of all blocks from a height on: first the block's (as final, if it is), then its
- * events and all state in it. Height 0 is the genesis block, which has none. */
-CZ_API CZ_MUST_USE int cz_sim_facts(const cz_sim_chain *chain, uint64_t from, cz_sim_fact_fn fn,
-                                    void *arg, cz_error *err);
-/* The same of one event or state, proven in the newest block: kind and its name ("account/asset",
- * pair, register) or the text of the event's number. CZ_NOT_FOUND. */
+/* The facts of all blocks from a height on: first the block's, on which the others rest; once
+ * more with its certificate if it is final; then its events, all state in it, and its time.
+ * Height 0 is the genesis block, which has none. seed: NULL, or that of the observer who signs
+ * them; then their ids, and the block that each one names, are those of signed facts. */
+CZ_API CZ_MUST_USE int cz_sim_facts(const cz_sim_chain *chain, uint64_t from,
+                                    const uint8_t *seed, cz_sim_fact_fn fn, void *arg,
+                                    cz_error *err);
+/* The same of one: an event by the text of its number; state, as it is in the newest block, by
+ * its name ("account/asset", pair, register); the newest block's time (name ""); or a block by
+ * the text of its height, which may give two. CZ_NOT_FOUND. */
 CZ_API CZ_MUST_USE int cz_sim_fact_of(const cz_sim_chain *chain, enum cz_fact_kind kind,
-                                      const char *name, cz_sim_fact_fn fn, void *arg,
-                                      cz_error *err);
+                                      const char *name, const uint8_t *seed, cz_sim_fact_fn fn,
+                                      void *arg, cz_error *err);
 /* The header at a height, as evidence for cz_fact_retract; lives until the chain changes. */
 CZ_API CZ_MUST_USE int cz_sim_header(const cz_sim_chain *chain, uint64_t height,
                                      const uint8_t **ret, size_t *ret_len, cz_error *err);
 
-/* Brings a store's domain up to the chain: retracts the blocks that are no longer in it, with the
- * competing header as evidence, and records what is missing. seed NULL, or the observer's. */
+/* Brings a store's domain up to the chain: retracts the blocks that are no longer in it, with
+ * the competing header as evidence, and records what is missing; but what the domain's policy
+ * does not take yet, and prices that have expired, are left out. seed NULL, or the observer's.
+ */
 CZ_API CZ_MUST_USE int cz_sim_observe(const cz_sim_chain *chain, cz_engine *engine,
                                       const uint8_t *seed, cz_error *err);
 

@@ -3,12 +3,15 @@
  * Layer: domain/ethereum. Thread: the caller's; recovery of senders uses more.
  *
  * Everything is verified before anything is submitted, so a falsified block leaves the store
- * as it was. What is submitted depends on the blocks alone, not on the store: a block that is
- * imported again gives the same facts and effects, which are then duplicates. That is why each
- * block is an origin of its own (nonce: index of the transaction), why positions are created
- * "if absent" by every effect that uses them, and why blocks may come in any order.
+ * as it was. A block's effects are submitted when its facts are recorded, so that none is spent
+ * on a fact that the domain's rules refuse. What is submitted depends on the blocks alone, not
+ * on the store: a block that is imported again gives the same facts and effects, which are then
+ * duplicates. That is why each block is an origin of its own (nonce: index of the transaction),
+ * why positions are created "if absent" by every effect that uses them, and why blocks may come
+ * in any order.
  */
 #include "base/error.h"
+#include "domain/domain.h"
 #include "domain/ethereum/fact.h"
 #include "engine/engine.h"
 
@@ -22,15 +25,24 @@ struct source {
     struct czi_eth_block *block;
 };
 
+/* A fact of the block that is being submitted. */
+struct submitted {
+    cz_id fact;
+    uint64_t ticket;
+    bool is_transfer;
+    struct czi_eth_transfer transfer;
+};
+
 struct import {
     cz_engine *engine;
     const cz_import_options *options;
     struct czi_buf sources; /* of struct source */
     uint64_t bytes, bytes_done, bytes_now;
     cz_import_report report;
-    const struct source *at; /* being submitted */
-    cz_id origin;            /* its block's */
+    struct czi_buf submitted; /* of struct submitted */
+    cz_id origin;             /* the block's */
     cz_effect *effect;
+    cz_error refusal; /* the first one of a fact, or code 0 */
 };
 
 /* ---- Splitting a file into blocks -----------------------------------------------------------
@@ -133,8 +145,7 @@ static int verify_source(struct import *im, const cz_import_source *from, cz_err
     return rc;
 }
 
-/* ---- Trust
- * ------------------------------------------------------------------------------------ */
+/* ---- Trust ------------------------------------------------------------------------------ */
 
 /* A pinned hash vouches for its block and, through the parent hashes, for the blocks before it
  * that are imported with it. */
@@ -169,8 +180,7 @@ static int pin(struct import *im, cz_error *err)
     return CZ_OK;
 }
 
-/* ---- Effects
- * ----------------------------------------------------------------------------------- */
+/* ---- Effects ---------------------------------------------------------------------------- */
 
 static void put_address(char *out, const uint8_t address[20])
 {
@@ -235,20 +245,68 @@ static int submit_move(struct import *im, const cz_id *fact, const struct czi_et
     return rc ? rc : cz_submit_batch(im->engine, &s, 1, count, &im->report, NULL, NULL, err);
 }
 
+/* ---- Facts ------------------------------------------------------------------------------ */
+
+/* The fact's tickets and ids are kept until its block is done. */
 static int submit_fact(void *arg, const cz_id *id, struct czi_slice fact,
                        const struct czi_eth_transfer *transfer, cz_error *err)
 {
     struct import *im = arg;
-    uint64_t ticket;
-    int rc = czi_submit_fact(im->engine, fact.data, fact.len, &ticket, err);
+    struct submitted s = {.fact = *id, .is_transfer = transfer};
+    int rc = czi_submit_item(im->engine, fact.data, fact.len, NULL, NULL, &s.ticket, err);
 
-    im->report.facts++;
-    if (rc || !transfer)
+    if (rc)
         return rc;
-    im->report.native += transfer->standard == CZI_ETH_NATIVE;
-    im->report.erc20 += transfer->standard != CZI_ETH_NATIVE;
-    im->report.too_large += transfer->too_large;
-    return transfer->too_large ? CZ_OK : submit_move(im, id, transfer, err);
+    if (transfer)
+        s.transfer = *transfer;
+    czi_buf_put(&im->submitted, &s, sizeof s);
+    return im->submitted.failed ? czi_nomem(err, "a block's facts") : CZ_OK;
+}
+
+static void note_refusal(struct import *im, const struct source *at, const struct submitted *s,
+                         enum cz_reason reason)
+{
+    char id[CZ_ID_TEXT_SIZE], what[48] = "block";
+
+    im->report.refused++;
+    if (im->refusal.code)
+        return;
+    cz_id_print(&s->fact, id);
+    if (s->is_transfer)
+        (void)snprintf(what, sizeof what, "the transfer of transaction %u in block",
+                       s->transfer.tx_index);
+    czi_error_set(&im->refusal, reason < CZ_UNKNOWN_DOMAIN ? CZ_REJECTED : (int)reason,
+                  "%s: %s %llu: the store's domain " CZI_ETH_DOMAIN " refused the fact %s: %s",
+                  at->name, what, (unsigned long long)at->block->header.number, id,
+                  cz_reason_text((int)reason));
+}
+
+/* Waits for the facts of a block, and submits the moves of those that are recorded. */
+static int submit_moves(struct import *im, const struct source *at, cz_error *err)
+{
+    const struct submitted *s = (const struct submitted *)(const void *)im->submitted.data;
+    int rc = CZ_OK;
+
+    for (size_t n = im->submitted.len / sizeof *s; n && !rc; n--, s++) {
+        cz_result r;
+
+        rc = cz_wait(im->engine, s->ticket, CZ_FOREVER, &r, err);
+        if (rc)
+            break;
+        if (r.status == CZ_STATUS_REJECTED) {
+            note_refusal(im, at, s, r.reason);
+            continue;
+        }
+        im->report.facts++;
+        if (!s->is_transfer)
+            continue;
+        im->report.native += s->transfer.standard == CZI_ETH_NATIVE;
+        im->report.erc20 += s->transfer.standard != CZI_ETH_NATIVE;
+        im->report.too_large += s->transfer.too_large;
+        if (!s->transfer.too_large)
+            rc = submit_move(im, &s->fact, &s->transfer, err);
+    }
+    return rc;
 }
 
 static int submit_block(struct import *im, const struct source *s, cz_error *err)
@@ -257,14 +315,67 @@ static int submit_block(struct import *im, const struct source *s, cz_error *err
     char label[CZ_LABEL_SIZE_MAX], hash[65];
     int rc;
 
+    im->submitted.len = 0;
     czi_hex(hash, s->block->hash, 32);
     (void)snprintf(label, sizeof label, CZI_ETH_DOMAIN ":block:0x%s", hash);
     rc = cz_resource_id(&creator, label, &im->origin, err);
     if (!rc)
         rc = czi_eth_block_facts(s->block, submit_fact, im, err);
+    if (!rc)
+        rc = submit_moves(im, s, err);
     im->report.blocks++;
     im->report.transactions += s->block->tx_count;
     return rc ? czi_wrap(err, rc, "%s", s->name) : CZ_OK;
+}
+
+/* ---- The domain ------------------------------------------------------------------------- */
+
+struct other_adapter {
+    bool found;
+    char name[64];
+};
+
+static int find_other_adapter(void *arg, const cz_domain *d)
+{
+    struct other_adapter *other = arg;
+
+    if (strcmp(d->name, CZI_ETH_DOMAIN) == 0 &&
+        strcmp(d->adapter, czi_adapter_ethereum.name) != 0) {
+        other->found = true;
+        (void)snprintf(other->name, sizeof other->name, "%s", d->adapter);
+    }
+    return 0;
+}
+
+/* The domain as whoever says nothing wants it; one that is known stays as it is. */
+static int submit_domain(struct import *im, cz_error *err)
+{
+    struct czi_item item = {.type = CZI_ITEM_DOMAIN,
+                            .domain = {(const uint8_t *)CZI_ETH_DOMAIN,
+                                       strlen(CZI_ETH_DOMAIN)}};
+    struct other_adapter other = {0};
+    CZI_AUTOBUF bytes = {0};
+    cz_result r;
+    uint64_t ticket;
+    int rc;
+
+    item.config.adapter = (struct czi_slice){(const uint8_t *)czi_adapter_ethereum.name,
+                                             strlen(czi_adapter_ethereum.name)};
+    rc = czi_item_encode(&item, &bytes, err);
+    if (!rc)
+        rc = czi_submit_item(im->engine, bytes.data, bytes.len, NULL, NULL, &ticket, err);
+    if (!rc)
+        rc = cz_wait(im->engine, ticket, CZ_FOREVER, &r, err);
+    if (rc || r.status != CZ_STATUS_REJECTED)
+        return rc;
+    if (r.reason != CZ_EXISTS)
+        return czi_fail(err, CZ_REJECTED, "domain " CZI_ETH_DOMAIN ": %s",
+                        cz_reason_text((int)r.reason));
+    rc = cz_domain_list(im->engine, find_other_adapter, &other, err);
+    if (!rc && other.found)
+        rc = czi_fail(err, CZ_INVALID, "the store's domain " CZI_ETH_DOMAIN " is of adapter %s",
+                      other.name);
+    return rc;
 }
 
 static int run(struct import *im, const cz_import_source *sources, size_t source_number,
@@ -279,6 +390,8 @@ static int run(struct import *im, const cz_import_source *sources, size_t source
         rc = verify_source(im, &sources[i], err);
     if (!rc)
         rc = pin(im, err);
+    if (!rc)
+        rc = submit_domain(im, err);
     if (rc)
         return rc;
     for (size_t i = 0; i < source_count(im) && !rc; i++)
@@ -300,8 +413,10 @@ int cz_import_ethereum(cz_engine *engine, const cz_import_source *sources, size_
     for (size_t i = 0; i < source_count(&im); i++)
         czi_eth_block_free(source_at(&im, i)->block);
     czi_buf_done(&im.sources);
+    czi_buf_done(&im.submitted);
     cz_effect_free(im.effect);
-    if (!rc)
-        *ret = im.report;
-    return rc;
+    if (rc)
+        return rc;
+    *ret = im.report;
+    return im.refusal.code ? czi_fail(err, im.refusal.code, "%s", im.refusal.detail) : CZ_OK;
 }
