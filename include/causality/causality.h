@@ -1150,24 +1150,41 @@ CZ_API CZ_MUST_USE int cz_causes(cz_engine *engine, const cz_id *id, cz_event_fn
 
 /* ---- Watching ----------------------------------------------------------------------- */
 
-/* Until something becomes true: of a resource, of a domain, or of the whole time map. What is
- * judged is each state as it comes on disk, in order, so that none is missed, and no state is
- * asked for twice. A deadline is in the time of a domain, or in Lamport time. */
+/* Until something becomes true: of a resource, of a domain, or of the whole time map. Judged is
+ * each state as it comes on disk, in the order of the journal, also those in the middle of a
+ * batch; nothing polls. So a watch ends at the first state of which it is true, and none is
+ * missed: it judges every state that anybody is told of after cz_watch has returned; called from
+ * a callback of the engine's, every one after what the callback is about.
+ *
+ * The state at the beginning is judged too, unless an effect that overwrites it was executed
+ * already and is on its way to the disk: then that effect's state is the first. Waiting for the
+ * engine to rest instead, as cz_resource_get does, would stop it for each watch.
+ *
+ * A deadline is in the time of a domain, or in Lamport time, and ends the watch with the first
+ * event that reaches it, if what is watched was not true by then: the same event may do both, and
+ * then it was true.
+ *
+ * Who watches holds nothing. To await a resource's change while holding a guard that keeps others
+ * from changing it lasts until the deadline or for ever: nothing looks for that. */
 typedef struct cz_watch_spec {
-    /* One of these. */
+    /* One of these. The resource may be one that is not there yet. */
     const cz_id *resource;
     const char *domain;
     bool time_map;
-    /* Whether it is true; NULL: with the first change. Called on the engine's thread: must not
-     * call back into the library, but to look at what it is given. resource: after an effect that
-     * wrote it, with its data only when `with_data`. */
+    /* Whether it is true. NULL: with the first change after the beginning. Called on the engine's
+     * thread, which waits: must be quick, and not call back into the library but to look at what
+     * it is given (a resource without its log's head, and with its data only when `with_data`).
+     * resource: after each applied effect that declares it written. time_is: after each item of a
+     * fact log that moves the time map, of `domain`: its entry; that may not be there yet. */
     bool (*resource_is)(void *arg, const cz_resource *resource);
     bool (*time_is)(void *arg, const cz_time_map *map); /* of domain and time_map */
     void *arg;
     bool with_data;
-    /* Without time_is, of a domain: its head is so high. */
+    /* Of a domain, without time_is: its head in the time map is so high. 0: with the first
+     * change. */
     uint64_t height;
-    /* CZ_TIMEOUT when the domain's time or height is so far, or Lamport time is; 0: not. */
+    /* CZ_TIMEOUT when the domain's time or height in the time map is so far, or the latest
+     * Lamport time of all receipts is; 0: not. */
     const char *deadline_domain;
     uint64_t deadline_time, deadline_height;
     uint64_t deadline_lamport;
@@ -1175,24 +1192,35 @@ typedef struct cz_watch_spec {
 
 typedef struct cz_watched {
     uint64_t watch;
-    int code;          /* CZ_OK; CZ_TIMEOUT the deadline; CZ_CANCELLED; CZ_CLOSED */
-    uint64_t position; /* of the effect after which it was true; 0: when the watch began, or by
-                          a fact */
-    uint64_t version;  /* of the resource */
-    uint64_t lamport;
-    cz_id time;        /* the snapshot then */
+    int code; /* CZ_OK; CZ_TIMEOUT the deadline; CZ_CANCELLED; CZ_CLOSED; of a resource that is
+                 not there yet: CZ_LIMIT or CZ_NOMEM, there is no room for it */
+    /* What ended it: the effect at this position, or the item of a fact log with this number, as
+     * in cz_fact. Both 0: it was so when the watch began, or it was given up. */
+    uint64_t position, fact;
+    uint64_t version; /* of the resource, when it was true */
+    uint64_t lamport; /* the latest of all receipts then, */
+    cz_id time;       /* and the snapshot of the time map */
 } cz_watched;
-/* On one of the engine's threads, once; may only call cz_submit* and cz_watch. */
+/* Once, on the engine's thread but for CZ_CANCELLED, in the order of the journal; of those that
+ * end with one event, in order of their numbers. Just before the callback of the effect or fact
+ * that ended it. May only call cz_submit*, cz_watch and cz_unwatch. What it watches begins with
+ * the next event at the latest, and is judged at once as above: so who follows something must ask
+ * for what it has not seen. */
 typedef void (*cz_watched_fn)(void *arg, const cz_watched *result);
 
-/* Strings and ids of spec are copied. It may be true at once. */
+/* Strings and ids of spec are copied. Numbers rise, from 1. It may have ended when this returns,
+ * but not before *ret_watch is written. CZ_UNKNOWN_DOMAIN; CZ_LIMIT: 2^20 watches have not ended.
+ * Costs nothing while nothing happens to what is watched, however many there are; heights and
+ * deadlines cost nothing until they are reached. */
 CZ_API CZ_MUST_USE int cz_watch(cz_engine *engine, const cz_watch_spec *spec,
                                 cz_watched_fn done, void *done_arg, uint64_t *ret_watch,
                                 cz_error *err);
-/* Its callback comes with CZ_CANCELLED before this returns; CZ_NOT_FOUND: it has come, or does
- * now. */
+/* Calls its callback with CZ_CANCELLED, on the calling thread, before it returns. CZ_NOT_FOUND:
+ * it has come, or does now on the engine's thread. */
 CZ_API CZ_MUST_USE int cz_unwatch(cz_engine *engine, uint64_t watch, cz_error *err);
-/* Waits: a thread blocks, a task is suspended. The code of the result; ret may be NULL. */
+/* Waits: a thread blocks, a task is suspended. The code of the result; ret may be NULL.
+ * CZ_TIMEOUT: after timeout_ms, or the deadline of spec. CZ_CANCELLED: the context was, and the
+ * watch is given up. */
 CZ_API CZ_MUST_USE int cz_await(cz_engine *engine, const cz_watch_spec *spec,
                                 uint64_t timeout_ms, cz_watched *ret, cz_error *err);
 

@@ -40,6 +40,9 @@ void czi_batch_free(struct czi_batch *b)
     czi_free(b->times);
     czi_extras_done(&b->extras);
     czi_buf_done(&b->extras);
+    czi_replaced_done(b);
+    czi_buf_done(&b->replaced);
+    czi_buf_done(&b->moves);
     czi_free(b->effect_ids);
     czi_free(b->receipt_ids);
     czi_seal_scratch_free(b->scratch);
@@ -51,8 +54,19 @@ void czi_batch_clear(struct czi_batch *b)
 {
     b->entry_count = b->access_count = b->post_count = b->position_count = b->fact_count = 0;
     b->bytes = 0;
-    b->frame.len = 0;
+    b->frame.len = b->moves.len = 0;
+    b->watched = false;
     czi_extras_done(&b->extras);
+    czi_replaced_done(b);
+}
+
+void czi_replaced_done(struct czi_batch *b)
+{
+    const struct czi_replaced *r = (const void *)b->replaced.data;
+
+    for (size_t i = 0; i < b->replaced.len / sizeof *r; i++)
+        czi_free(r[i].data);
+    b->replaced.len = 0;
 }
 
 bool czi_batch_fits(const struct czi_batch *b, const struct czi_arrival *a)

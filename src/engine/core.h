@@ -86,11 +86,27 @@ struct czi_entry {
 };
 _Static_assert(sizeof(struct czi_entry) == 64, "one cache line");
 
+/* What an item did to the time map. */
+struct czi_time_move {
+    struct czi_domain_time at;
+    uint32_t domain; /* the book's number */
+};
+
+/* The bytes that a data resource had before the effect at a position. Kept until the batch is
+ * acknowledged, for whoever watches: by then the resource may have others. */
+struct czi_replaced {
+    uint64_t position;
+    uint8_t *data; /* owned */
+    uint32_t slot, len;
+};
+
 struct czi_batch {
     struct czi_entry *entries;
     struct czi_post *posts;
     cz_id *hashes; /* per post: the bytes' hash, of data resources that were written */
     cz_id *times;  /* snapshots of the time map, in the order of the items that made them */
+    struct czi_buf moves;    /* of struct czi_time_move: what made each of them but the first */
+    struct czi_buf replaced; /* of struct czi_replaced, ascending by position */
     struct czi_buf extras; /* of struct czi_extra */
     cz_id *effect_ids, *receipt_ids; /* per number */
     struct czi_seal_scratch *scratch;
@@ -103,6 +119,7 @@ struct czi_batch {
     uint64_t number;      /* of the batch, from 1; wraps are not a concern below 2^64 */
     struct czi_buf frame; /* complete once built */
     uint8_t frame_hash[32];
+    bool watched; /* it may have written what somebody watches */
 };
 
 CZI_MUST_USE int czi_batch_new(uint32_t room, struct czi_batch **ret, cz_error *err);
@@ -178,6 +195,7 @@ struct czi_core {
     bool (*refuse)(void *arg, struct czi_owner *awaiting);
     void *breathe_arg;       /* of all three */
     bool plan_only;          /* no posts are kept: nothing can be sealed */
+    bool met_watched;        /* something watched was written since the last look */
     struct general *general; /* scratch of the general way */
     /* Answers for a submission's predecessors, one per predecessor, in the order cited. */
     const struct czi_predecessor *(*predecessors)(void *arg, const struct czi_pending *p);
@@ -202,6 +220,8 @@ CZI_MUST_USE int czi_core_execute(struct czi_core *core, struct czi_batch *b, ui
 /* Begins a batch's times; of a recorded item: what the effects after it see. */
 void czi_batch_begin_time(const struct czi_core *core, struct czi_batch *b);
 void czi_batch_note_time(const struct czi_core *core, struct czi_batch *b, struct czi_entry *e);
+
+void czi_replaced_done(struct czi_batch *b);
 
 /* Lets others have the state for a moment. */
 static inline void czi_core_breathe(const struct czi_core *core)

@@ -154,12 +154,13 @@ static void release(cz_engine *g, struct czi_pending *p)
     g->free_list[g->free_count++] = (uint32_t)(p - g->pendings);
 }
 
-static void acknowledge(cz_engine *g, struct czi_batch *b)
+static int acknowledge(cz_engine *g, struct czi_batch *b, cz_error *err)
 {
     enum { GROUP = 256 };
 
     /* First: who is told of an effect can ask what it follows. */
     czi_history_batch(&g->history, g->step.core.book, b);
+    czi_watches_batch(g, b);
     for (uint32_t i = 0; i < b->entry_count; i += GROUP) {
         uint32_t end = CZI_MIN(b->entry_count, i + GROUP);
 
@@ -175,6 +176,8 @@ static void acknowledge(cz_engine *g, struct czi_batch *b)
         for (uint32_t k = i; k < end; k++) {
             const struct czi_pending *p = b->entries[k].pending;
 
+            if (CZI_UNLIKELY(czi_watches_look(&g->watches)))
+                czi_watches_entry(g, b, k);
             if (p->done) {
                 cz_result r = result_of(b, &b->entries[k]);
 
@@ -198,6 +201,7 @@ static void acknowledge(cz_engine *g, struct czi_batch *b)
     czi_cond_broadcast(g->acknowledged);
     czi_mutex_unlock(g->lock);
     czi_manager_acked(g, b->first_position + b->position_count - 1, b->number);
+    return czi_watches_batch_done(g, b, err);
 }
 
 /* ---- Worker threads
@@ -372,11 +376,11 @@ static int perform(cz_engine *g, const struct czi_update *u, struct local_events
         push(l, (struct czi_event){.type = CZI_EVENT_PERSISTED, .batch = u->batch});
         return rc;
     case CZI_UPDATE_ACKNOWLEDGE:
-        acknowledge(g, u->batch);
+        rc = acknowledge(g, u->batch, err);
         push(l, (struct czi_event){.type = CZI_EVENT_ACKNOWLEDGED, .batch = u->batch});
         if (atomic_load(&g->wants_checkpoint))
             g->step.wants_checkpoint = true;
-        return CZ_OK;
+        return rc;
     case CZI_UPDATE_LOOK_UP:
         return perform_look_up(g, u->pending, l, err);
     case CZI_UPDATE_CHECKPOINT:
@@ -418,7 +422,8 @@ static bool gather(cz_engine *g, struct local_events *l)
         g->wanted = czi_step_wanted(s);
         end = g->stop_code ||
               (g->closing && idle && !waiting && !czi_parked_count(&s->core) && !g->note_count);
-        if (end || g->note_count || g->inbox_count >= g->wanted)
+        if (end || g->note_count || g->inbox_count >= g->wanted ||
+            (!g->pauses && czi_watches_look(&g->watches)))
             break;
         g->resting = idle && (g->pauses || !waiting);
         if (g->resting)
@@ -499,6 +504,7 @@ static void let_go(cz_engine *g)
 {
     czi_manager_close(g, false);
     call_back_unknown(g);
+    czi_watches_close(g);
 }
 
 static void engine_main(void *arg)
@@ -506,11 +512,15 @@ static void engine_main(void *arg)
     cz_engine *g = arg;
     struct local_events l = {0};
 
-    while (gather(g, &l))
+    while (gather(g, &l)) {
+        czi_watches_begin(g);
         handle_all(g, &l);
+    }
     join_workers(g);
     if (g->stop_code)
         let_go(g);
+    else
+        czi_watches_close(g);
 }
 
 bool czi_engine_pump(cz_engine *g)
@@ -522,8 +532,9 @@ bool czi_engine_pump(cz_engine *g)
     if (g->stop_code)
         return false;
     s->paused = false;
-    if (g->inbox_count < czi_step_wanted(s))
+    if (g->inbox_count < czi_step_wanted(s) && !czi_watches_look(&g->watches))
         return false;
+    czi_watches_begin(g);
     collect(g, &l);
     handle_all(g, &l);
     if (g->stop_code)
@@ -606,6 +617,7 @@ static int free_engine(cz_engine *g, int rc, cz_error *err)
         g->fs->ops->free(g->fs);
     czi_manager_done(g);
     czi_history_done(&g->history);
+    czi_watches_done(&g->watches);
     czi_step_done(&g->step);
     czi_pages_give(g->pendings, g->slots * sizeof *g->pendings);
     czi_free(g->free_list);
@@ -696,6 +708,8 @@ static int open_store(const struct czi_ledger_options *store, const cz_options *
     if (!driven)
         g->step.core.breathe = czi_manager_breathe;
     rc = czi_engine_load(g, err);
+    if (!rc)
+        rc = czi_watches_init(g, err);
     atomic_store(&g->manager.durable, g->step.core.positions);
     atomic_store(&g->manager.batches, g->step.core.batches);
     if (!rc && g->options.causal_now)
@@ -781,6 +795,8 @@ int cz_close(cz_engine *g, cz_error *err)
     czi_mutex_unlock(g->lock);
     while (g->driven && czi_engine_pump(g))
         continue;
+    if (g->driven && !g->stop_code)
+        czi_watches_close(g);
     czi_thread_join(g->engine_thread);
     if (g->stop_code)
         rc = czi_fail(err, g->stop_code, "%s", g->stop_detail);

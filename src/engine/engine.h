@@ -14,6 +14,7 @@
 #include "engine/history.h"
 #include "engine/manager.h"
 #include "engine/step.h"
+#include "engine/watch.h"
 #include "platform/platform.h"
 
 #include <stdatomic.h>
@@ -45,6 +46,7 @@ struct cz_engine {
     bool driven; /* no threads: czi_engine_pump does the work, on the caller's */
     struct czi_manager manager;
     struct czi_history history;
+    struct czi_watches watches;
     struct czi_control *control; /* answers other processes; NULL: none */
     struct czi_fs *fs;           /* owned; NULL when the opener's */
     struct czi_ledger *ledger;

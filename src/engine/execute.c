@@ -154,6 +154,8 @@ static inline void touch(struct czi_core *core, struct czi_resource *x, uint32_t
     x->version++;
     x->position = position;
     x->lamport = lamport;
+    if (CZI_UNLIKELY(x->watched != NULL))
+        core->met_watched = true;
     czi_resource_mark(&core->resources, x, slot);
 }
 
@@ -484,7 +486,21 @@ static uint8_t reserve_slots(struct general *g)
     return CZ_APPLIED;
 }
 
-static bool commit_name(struct czi_core *core, struct work *w, cz_id *hash)
+/* Its bytes go to the batch. */
+static bool keep_replaced(const struct czi_core *core, struct czi_batch *b, uint32_t slot,
+                          struct czi_resource_name *n)
+{
+    struct czi_replaced r = {czi_resource_at(&core->resources, slot)->position, n->data, slot,
+                             n->data_len};
+
+    czi_buf_put(&b->replaced, &r, sizeof r);
+    if (b->replaced.failed)
+        return false;
+    n->data = NULL;
+    return true;
+}
+
+static bool commit_name(struct czi_core *core, struct czi_batch *b, struct work *w, cz_id *hash)
 {
     struct czi_resource_name *n = czi_resource_name(&core->resources, w->slot);
 
@@ -501,7 +517,8 @@ static bool commit_name(struct czi_core *core, struct work *w, cz_id *hash)
     }
     if (w->has_data) {
         czi_blake3(w->data.data, w->data.len, hash->bytes);
-        if (!czi_resource_set_data(n, w->data, hash))
+        if ((n->data && !keep_replaced(core, b, w->slot, n)) ||
+            !czi_resource_set_data(n, w->data, hash))
             return false;
     }
     *hash = n->data_hash;
@@ -521,7 +538,8 @@ static bool commit(struct general *g, struct czi_batch *b, struct czi_entry *e)
         struct czi_resource *x = czi_resource_at(&core->resources, w->slot);
         struct czi_post *post = &b->posts[e->posts + i];
         uint64_t before = x->position;
-        struct czi_lock *lock = x->lock; /* who waits for a resource may be there before it */
+        struct czi_lock *lock = x->lock; /* who waits for a resource may be there before it, */
+        struct czi_watched *watched = x->watched; /* and so may who watches it */
         bool dirty = x->dirty;
 
         if (i >= g->pending->view.write_count) {
@@ -531,11 +549,12 @@ static bool commit(struct general *g, struct czi_batch *b, struct czi_entry *e)
         *x = w->now;
         x->dirty = dirty;
         x->lock = lock;
+        x->watched = watched;
         core->created += w->created;
         touch(core, x, w->slot, b->first_position + e->number, e->lamport);
         put_write(post, w->slot, x, before);
         if (x->kind == CZ_DATA || w->created) {
-            if (!commit_name(core, w, &b->hashes[e->posts + i]))
+            if (!commit_name(core, b, w, &b->hashes[e->posts + i]))
                 return false;
             if (x->kind == CZ_DATA)
                 post->data_hash = b->hashes[e->posts + i].bytes;
@@ -593,11 +612,28 @@ static bool run_general(struct czi_core *core, struct czi_batch *b, struct czi_e
 /* ---- A batch --------------------------------------------------------------------------------
  */
 
+/* What a recorded item did to the time map, for those who watch it. */
+static bool keep_move(const struct czi_core *core, struct czi_batch *b, uint32_t domain)
+{
+    struct czi_time_move move = {.domain = domain};
+    const struct czi_domain_time *at;
+    struct czi_domain_info d;
+
+    czi_book_domain_info(core->book, domain, &d);
+    at = czi_time_map_find(czi_book_time(core->book),
+                           (struct czi_slice){(const uint8_t *)d.name, strlen(d.name)});
+    CZI_CHECK(at);
+    move.at = *at;
+    czi_buf_put(&b->moves, &move, sizeof move);
+    return !b->moves.failed;
+}
+
 /* An item is recorded once; its log node is made at sealing. */
 static bool run_item(struct czi_core *core, struct czi_batch *b, struct czi_entry *e)
 {
     const struct czi_pending *p = e->pending;
     struct czi_item *item = &core->general->item;
+    uint32_t times = b->time_count;
 
     e->number = CZI_ID_NONE;
     e->status = CZI_ENTRY_DUPLICATE;
@@ -613,7 +649,7 @@ static bool run_item(struct czi_core *core, struct czi_batch *b, struct czi_entr
         return true;
     b->fact_count++;
     czi_batch_note_time(core, b, e);
-    return true;
+    return b->time_count == times || keep_move(core, b, e->origin);
 }
 
 /* True when the effect gets the next position; its nonce is then used. */
@@ -721,6 +757,8 @@ int czi_core_execute(struct czi_core *core, struct czi_batch *b, uint32_t from, 
     }
     b->entry_count = kept;
     b->lamport = core->lamport;
+    b->watched |= core->met_watched;
+    core->met_watched = false;
     positions = b->position_count - positions;
     core->positions += positions;
     core->rejected += rejected;

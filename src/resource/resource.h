@@ -46,6 +46,7 @@ CZI_MUST_USE bool czi_state_move(uint8_t *state, enum czi_move move);
 
 struct czi_lock;
 struct czi_shared_clock;
+struct czi_watched;
 
 struct czi_resource {
     cz_quantity quantity;
@@ -57,7 +58,7 @@ struct czi_resource {
     bool dirty; /* changed since the last checkpoint */
     uint8_t unused[1];
     struct czi_lock *lock; /* who holds it or waits for it; NULL: nobody (engine/park.h) */
-    uint8_t unused2[8];
+    struct czi_watched *watched; /* who is told of its states; NULL: nobody (engine/watch.h) */
 };
 _Static_assert(sizeof(struct czi_resource) == 64, "one cache line a resource");
 
