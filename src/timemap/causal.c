@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AHEAD 8u /* events whose predecessors are fetched before it is their turn */
+#define INSERTS_MAX 32u
+#define AHEAD 16u
 
 /* ---- Piles ------------------------------------------------------------------------------- */
 
@@ -62,7 +63,8 @@ struct czi_causal *czi_causal_new(void)
     }
     /* Hub 0 of chain 0 stands for none. */
     *czi_causal_hub(c, c->hubs.count++) = (struct czi_hub){0};
-    *czi_causal_chain(c, c->chains.count++) = (struct czi_chain){0};
+    *czi_causal_chain(c, c->chains.count++) =
+        (struct czi_chain){.tip = CZI_NONE, .due = CZI_NONE};
     return c;
 }
 
@@ -104,8 +106,20 @@ static int by_number(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static void insert_all(uint32_t *sorted, const uint32_t *preds, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t k = i;
+
+        for (; k > 0 && sorted[k - 1] > preds[i]; k--)
+            sorted[k] = sorted[k - 1];
+        sorted[k] = preds[i];
+    }
+}
+
 /* Sorts preds into the scratch, each once; false: out of memory. */
-static bool tidy(struct czi_causal *c, const uint32_t *preds, uint32_t count, uint32_t *ret)
+static bool tidy_many(struct czi_causal *c, const uint32_t *preds, uint32_t count,
+                      uint32_t *ret)
 {
     uint32_t n = 0;
 
@@ -117,12 +131,9 @@ static bool tidy(struct czi_causal *c, const uint32_t *preds, uint32_t count, ui
         c->scratch = grown;
         c->scratch_room = count;
     }
-    for (uint32_t i = 0; i < count; i++)
-        CZI_CHECK(preds[i] < c->count);
-    if (count == 2) {
-        c->scratch[0] = CZI_MIN(preds[0], preds[1]);
-        c->scratch[1] = CZI_MAX(preds[0], preds[1]);
-    } else if (count) {
+    if (count <= INSERTS_MAX)
+        insert_all(c->scratch, preds, count);
+    else {
         memcpy(c->scratch, preds, count * sizeof *preds);
         qsort(c->scratch, count, sizeof *preds, by_number);
     }
@@ -133,25 +144,40 @@ static bool tidy(struct czi_causal *c, const uint32_t *preds, uint32_t count, ui
     return true;
 }
 
-/* For an event with n predecessors: their units, one for each one's list of successors. */
+/* ---- Room -------------------------------------------------------------------------------- */
+
+/* How often `each` more elements find room. */
+static uint32_t room_of(const struct czi_pile *p, uint32_t each)
+{
+    return ((p->chunk_count << CZI_PILE_SHIFT) - p->count) / each;
+}
+
+/* For an event with n predecessors: their units, one for each one's list of successors. What is
+ * left is counted in events with two, so that most need not look. */
 static bool make_room(struct czi_causal *c, uint32_t n)
 {
     uint32_t had = c->blocks.chunk_count;
 
-    if (c->units.count > INT32_MAX - 2 * (n + 1))
+    if (c->count >= CZI_EVENTS_MAX || c->units.count > INT32_MAX - 2 * (n + 1))
         return false;
     c->blocks.count = c->count;
     if (!czi_pile_grow(&c->blocks, 1, CZI_BLOCK_SHIFT, sizeof(struct czi_block)))
         return false;
     if (c->blocks.chunk_count > had)
         memset(czi_causal_block(c, c->count)->mark, 0, CZI_BLOCK / 8);
-    return czi_pile_grow(&c->units, n + n / 4 + 1, CZI_PILE_SHIFT,
-                         sizeof(struct czi_unit) << CZI_PILE_SHIFT) &&
-           czi_pile_grow(&c->hubs, n, CZI_PILE_SHIFT,
-                         sizeof(struct czi_hub) << CZI_PILE_SHIFT) &&
-           czi_pile_grow(&c->chains, n, CZI_PILE_SHIFT,
-                         sizeof(struct czi_chain) << CZI_PILE_SHIFT) &&
-           czi_causal_walk_room(c, 2 * n + 2);
+    if (!czi_pile_grow(&c->units, n + n / 4 + 1, CZI_PILE_SHIFT,
+                       sizeof(struct czi_unit) << CZI_PILE_SHIFT) ||
+        !czi_pile_grow(&c->hubs, n, CZI_PILE_SHIFT, sizeof(struct czi_hub) << CZI_PILE_SHIFT) ||
+        !czi_pile_grow(&c->chains, n, CZI_PILE_SHIFT,
+                       sizeof(struct czi_chain) << CZI_PILE_SHIFT) ||
+        !czi_causal_walk_room(c, n))
+        return false;
+    c->room = CZI_MIN(room_of(&c->units, 2), room_of(&c->hubs, 2));
+    c->room = CZI_MIN(c->room, room_of(&c->chains, 2));
+    c->room = CZI_MIN(c->room, czi_causal_walk_left(c));
+    c->room = CZI_MIN(c->room, (c->blocks.chunk_count << CZI_BLOCK_SHIFT) - c->count);
+    c->room = CZI_MIN(c->room, CZI_EVENTS_MAX - c->count);
+    return true;
 }
 
 static void keep_preds(struct czi_causal *c, struct czi_node *n, const uint32_t *p,
@@ -167,23 +193,18 @@ static void keep_preds(struct czi_causal *c, struct czi_node *n, const uint32_t 
     c->units.count += (count + 3) / 4;
 }
 
-static void keep_succ(struct czi_causal *c, struct czi_node *p, uint32_t e)
+static void keep_more_succ(struct czi_causal *c, struct czi_node *p, uint32_t e)
 {
-    uint32_t fresh = c->units.count, tail;
+    uint32_t fresh = c->units.count;
     struct czi_unit *u;
 
-    if (p->succ[1] == CZI_NONE) {
-        p->succ[p->succ[0] != CZI_NONE] = e;
-        return;
-    }
     if (!(p->succ[1] & CZI_MORE)) {
         *czi_causal_unit(c, fresh) = (struct czi_unit){{p->succ[1], e, CZI_NONE, fresh}};
         p->succ[1] = CZI_MORE | fresh;
         c->units.count++;
         return;
     }
-    tail = p->succ[1] ^ CZI_MORE;
-    u = czi_causal_unit(c, tail);
+    u = czi_causal_unit(c, p->succ[1] ^ CZI_MORE);
     for (unsigned i = 1; i < 3; i++)
         if (u->word[i] == CZI_NONE) {
             u->word[i] = e;
@@ -197,53 +218,115 @@ static void keep_succ(struct czi_causal *c, struct czi_node *p, uint32_t e)
 
 /* ---- Adding ------------------------------------------------------------------------------ */
 
-/* n's labels from those of its predecessors, which may become hubs. */
-static void label(struct czi_causal *c, struct czi_node *n, const uint32_t *p, uint32_t count)
+/* A predecessor gets the new event as successor, and may become a hub by that. Few branches:
+ * whether it had a successor is anyone's guess. */
+static inline void follow(struct czi_causal *c, uint32_t e, struct czi_node *x)
 {
-    uint32_t family;
+    const struct czi_chain *k = czi_causal_chain(c, x->family);
+    bool first = x->succ[0] == CZI_NONE;
 
+    if (CZI_UNLIKELY(first & ((k->tip == x->up) | (k->due <= c->count) |
+                              (x->level % CZI_BEGIN_LEVELS == 0))))
+        czi_causal_name(c, e, x);
+    if (CZI_LIKELY(x->succ[1] == CZI_NONE))
+        x->succ[!first] = c->count;
+    else
+        keep_more_succ(c, x, c->count);
+}
+
+/* The newest of another family in the past of an event, as far as x's part of it goes. */
+static inline uint32_t foreign(const struct czi_node *n, const struct czi_node *x,
+                               uint32_t event)
+{
+    return n->family == x->family ? x->foreign : x->level ? event : 0;
+}
+
+static void label_two(struct czi_causal *c, struct czi_node *n, uint32_t p, uint32_t q)
+{
+    struct czi_node *x = czi_causal_node(c, p), *y = czi_causal_node(c, q);
+
+    follow(c, p, x);
+    follow(c, q, y);
+    n->level = 1 + CZI_MAX(x->level, y->level);
+    n->up = CZI_MAX(x->up, y->up);
+    n->family = x->up > y->up ? x->family : y->family;
+    if (CZI_LIKELY(x->family == y->family)) {
+        n->foreign = CZI_MAX(x->foreign, y->foreign);
+        return;
+    }
+    czi_causal_merge(c, c->count, x, y);
+    p = foreign(n, x, p);
+    q = foreign(n, y, q);
+    n->foreign = CZI_MAX(p, q);
+}
+
+static void label_many(struct czi_causal *c, struct czi_node *n, const uint32_t *p,
+                       uint32_t count)
+{
     for (uint32_t i = 0; i < count; i++) {
         struct czi_node *x = czi_causal_node(c, p[i]);
 
-        if (x->succ[0] == CZI_NONE)
-            czi_causal_name(c, p[i], x);
+        follow(c, p[i], x);
         n->level = CZI_MAX(n->level, x->level + 1);
-        if (x->up != n->up) {
-            if (n->up && x->up)
-                czi_causal_merge(c, c->count, x->up, n->up);
-            n->up = CZI_MAX(n->up, x->up);
+        if (x->family != n->family)
+            czi_causal_merge(c, c->count, x, n);
+        if (x->up > n->up) {
+            n->up = x->up;
+            n->family = x->family;
         }
-        keep_succ(c, x, c->count);
     }
-    family = czi_causal_chain_of(c, n->up);
     for (uint32_t i = 0; i < count; i++) {
-        const struct czi_node *x = czi_causal_node(c, p[i]);
-        bool kin = x->up == n->up || czi_causal_chain_of(c, x->up) == family;
-        uint32_t foreign = kin ? x->foreign : x->level ? p[i] : 0;
+        uint32_t f = foreign(n, czi_causal_node(c, p[i]), p[i]);
 
-        n->foreign = CZI_MAX(n->foreign, foreign);
+        n->foreign = CZI_MAX(n->foreign, f);
     }
 }
 
-static void write_event(struct czi_causal *c, const uint32_t *p, uint32_t count)
+static bool add_many_preds(struct czi_causal *c, const uint32_t *preds, uint32_t count)
 {
-    struct czi_node *n = czi_causal_node(c, c->count);
+    struct czi_node *n;
+    uint32_t kept;
 
-    *n = (struct czi_node){.succ = {CZI_NONE, CZI_NONE}, .down = CZI_NONE};
-    keep_preds(c, n, p, count);
-    label(c, n, p, count);
+    if (count > CZI_EVENTS_MAX / 4 || !tidy_many(c, preds, count, &kept) || !make_room(c, kept))
+        return false;
+    n = czi_causal_node(c, c->count);
+    *n = (struct czi_node){.succ = {CZI_NONE, CZI_NONE}};
+    *czi_causal_down(c, c->count) = CZI_NONE;
+    keep_preds(c, n, c->scratch, kept);
+    label_many(c, n, c->scratch, kept);
+    c->room = 0;
     c->count++;
-    czi_causal_walk(c, 2 * count + 2);
+    czi_causal_walk(c, kept);
+    return true;
 }
 
 bool czi_causal_add(struct czi_causal *c, const uint32_t *preds, uint32_t count)
 {
-    uint32_t n;
+    struct czi_node *n;
+    uint32_t low = CZI_NONE, high = CZI_NONE;
 
-    if (c->count >= CZI_EVENTS_MAX || count > CZI_EVENTS_MAX / 4 ||
-        !tidy(c, preds, count, &n) || !make_room(c, n))
+    for (uint32_t i = 0; i < count; i++)
+        CZI_CHECK(preds[i] < c->count);
+    if (CZI_UNLIKELY(count > 2))
+        return add_many_preds(c, preds, count);
+    if (CZI_UNLIKELY(c->room == 0) && !make_room(c, 2))
         return false;
-    write_event(c, c->scratch, n);
+    if (count > 0)
+        low = preds[0];
+    if (count > 1 && preds[1] != low) {
+        high = CZI_MAX(low, preds[1]);
+        low = CZI_MIN(low, preds[1]);
+    }
+    n = czi_causal_node(c, c->count);
+    *n = (struct czi_node){{low, high}, {CZI_NONE, CZI_NONE}, 0, 0, 0, 0};
+    *czi_causal_down(c, c->count) = CZI_NONE;
+    if (CZI_LIKELY(high != CZI_NONE))
+        label_two(c, n, low, high);
+    else if (low != CZI_NONE)
+        label_many(c, n, &low, 1);
+    c->room--;
+    c->count++;
+    czi_causal_walk(c, 2);
     return true;
 }
 

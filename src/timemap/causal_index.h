@@ -22,22 +22,25 @@
 #include "timemap/causal.h"
 
 #define CZI_NONE UINT32_MAX
+#define CZI_BEGIN_LEVELS 64u /* a chain may begin at its multiples */
 #define CZI_MORE 0x80000000u /* in pred[1], succ[1]: a unit's number, and not an event's */
 
 #define CZI_BLOCK_SHIFT 13u /* 256 KiB: about half a millisecond of page faults at once */
 #define CZI_BLOCK (1u << CZI_BLOCK_SHIFT)
 
-/* 32 bytes: two to a cache line, and all that a search reads of an event is in one. */
+/* 32 bytes: two to a cache line, and nearly all that a search reads of an event is in one. */
 struct czi_node {
     uint32_t pred[2]; /* the two lowest; more than two: the lowest, CZI_MORE | unit */
     uint32_t succ[2]; /* the two lowest; more than two: the lowest, CZI_MORE | last unit */
-    uint32_t up, down;
+    uint32_t up, family;
     uint32_t level;
     uint32_t foreign;
 };
 
+/* down apart, since walks read it of many that they read nothing else of. */
 struct czi_block {
     struct czi_node node[CZI_BLOCK];
+    uint32_t down[CZI_BLOCK];
     uint64_t mark[CZI_BLOCK / 64]; /* of a sweep; zero otherwise */
 };
 
@@ -57,6 +60,7 @@ struct czi_hub {
 struct czi_chain {
     uint32_t tip;       /* 0: it has ended */
     uint32_t last;      /* when the tip was added, in events */
+    uint32_t due;       /* when the next one is late */
     uint32_t gap;       /* events from hub to hub, their mean */
     uint32_t rise;      /* levels from hub to hub, 16 times their mean */
     uint32_t origin;    /* a hub of another chain that reaches the first, 0: none */
@@ -89,22 +93,24 @@ struct czi_search {
     uint32_t count, bits, tag;
 };
 
-#define CZI_WALK_RING 64u
+#define CZI_WALK_RING 256u
 
 /* Gives down to the ancestors of hub `hub` that have none. Those whose predecessors are still
  * to be looked at are in the ring, and when that is full on the stack. */
 struct czi_walk {
     uint32_t hub; /* all below are done */
     uint32_t head, tail;
+    uint32_t at;     /* predecessors of ring[head] that were looked at */
+    uint32_t credit; /* links to look at */
+    bool begun;      /* the hub itself was put into the ring */
     uint32_t ring[CZI_WALK_RING];
-    uint32_t at; /* predecessors of ring[head] that were looked at */
-    bool begun;  /* the hub itself was put into the ring */
     struct czi_pile stack;
 };
 
 struct czi_causal {
     struct czi_pile blocks, units, hubs, chains;
     uint32_t count;
+    uint32_t room; /* events with at most two predecessors that need no more memory */
     struct czi_walk walk;
     struct czi_search search;
     uint32_t *scratch;
@@ -144,6 +150,11 @@ static inline struct czi_node *czi_causal_node(const struct czi_causal *c, uint3
     return &czi_causal_block(c, event)->node[event & (CZI_BLOCK - 1)];
 }
 
+static inline uint32_t *czi_causal_down(const struct czi_causal *c, uint32_t event)
+{
+    return &czi_causal_block(c, event)->down[event & (CZI_BLOCK - 1)];
+}
+
 /* ---- Links ------------------------------------------------------------------------------- */
 
 static inline uint32_t czi_causal_pred_count(const struct czi_causal *c,
@@ -167,30 +178,30 @@ static inline uint32_t czi_causal_pred(const struct czi_causal *c, const struct 
 
 enum czi_causal_answer { CZI_CAUSAL_NO, CZI_CAUSAL_YES, CZI_CAUSAL_OPEN };
 
-/* What the labels of two events, a < b, say on whether a reaches b: x is a's node, y is b's. */
-enum czi_causal_answer czi_causal_decide(const struct czi_causal *c, const struct czi_node *x,
-                                         const struct czi_node *y);
+/* What the labels of two events, a < b, say on whether a reaches b. */
+enum czi_causal_answer czi_causal_decide(const struct czi_causal *c, uint32_t a, uint32_t b);
 
 /* Of two families, and nothing of a's is between a and b in b's past: a does not reach b. */
-bool czi_causal_apart(const struct czi_causal *c, uint32_t a, const struct czi_node *x,
-                      const struct czi_node *y);
-
-/* The chain of a hub; 0 is no hub's and no event's but of those without a hub in their past. */
-static inline uint32_t czi_causal_chain_of(const struct czi_causal *c, uint32_t hub)
+static inline bool czi_causal_apart(uint32_t a, const struct czi_node *x,
+                                    const struct czi_node *y)
 {
-    return czi_causal_hub(c, hub)->chain;
+    return y->foreign < a && x->level > 0 && x->family != y->family;
 }
 
 /* Whether event e, with node n, becomes a hub now that its first successor is added. There is
  * room for a hub and a chain. */
 void czi_causal_name(struct czi_causal *c, uint32_t e, struct czi_node *n);
 
-/* That event e follows hubs x and y: if of two chains, the slower one ends. */
-void czi_causal_merge(struct czi_causal *c, uint32_t e, uint32_t x, uint32_t y);
+/* That event e follows two events of two families: the slower chain ends. */
+void czi_causal_merge(struct czi_causal *c, uint32_t e, const struct czi_node *x,
+                      const struct czi_node *y);
 
-/* Goes on with the walk over `credit` links. */
-CZI_MUST_USE bool czi_causal_walk_room(struct czi_causal *c, uint32_t credit);
-void czi_causal_walk(struct czi_causal *c, uint32_t credit);
+/* Goes on with the walk, after an event with so many predecessors: on the whole over more links
+ * than there are, so that it keeps up, and over a bounded number at once. */
+void czi_causal_walk(struct czi_causal *c, uint32_t preds);
+/* Room for that, and for how many more events with two. */
+CZI_MUST_USE bool czi_causal_walk_room(struct czi_causal *c, uint32_t preds);
+uint32_t czi_causal_walk_left(const struct czi_causal *c);
 
 bool czi_causal_search_init(struct czi_search *s);
 void czi_causal_search_done(struct czi_search *s);

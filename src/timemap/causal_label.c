@@ -12,10 +12,13 @@
  */
 #include "timemap/causal_index.h"
 
-#define BEGIN_LEVELS 64u /* a chain may begin at its multiples */
 #define BEGIN_STEPS 128u
 #define FORK_BACK_MAX 16u
 #define HOPS_MAX 8u
+#define CREDIT_EACH 2u /* more than one link each */
+#define CREDIT_MIN                                                                             \
+    128u /* this many links at once, so that fetching ahead has something ahead */
+#define WALK_AHEAD 8u
 
 /* ---- What labels say --------------------------------------------------------------------- */
 
@@ -30,7 +33,7 @@ static bool hub_reaches(const struct czi_causal *c, uint32_t x, uint32_t y)
             return y < hx->killed;
         cx = czi_causal_chain(c, hx->chain);
         if (cx->tip == 0 && x <= cx->exit && cx->exit < hx->killed) {
-            uint32_t next = czi_causal_node(c, cx->via)->down;
+            uint32_t next = *czi_causal_down(c, cx->via);
 
             if (next <= y) {
                 x = next;
@@ -42,28 +45,20 @@ static bool hub_reaches(const struct czi_causal *c, uint32_t x, uint32_t y)
     return false;
 }
 
-bool czi_causal_apart(const struct czi_causal *c, uint32_t a, const struct czi_node *x,
-                      const struct czi_node *y)
+enum czi_causal_answer czi_causal_decide(const struct czi_causal *c, uint32_t a, uint32_t b)
 {
-    return y->foreign < a && x->level > 0 &&
-           czi_causal_chain_of(c, x->up) != czi_causal_chain_of(c, y->up);
-}
+    const struct czi_node *x = czi_causal_node(c, a), *y = czi_causal_node(c, b);
+    uint32_t dx, dy;
 
-enum czi_causal_answer czi_causal_decide(const struct czi_causal *c, const struct czi_node *x,
-                                         const struct czi_node *y)
-{
     if (x->level >= y->level || x->up > y->up)
         return CZI_CAUSAL_NO;
-    if (x->down == CZI_NONE) {
-        if (y->down < c->walk.hub)
-            return CZI_CAUSAL_NO;
-    } else {
-        if (x->down > y->down)
-            return CZI_CAUSAL_NO;
-        if (x->down <= y->up && hub_reaches(c, x->down, y->up))
-            return CZI_CAUSAL_YES;
-    }
-    return CZI_CAUSAL_OPEN;
+    dx = *czi_causal_down(c, a);
+    dy = *czi_causal_down(c, b);
+    if (dx == CZI_NONE)
+        return dy < c->walk.hub ? CZI_CAUSAL_NO : CZI_CAUSAL_OPEN;
+    if (dx > dy)
+        return CZI_CAUSAL_NO;
+    return dx <= y->up && hub_reaches(c, dx, y->up) ? CZI_CAUSAL_YES : CZI_CAUSAL_OPEN;
 }
 
 /* ---- Hubs -------------------------------------------------------------------------------- */
@@ -80,11 +75,13 @@ static void add_hub(struct czi_causal *c, uint32_t e, struct czi_node *n, uint32
     struct czi_chain *k = czi_causal_chain(c, chain);
 
     *czi_causal_hub(c, hub) = (struct czi_hub){e, chain, prev, CZI_NONE};
-    n->up = n->down = hub;
+    n->up = *czi_causal_down(c, e) = hub;
+    n->family = chain;
     k->gap += (c->count - k->last) / 8 - k->gap / 8;
     if (prev != 0)
         k->rise += 2 * (n->level - hub_node(c, prev)->level) - k->rise / 8;
     k->last = c->count;
+    k->due = (uint32_t)CZI_MIN(c->count + 4 * (uint64_t)k->gap + 16, UINT32_MAX);
     k->tip = hub;
 }
 
@@ -118,7 +115,7 @@ static bool take_back(struct czi_causal *c, const struct czi_chain *k, uint32_t 
 /* Whether the newest hub in the past is farther away than the spread of a chain explains. */
 static bool far_from_hubs(const struct czi_causal *c, const struct czi_node *n)
 {
-    uint64_t rise = czi_causal_chain(c, czi_causal_chain_of(c, n->up))->rise;
+    uint64_t rise = czi_causal_chain(c, n->family)->rise;
 
     return n->up == 0 || 16 * (uint64_t)(n->level - hub_node(c, n->up)->level) >=
                              BEGIN_STEPS * CZI_MAX(rise, 16);
@@ -126,13 +123,11 @@ static bool far_from_hubs(const struct czi_causal *c, const struct czi_node *n)
 
 void czi_causal_name(struct czi_causal *c, uint32_t e, struct czi_node *n)
 {
-    uint32_t chain = czi_causal_chain_of(c, n->up);
-    const struct czi_chain *k = czi_causal_chain(c, chain);
+    const struct czi_chain *k = czi_causal_chain(c, n->family);
 
-    if (k->tip != 0 &&
-        (k->tip == n->up || (k->last + 4 * k->gap + 16 <= c->count && take_back(c, k, n->up))))
-        add_hub(c, e, n, n->up, chain);
-    else if (n->level % BEGIN_LEVELS == 0 && n->level > 0 && far_from_hubs(c, n))
+    if (k->tip != 0 && (k->tip == n->up || (k->due <= c->count && take_back(c, k, n->up))))
+        add_hub(c, e, n, n->up, n->family);
+    else if (n->level % CZI_BEGIN_LEVELS == 0 && n->level > 0 && far_from_hubs(c, n))
         begin_chain(c, e, n);
 }
 
@@ -142,17 +137,19 @@ static uint32_t pace(const struct czi_causal *c, const struct czi_chain *k)
     return k->gap + (c->count - k->last);
 }
 
-void czi_causal_merge(struct czi_causal *c, uint32_t e, uint32_t x, uint32_t y)
+void czi_causal_merge(struct czi_causal *c, uint32_t e, const struct czi_node *x,
+                      const struct czi_node *y)
 {
-    uint32_t kx = czi_causal_chain_of(c, x), ky = czi_causal_chain_of(c, y);
-    struct czi_chain *cx = czi_causal_chain(c, kx), *cy = czi_causal_chain(c, ky), *slow;
+    struct czi_chain *cx = czi_causal_chain(c, x->family), *cy = czi_causal_chain(c, y->family),
+                     *slow;
 
-    if (kx == ky || cx->tip == 0 || cy->tip == 0)
+    if (x->family == 0 || y->family == 0 || cx->tip == 0 || cy->tip == 0)
         return;
     slow = pace(c, cx) > pace(c, cy) ? cx : cy;
-    slow->exit = slow == cx ? x : y;
+    slow->exit = slow == cx ? x->up : y->up;
     slow->via = e;
     slow->tip = 0;
+    slow->due = UINT32_MAX;
 }
 
 /* ---- Walks ------------------------------------------------------------------------------- */
@@ -163,29 +160,39 @@ static uint32_t *stacked(const struct czi_causal *c, uint32_t i)
            (i & ((1u << CZI_PILE_SHIFT) - 1));
 }
 
-bool czi_causal_walk_room(struct czi_causal *c, uint32_t credit)
+static uint32_t credit_of(uint32_t preds)
 {
-    return czi_pile_grow(&c->walk.stack, credit, CZI_PILE_SHIFT,
-                         sizeof(uint32_t) << CZI_PILE_SHIFT);
+    return CREDIT_EACH * (preds + 1);
 }
 
-static void push(struct czi_causal *c, uint32_t e)
+bool czi_causal_walk_room(struct czi_causal *c, uint32_t preds)
+{
+    return czi_pile_grow(&c->walk.stack, CREDIT_MIN + credit_of(preds) + credit_of(2),
+                         CZI_PILE_SHIFT, sizeof(uint32_t) << CZI_PILE_SHIFT);
+}
+
+uint32_t czi_causal_walk_left(const struct czi_causal *c)
+{
+    uint32_t left = (c->walk.stack.chunk_count << CZI_PILE_SHIFT) - c->walk.stack.count;
+
+    return (left - CREDIT_MIN) / credit_of(2);
+}
+
+/* Keeps `more` places of the ring free. */
+static void spill(struct czi_causal *c, uint32_t more)
 {
     struct czi_walk *w = &c->walk;
 
-    if (w->tail - w->head < CZI_WALK_RING)
-        w->ring[w->tail++ % CZI_WALK_RING] = e;
-    else
-        *stacked(c, w->stack.count++) = e;
+    while (w->tail - w->head + more > CZI_WALK_RING)
+        *stacked(c, w->stack.count++) = w->ring[--w->tail % CZI_WALK_RING];
 }
 
-/* The first of the ring, after a refill or the begin of the next hub's walk; false: all done.
- */
-static bool next_in_walk(struct czi_causal *c)
+/* Whether something is in the ring, after a refill or the begin of the next hub's walk. */
+static bool refill(struct czi_causal *c)
 {
     struct czi_walk *w = &c->walk;
 
-    while (w->stack.count && w->tail - w->head < CZI_WALK_RING) {
+    while (w->stack.count && w->tail - w->head < CZI_WALK_RING / 2) {
         uint32_t e = *stacked(c, --w->stack.count);
 
         __builtin_prefetch(czi_causal_node(c, e));
@@ -196,7 +203,7 @@ static bool next_in_walk(struct czi_causal *c)
     w->hub += w->begun;
     w->begun = w->hub < c->hubs.count;
     if (w->begun)
-        push(c, czi_causal_hub(c, w->hub)->event);
+        w->ring[w->tail++ % CZI_WALK_RING] = czi_causal_hub(c, w->hub)->event;
     return w->begun;
 }
 
@@ -205,33 +212,77 @@ static void prefetch_preds(const struct czi_causal *c, uint32_t e)
     const struct czi_node *n = czi_causal_node(c, e);
 
     if (n->pred[0] != CZI_NONE)
-        __builtin_prefetch(czi_causal_node(c, n->pred[0]));
+        __builtin_prefetch(czi_causal_down(c, n->pred[0]), 1);
     if (!(n->pred[1] & CZI_MORE))
-        __builtin_prefetch(czi_causal_node(c, n->pred[1]));
+        __builtin_prefetch(czi_causal_down(c, n->pred[1]), 1);
 }
 
-void czi_causal_walk(struct czi_causal *c, uint32_t credit)
+/* Those in the ring that have at most two predecessors, while there is credit, up to the first
+ * that has more. Without a branch on whether a predecessor is new, which is anyone's guess. */
+static void look_at_few(struct czi_causal *c)
+{
+    struct czi_walk *w = &c->walk;
+    uint32_t head = w->head, tail = w->tail, hub = w->hub, credit = w->credit;
+
+    for (; credit >= 2 && head != tail && tail - head <= CZI_WALK_RING - 2; credit -= 2) {
+        uint32_t event = w->ring[head % CZI_WALK_RING];
+        const struct czi_node *n = czi_causal_node(c, event);
+
+        if (CZI_UNLIKELY(n->pred[1] & CZI_MORE))
+            break;
+        if (tail - head > WALK_AHEAD)
+            prefetch_preds(c, w->ring[(head + WALK_AHEAD) % CZI_WALK_RING]);
+        head++;
+        for (unsigned i = 0; i < 2; i++) {
+            uint32_t pred = n->pred[i], *down = czi_causal_down(c, pred), known = *down;
+            bool is_new = known == CZI_NONE;
+
+            *down = is_new ? hub : known;
+            w->ring[tail % CZI_WALK_RING] = pred;
+            tail += is_new;
+            __builtin_prefetch(czi_causal_node(c, is_new ? pred : event));
+        }
+    }
+    w->head = head;
+    w->tail = tail;
+    w->credit = credit;
+}
+
+/* The first in the ring, while there is credit. */
+static void look_at_many(struct czi_causal *c)
+{
+    struct czi_walk *w = &c->walk;
+    const struct czi_node *n = czi_causal_node(c, w->ring[w->head % CZI_WALK_RING]);
+    uint32_t count = czi_causal_pred_count(c, n);
+
+    for (; w->at < count && w->credit; w->at++, w->credit--) {
+        uint32_t pred = czi_causal_pred(c, n, w->at), *down = czi_causal_down(c, pred);
+
+        if (*down != CZI_NONE)
+            continue;
+        *down = w->hub;
+        spill(c, 1);
+        w->ring[w->tail++ % CZI_WALK_RING] = pred;
+    }
+    if (w->at < count)
+        return;
+    w->at = 0;
+    w->head++;
+    w->credit -= w->credit != 0; /* those without any are not for nothing */
+}
+
+void czi_causal_walk(struct czi_causal *c, uint32_t preds)
 {
     struct czi_walk *w = &c->walk;
 
-    while (credit && next_in_walk(c)) {
-        const struct czi_node *n = czi_causal_node(c, w->ring[w->head % CZI_WALK_RING]);
-        uint32_t count = czi_causal_pred_count(c, n);
-
-        if (w->at == 0 && w->tail - w->head > 8)
-            prefetch_preds(c, w->ring[(w->head + 8) % CZI_WALK_RING]);
-        for (; w->at < count && credit; w->at++, credit--) {
-            uint32_t pred = czi_causal_pred(c, n, w->at);
-            struct czi_node *p = czi_causal_node(c, pred);
-
-            if (p->down == CZI_NONE) {
-                p->down = w->hub;
-                push(c, pred);
-            }
-        }
-        if (w->at < count)
-            return;
-        w->at = 0;
-        w->head++;
+    w->credit += credit_of(preds);
+    if (CZI_LIKELY(w->credit < CREDIT_MIN))
+        return;
+    while (w->credit >= 2 && refill(c)) {
+        spill(c, 2);
+        look_at_few(c);
+        if (w->credit >= 2 && w->head != w->tail && w->tail - w->head <= CZI_WALK_RING - 2)
+            look_at_many(c);
     }
+    w->credit = 0;
 }

@@ -113,6 +113,7 @@ static bool visit(struct search *q, enum side side, uint32_t event)
     if (s->count == CZI_VISITS_MAX || q->c->steps > CZI_CAUSAL_SEARCH_STEPS - 1)
         return false;
     __builtin_prefetch(czi_causal_node(q->c, event));
+    __builtin_prefetch(czi_causal_down(q->c, event));
     *slot = (struct czi_slot){event, s->tag | (uint32_t)side};
     s->visit[s->count] =
         (struct czi_visit){event | (side == FROM_B ? CZI_MORE : 0), CZI_NONE, 0};
@@ -191,13 +192,14 @@ static enum follow follow(struct search *q, enum side side, struct czi_visit *v)
     const struct czi_node *n = czi_causal_node(q->c, v->event & ~CZI_MORE);
 
     if (v->at == 0 && n != q->na && n != q->nb) {
-        uint32_t x = side == FROM_A ? v->event : q->a;
-        const struct czi_node *nx = side == FROM_A ? n : q->na,
-                              *ny = side == FROM_A ? q->nb : n;
-        enum czi_causal_answer known = czi_causal_decide(q->c, nx, ny);
+        uint32_t event = v->event & ~CZI_MORE;
+        bool forth = side == FROM_A;
+        enum czi_causal_answer known =
+            forth ? czi_causal_decide(q->c, event, q->b) : czi_causal_decide(q->c, q->a, event);
 
         if (known == CZI_CAUSAL_NO ||
-            (q->families && known == CZI_CAUSAL_OPEN && czi_causal_apart(q->c, x, nx, ny)))
+            (q->families && known == CZI_CAUSAL_OPEN &&
+             (forth ? czi_causal_apart(event, n, q->nb) : czi_causal_apart(q->a, q->na, n))))
             return DONE;
         q->found = known == CZI_CAUSAL_YES;
         if (q->found)
@@ -315,7 +317,7 @@ static bool sweep(const struct search *q)
             enum czi_causal_answer known;
 
             *at &= ~((uint64_t)1 << event % 64);
-            known = event == q->a ? CZI_CAUSAL_YES : czi_causal_decide(q->c, q->na, n);
+            known = event == q->a ? CZI_CAUSAL_YES : czi_causal_decide(q->c, q->a, event);
             found = known == CZI_CAUSAL_YES;
             if (known == CZI_CAUSAL_OPEN)
                 mark_preds(q, n);
@@ -337,11 +339,11 @@ bool czi_causal_before(struct czi_causal *c, uint32_t a, uint32_t b)
         return false;
     q.na = czi_causal_node(c, a);
     q.nb = czi_causal_node(c, b);
-    known = czi_causal_decide(c, q.na, q.nb);
-    if (known == CZI_CAUSAL_OPEN && czi_causal_apart(c, a, q.na, q.nb))
+    known = czi_causal_decide(c, a, b);
+    if (known == CZI_CAUSAL_OPEN && czi_causal_apart(a, q.na, q.nb))
         known = CZI_CAUSAL_NO;
     if (known == CZI_CAUSAL_OPEN) {
-        q.families = czi_causal_chain_of(c, q.na->up) != czi_causal_chain_of(c, q.nb->up);
+        q.families = q.na->family != q.nb->family;
         known = search(&q);
     }
     return known == CZI_CAUSAL_OPEN ? sweep(&q) : known == CZI_CAUSAL_YES;
