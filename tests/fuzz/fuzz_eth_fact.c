@@ -1,18 +1,27 @@
 /* fuzz_eth_fact.c - the check of Ethereum's facts over any bytes: a fact either proves or is
- * refused with CZ_PROOF. */
+ * refused with its layer's fault. */
+#include "domain/domain.h"
 #include "eth_seed.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct czi_cursor c = czi_cursor(data, size);
-    struct czi_slice fact = take_split(&c), header = {c.at, czi_cursor_left(&c)};
+    struct czi_slice fact = take_split(&c), header = {c.at, czi_cursor_left(&c)}, none = {0};
+    struct czi_block block = {0};
+    struct czi_fact f, h;
     cz_error err = {0};
+    bool is_block;
     int rc;
 
-    if (c.failed)
+    if (c.failed || czi_fact_decode(fact.data, fact.len, &f, NULL) != CZ_OK)
         return 0;
-    rc = czi_eth_fact_verify(fact, header, &err);
-    CZI_CHECK(rc == CZ_OK || (rc == CZ_PROOF && err.detail[0]));
+    is_block = f.kind == CZ_FACT_BLOCK;
+    if (czi_fact_decode(header.data, header.len, &h, NULL) == CZ_OK)
+        (void)!czi_fact_block(&h, &block, NULL);
+    rc = is_block ? czi_adapter_ethereum.header(none, &f, &err)
+                  : czi_adapter_ethereum.inclusion(none, &f, &block, &err);
+    CZI_CHECK(rc == CZ_OK ||
+              (rc == (is_block ? CZ_BAD_HEADER : CZ_BAD_INCLUSION) && err.detail[0]));
     return 0;
 }
 
