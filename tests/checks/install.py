@@ -1,4 +1,4 @@
-"""meson install gives a stranger all that a program needs: header, library and pkg-config file.
+"""meson install gives a stranger all that a program needs: headers, library and pkg-config file.
 
 Installs BUILD into a temporary root, compiles consumer.c with nothing but pkg-config's word for
 it, as C and (where g++ is there) as C++, and runs it. usage: install.py BUILD
@@ -27,6 +27,10 @@ with tempfile.TemporaryDirectory() as root:
     found = list(pathlib.Path(root).rglob("causality.pc"))
     if len(found) != 1:
         sys.exit(f"one causality.pc expected, found {found}")
+    ours = {p.name for p in consumer.parents[2].glob("include/causality/*.h")}
+    installed = {p.name for p in pathlib.Path(root).rglob("include/causality/*.h")}
+    if installed != ours:
+        sys.exit(f"headers {sorted(ours)}, installed {sorted(installed)}")
     flags = run("pkg-config", "--cflags", "--libs", "causality", PKG_CONFIG_SYSROOT_DIR=root,
                 PKG_CONFIG_PATH=str(found[0].parent)).split()
     program = f"{root}/consumer"
