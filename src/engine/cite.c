@@ -31,10 +31,24 @@ struct czi_shared_clock *czi_clock_copy(const struct czi_shared_clock *c)
     return new_clock(&c->program, c->parts, c->count);
 }
 
+bool czi_clock_same(const struct czi_shared_clock *a, const struct czi_shared_clock *b)
+{
+    if (!a || !b)
+        return a == b;
+    if (a->count != b->count || !czi_id_equal(&a->program, &b->program))
+        return false;
+    /* Not as bytes: there is padding. */
+    for (uint32_t i = 0; i < a->count; i++)
+        if (a->parts[i].task != b->parts[i].task || a->parts[i].count != b->parts[i].count)
+            return false;
+    return true;
+}
+
 int czi_predecessor_of(const struct czi_outcome *o, struct czi_predecessor *ret, cz_error *err)
 {
-    *ret = (struct czi_predecessor){
-        .applied = o->reason == CZ_APPLIED, .lamport = o->lamport, .position = o->position};
+    *ret = (struct czi_predecessor){.applied = o->reason == CZ_APPLIED,
+                                    .lamport = o->lamport,
+                                    .position = o->position};
     if (!o->extra || !o->extra->clock)
         return CZ_OK;
     ret->clock = czi_clock_copy(o->extra->clock);
@@ -128,9 +142,9 @@ void czi_cite_list(const uint8_t *bytes, size_t len, const struct czi_effect_vie
     c->fact_count = v->fact_count;
     c->holds = 0;
     for (unsigned i = 0; i < v->fact_count; i++)
-        c->facts[i] = (struct czi_dependency){
-            .fact = czi_effect_fact(bytes, v, i),
-            .terms = czi_effect_next_terms(bytes, len, v, i, &terms)};
+        c->facts[i] =
+            (struct czi_dependency){.fact = czi_effect_fact(bytes, v, i),
+                                    .terms = czi_effect_next_terms(bytes, len, v, i, &terms)};
 }
 
 uint8_t czi_cite_facts(const struct czi_book *book, struct czi_citing *c)

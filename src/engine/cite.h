@@ -53,6 +53,8 @@ static inline struct czi_shared_clock *czi_clock_ref(struct czi_shared_clock *c)
 void czi_clock_drop(struct czi_shared_clock *c);
 /* A copy that is its owner's; NULL when out of memory. */
 struct czi_shared_clock *czi_clock_copy(const struct czi_shared_clock *c);
+/* Either may be NULL. */
+bool czi_clock_same(const struct czi_shared_clock *a, const struct czi_shared_clock *b);
 /* What a record of the journal says of a predecessor. CZ_NOMEM. */
 CZI_MUST_USE int czi_predecessor_of(const struct czi_outcome *o, struct czi_predecessor *ret,
                                     cz_error *err);

@@ -131,18 +131,6 @@ static int compare_posts(const struct czi_post *was, const struct czi_post *is, 
     return CZ_OK;
 }
 
-static bool same_clock(const struct czi_shared_clock *a, const struct czi_shared_clock *b)
-{
-    if (!a || !b)
-        return a == b;
-    if (a->count != b->count)
-        return false;
-    for (uint32_t i = 0; i < a->count; i++)
-        if (a->parts[i].task != b->parts[i].task || a->parts[i].count != b->parts[i].count)
-            return false;
-    return true;
-}
-
 static int compare_extra(const struct czi_extra *was, const struct czi_extra *is,
                          uint64_t position, cz_error *err)
 {
@@ -157,7 +145,7 @@ static int compare_extra(const struct czi_extra *was, const struct czi_extra *is
     if (was->task_previous != is->task_previous)
         return differs(position, "the position of its task's effect before",
                        was->task_previous, is->task_previous, err);
-    if (!same_clock(was->clock, is->clock))
+    if (!czi_clock_same(was->clock, is->clock))
         return czi_fail(err, CZ_DIFFERS,
                         "position %llu: the journal and executing give another vector clock",
                         (unsigned long long)position);

@@ -131,8 +131,8 @@ static const struct czi_resource *resource_of(const struct czi_auditor *a, unsig
                : czi_resource_at(&a->core->resources, a->declared[i].slot);
 }
 
-/* What it cites and follows, judged anew: the facts first, then the predecessors. A fault is the
- * reason of a rejection, and the reason only of that. */
+/* What it cites and follows, judged anew: the facts first, then the predecessors. A fault is
+ * the reason of a rejection, and the reason only of that. */
 static int check_citations(struct czi_auditor *a, uint64_t *lamport, cz_error *err)
 {
     uint8_t should = czi_cite(a->core, a->pending, &a->citing, lamport);
@@ -141,18 +141,11 @@ static int check_citations(struct czi_auditor *a, uint64_t *lamport, cz_error *e
     if (should && is != should)
         return found(a, err, "its reason is \"%s\", but what it cites gives \"%s\"",
                      cz_reason_name(is), cz_reason_name(should));
-    if (!should && (is == CZ_UNKNOWN_FACT || is == CZ_UNKNOWN_PREDECESSOR ||
-                    is >= CZ_UNKNOWN_DOMAIN))
+    if (!should &&
+        (is == CZ_UNKNOWN_FACT || is == CZ_UNKNOWN_PREDECESSOR || is >= CZ_UNKNOWN_DOMAIN))
         return found(a, err, "it is rejected as %s, but all that it cites holds",
                      cz_reason_name(is));
     return CZ_OK;
-}
-
-static bool same_clock(const struct czi_shared_clock *x, const struct czi_shared_clock *y)
-{
-    return x && y ? x->count == y->count &&
-                        memcmp(x->parts, y->parts, x->count * sizeof *x->parts) == 0
-                  : x == y;
 }
 
 /* The recorded links to what it cites and follows, and its clock. */
@@ -176,11 +169,12 @@ static int check_links(struct czi_auditor *a, cz_error *err)
             return found_number(a, "the position of a predecessor", is->after[i],
                                 should->after[i], err);
     if (is->left_out != should->left_out)
-        return found_number(a, "the set of facts left out", is->left_out, should->left_out, err);
+        return found_number(a, "the set of facts left out", is->left_out, should->left_out,
+                            err);
     if (is->task_previous != should->task_previous)
         return found_number(a, "the position of its task's effect before", is->task_previous,
                             should->task_previous, err);
-    if (!same_clock(is->clock, should->clock))
+    if (!czi_clock_same(is->clock, should->clock))
         return found(a, err, "its vector clock is not what follows from what comes before");
     return CZ_OK;
 }
@@ -427,7 +421,8 @@ static int check_rejected(const struct czi_auditor *a, cz_error *err)
 {
     bool unknown = false;
 
-    if (a->outcome->reason == CZ_NONCE || strcmp(cz_reason_name(a->outcome->reason), "unknown") == 0)
+    if (a->outcome->reason == CZ_NONCE ||
+        strcmp(cz_reason_name(a->outcome->reason), "unknown") == 0)
         return found(a, err, "the reason %u is none that is recorded", a->outcome->reason);
     for (unsigned i = 0; i < a->count; i++) {
         const struct czi_resource *x = resource_of(a, i);
@@ -561,7 +556,8 @@ static int audit_effect(struct czi_auditor *a, struct czi_batch *b, struct czi_e
     return CZ_OK;
 }
 
-/* ---- Items of fact logs ------------------------------------------------------------------- */
+/* ---- Items of fact logs -------------------------------------------------------------------
+ */
 
 /* Of the book: CZ_CORRUPT, since it was recorded. */
 static int bad_item(uint64_t number, const char *what, cz_error *err)
@@ -665,6 +661,7 @@ int czi_audit_frame(void *auditor, struct czi_journal *j, const struct czi_frame
     struct czi_auditor *a = auditor;
     struct czi_batch *b = r->batch;
     const struct czi_post *posts = (const struct czi_post *)(const void *)r->posts.data;
+    const struct czi_extra *extras = (const struct czi_extra *)(const void *)r->extras.data;
     int rc = CZ_OK;
 
     begin_batch(a, b, frame);
@@ -674,6 +671,7 @@ int czi_audit_frame(void *auditor, struct czi_journal *j, const struct czi_frame
         a->pending = b->entries[i].pending;
         a->outcome = &o;
         o.posts = posts;
+        o.extra = o.extra ? extras++ : NULL; /* whether, not where */
         rc = a->pending->is_item ? audit_item(a, b, &b->entries[i], err)
                                  : audit_effect(a, b, &b->entries[i], err);
         posts += a->pending->is_item ? 0 : o.post_count;

@@ -13,12 +13,11 @@
  * The second time every effect, receipt, log node and item of a fact log is written in journal
  * order, and each snapshot of the time map behind the item that made it. A
  * rejected effect is in no resource's log, so the export makes one for all of them, of the same
- * nodes. One that was rejected because what it cites is not there would hold links to
- * nowhere; its item is instead
+ * nodes. One that was rejected for what it cites may hold links to nowhere; its item is instead
  *
  *   envelope  [9, receipt: bytes, effect: bytes]
  *
- * What an applied effect names without relying on it (a fact that it left out, the snapshot that
+ * What any other effect names without relying on it (a fact that it left out, the snapshot that
  * it was proposed under) may not be in the store, and then not in the file either.
  *
  * A node that two logs share (two resources that an effect created are alike so far) is one
@@ -115,7 +114,8 @@ static int rejected_item(struct export *x, const cz_id *effect, struct czi_slice
     if (!at || !p)
         return czi_nomem(err, "a rejected effect");
     len = czi_receipt_encode(at, effect, o);
-    *ret_envelope = o->reason == CZ_UNKNOWN_FACT || o->reason == CZ_UNKNOWN_PREDECESSOR;
+    *ret_envelope = o->reason == CZ_UNKNOWN_FACT || o->reason == CZ_UNKNOWN_PREDECESSOR ||
+                    o->reason >= CZ_UNKNOWN_DOMAIN;
     if (!*ret_envelope) {
         czi_blake3(at, len, ret->bytes);
         return CZ_OK;
