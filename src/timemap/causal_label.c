@@ -58,7 +58,7 @@ enum czi_causal_answer czi_causal_decide(const struct czi_causal *c, uint32_t a,
         return dy < c->walk.hub ? CZI_CAUSAL_NO : CZI_CAUSAL_OPEN;
     if (dx > dy)
         return CZI_CAUSAL_NO;
-    return dx <= y->up && hub_reaches(c, dx, y->up) ? CZI_CAUSAL_YES : CZI_CAUSAL_OPEN;
+    return hub_reaches(c, dx, y->up) ? CZI_CAUSAL_YES : CZI_CAUSAL_OPEN;
 }
 
 /* ---- Hubs -------------------------------------------------------------------------------- */

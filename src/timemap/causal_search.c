@@ -4,7 +4,7 @@
  * that is reached is tested by its labels first. A path has a link that crosses the middle, so
  * either side goes to the middle only and has to see all there only when there is no path; it
  * takes those nearest to the middle first, since where there is a path there are mostly many.
- * It is the turn of who has visited less. Who is done sooner gets half of the other's part.
+ * It is the turn of who has visited less. Who is done sooner goes on in the other's part.
  *
  * A search that visits too much is given up, for a sweep from b downwards over a bit an event:
  * each event between them at most once, in the order of memory.
@@ -15,7 +15,8 @@
 
 #define SLABS 32u
 #define FIRST_BITS 8u
-#define TURN 8u /* events in a row of one side */
+#define EVEN 32u /* sides whose numbers of visits differ by no more go on together */
+#define TURN 8u  /* events of a side in a row */
 #define LINKS_AT_ONCE 16u
 
 enum side { FROM_A, FROM_B };
@@ -35,6 +36,9 @@ struct search {
     uint32_t cut; /* slabs below are searched forward, the others backward */
     struct front front[2];
     bool families; /* a and b are of two */
+    uint32_t down_a, down_b;
+    struct czi_hub hub_a; /* that down_a is */
+    bool reads_down[2];   /* down of what a side visits can say something */
     bool found;
 };
 
@@ -89,12 +93,29 @@ static void widen(struct czi_search *s)
     }
 }
 
+/* A bit each slab that is the side's to search. */
+static uint32_t part(const struct search *q, enum side side)
+{
+    uint32_t below = (uint32_t)(((uint64_t)1 << q->cut) - 1);
+
+    return side == FROM_A ? below : ~below;
+}
+
+static void fetch(const struct search *q, enum side side, uint32_t event)
+{
+    __builtin_prefetch(czi_causal_node(q->c, event));
+    if (q->reads_down[side])
+        __builtin_prefetch(czi_causal_down(q->c, event));
+}
+
 static void put(struct search *q, enum side side, uint32_t i)
 {
     struct front *f = &q->front[side];
     struct czi_visit *v = &q->s->visit[i];
     uint32_t slab = ((v->event & ~CZI_MORE) - q->a) >> q->shift;
 
+    if (part(q, side) >> slab & 1) /* else it is the other side's to follow, for now */
+        fetch(q, side, v->event & ~CZI_MORE);
     v->next = f->full >> slab & 1 ? f->head[slab] : CZI_NONE;
     f->head[slab] = i;
     f->full |= 1u << slab;
@@ -112,8 +133,6 @@ static bool visit(struct search *q, enum side side, uint32_t event)
     }
     if (s->count == CZI_VISITS_MAX || q->c->steps > CZI_CAUSAL_SEARCH_STEPS - 1)
         return false;
-    __builtin_prefetch(czi_causal_node(q->c, event));
-    __builtin_prefetch(czi_causal_down(q->c, event));
     *slot = (struct czi_slot){event, s->tag | (uint32_t)side};
     s->visit[s->count] =
         (struct czi_visit){event | (side == FROM_B ? CZI_MORE : 0), CZI_NONE, 0};
@@ -187,19 +206,53 @@ static enum follow follow_pred(struct search *q, struct czi_visit *v, const stru
     return AGAIN;
 }
 
+/* What the labels of an event between a and b say: those in memory far from its node are read
+ * only where they can say something, and hubs are on the way to each other if on one chain. */
+static enum czi_causal_answer reaches_b(const struct search *q, uint32_t event,
+                                        const struct czi_node *n)
+{
+    const struct czi_hub *hub;
+    uint32_t down;
+
+    if (n->level >= q->nb->level || n->up > q->nb->up ||
+        (q->families && czi_causal_apart(event, n, q->nb)))
+        return CZI_CAUSAL_NO;
+    if (!q->reads_down[FROM_A])
+        return CZI_CAUSAL_OPEN;
+    down = *czi_causal_down(q->c, event);
+    if (CZI_MIN(down, q->c->walk.hub) > q->down_b)
+        return CZI_CAUSAL_NO;
+    if (down > q->nb->up || down == q->down_a) /* a's is known not to */
+        return CZI_CAUSAL_OPEN;
+    hub = czi_causal_hub(q->c, down);
+    return hub->chain == q->nb->family && q->nb->up < hub->killed ? CZI_CAUSAL_YES
+                                                                  : CZI_CAUSAL_OPEN;
+}
+
+static enum czi_causal_answer reached_by_a(const struct search *q, uint32_t event,
+                                           const struct czi_node *n)
+{
+    if (q->na->level >= n->level || q->na->up > n->up ||
+        (q->families && czi_causal_apart(q->a, q->na, n)))
+        return CZI_CAUSAL_NO;
+    if (q->down_a <= n->up && n->family == q->hub_a.chain && n->up < q->hub_a.killed)
+        return CZI_CAUSAL_YES;
+    return q->reads_down[FROM_B] &&
+                   CZI_MIN(q->down_a, q->c->walk.hub) > *czi_causal_down(q->c, event)
+               ? CZI_CAUSAL_NO
+               : CZI_CAUSAL_OPEN;
+}
+
 static enum follow follow(struct search *q, enum side side, struct czi_visit *v)
 {
-    const struct czi_node *n = czi_causal_node(q->c, v->event & ~CZI_MORE);
+    uint32_t event = v->event & ~CZI_MORE;
+    const struct czi_node *n = czi_causal_node(q->c, event);
 
     if (v->at == 0 && n != q->na && n != q->nb) {
-        uint32_t event = v->event & ~CZI_MORE;
-        bool forth = side == FROM_A;
         enum czi_causal_answer known =
-            forth ? czi_causal_decide(q->c, event, q->b) : czi_causal_decide(q->c, q->a, event);
+            side == FROM_A ? reaches_b(q, event, n) : reached_by_a(q, event, n);
 
-        if (known == CZI_CAUSAL_NO ||
-            (q->families && known == CZI_CAUSAL_OPEN &&
-             (forth ? czi_causal_apart(event, n, q->nb) : czi_causal_apart(q->a, q->na, n))))
+        if (known == CZI_CAUSAL_NO)
             return DONE;
         q->found = known == CZI_CAUSAL_YES;
         if (q->found)
@@ -209,14 +262,6 @@ static enum follow follow(struct search *q, enum side side, struct czi_visit *v)
 }
 
 /* ---- The search -------------------------------------------------------------------------- */
-
-/* A bit each slab that is the side's to search. */
-static uint32_t part(const struct search *q, enum side side)
-{
-    uint32_t below = (uint32_t)(((uint64_t)1 << q->cut) - 1);
-
-    return side == FROM_A ? below : ~below;
-}
 
 /* The visit that is nearest to the cut; NULL: the side's part is searched. */
 static struct czi_visit *nearest(struct search *q, enum side side)
@@ -235,51 +280,70 @@ static struct czi_visit *nearest(struct search *q, enum side side)
     return v;
 }
 
-/* Follows some, which are chosen before the first is followed: their nodes are on the way from
- * memory all at once. False: the search is over, found or too large. */
-static bool turn(struct search *q, enum side side)
+/* Follows some of one side or both, which are all chosen before the first is followed: their
+ * nodes come from memory together. False: the search is over, found or too large. */
+static bool turn(struct search *q, bool of[2])
 {
-    struct czi_visit *v[TURN];
-    unsigned n = 0;
+    struct czi_visit *v[2 * TURN];
+    unsigned n[2] = {0, 0};
 
-    while (n < TURN && (v[n] = nearest(q, side)) != NULL)
-        n++;
-    for (unsigned i = 0; i < n; i++) {
-        enum follow what = follow(q, side, v[i]);
+    for (unsigned side = 0; side < 2; side++)
+        while (of[side] && n[side] < TURN &&
+               (v[side * TURN + n[side]] = nearest(q, (enum side)side)) != NULL)
+            n[side]++;
+    for (unsigned side = 0; side < 2; side++)
+        for (unsigned i = 0; i < n[side]; i++) {
+            struct czi_visit *at = v[side * TURN + i];
+            enum follow what = follow(q, (enum side)side, at);
 
-        if (what == OVER)
-            return false;
-        if (what == AGAIN)
-            put(q, side, (uint32_t)(v[i] - q->s->visit));
-    }
+            if (what == OVER)
+                return false;
+            if (what == AGAIN)
+                put(q, (enum side)side, (uint32_t)(at - q->s->visit));
+        }
     return true;
 }
 
-static enum czi_causal_answer search(struct search *q)
+static void begin(struct search *q)
 {
-    struct front *fa = &q->front[FROM_A], *fb = &q->front[FROM_B];
-
     q->s->bits = FIRST_BITS;
     q->s->count = 0;
     next_tag(q->s);
     while (q->shift < 31 && (q->b - q->a) >> q->shift >= SLABS)
         q->shift++;
     q->cut = ((q->b - q->a) >> q->shift) / 2 + 1;
+    q->families = q->na->family != q->nb->family;
+    q->down_a = *czi_causal_down(q->c, q->a);
+    q->down_b = *czi_causal_down(q->c, q->b);
+    if (q->down_a != CZI_NONE)
+        q->hub_a = *czi_causal_hub(q->c, q->down_a);
+    q->reads_down[FROM_A] = q->down_b != CZI_NONE || (q->nb->up && q->down_a <= q->nb->up) ||
+                            (q->nb->up && q->down_a == CZI_NONE);
+    q->reads_down[FROM_B] = CZI_MIN(q->down_a, q->c->walk.hub) > 1;
     (void)visit(q, FROM_A, q->a);
     (void)visit(q, FROM_B, q->b);
-    for (;;) {
-        enum side side = fa->visited <= fb->visited ? FROM_A : FROM_B, other = FROM_B - side;
-        uint32_t left = q->front[other].full & part(q, other);
+}
 
-        if (q->front[side].full & part(q, side)) {
-            if (!turn(q, side))
+static enum czi_causal_answer search(struct search *q)
+{
+    const struct front *fa = &q->front[FROM_A], *fb = &q->front[FROM_B];
+
+    begin(q);
+    while (fa->full && fb->full) {
+        bool left[2] = {fa->full & part(q, FROM_A), fb->full & part(q, FROM_B)}, of[2];
+
+        of[FROM_A] = fa->visited <= fb->visited + EVEN;
+        of[FROM_B] = fb->visited <= fa->visited + EVEN;
+        if ((of[FROM_A] && left[FROM_A]) || (of[FROM_B] && left[FROM_B])) {
+            if (!turn(q, of))
                 return q->found ? CZI_CAUSAL_YES : CZI_CAUSAL_OPEN;
-        } else if (!left) {
+        } else if (!left[FROM_A] && !left[FROM_B]) {
             return CZI_CAUSAL_NO;
         } else {
-            q->cut = side == FROM_A ? (q->cut + SLABS + 1) / 2 : q->cut / 2;
+            q->cut += left[FROM_B] ? 1 : UINT32_MAX;
         }
     }
+    return CZI_CAUSAL_NO;
 }
 
 /* ---- The sweep --------------------------------------------------------------------------- */
@@ -317,7 +381,7 @@ static bool sweep(const struct search *q)
             enum czi_causal_answer known;
 
             *at &= ~((uint64_t)1 << event % 64);
-            known = event == q->a ? CZI_CAUSAL_YES : czi_causal_decide(q->c, q->a, event);
+            known = event == q->a ? CZI_CAUSAL_YES : reached_by_a(q, event, n);
             found = known == CZI_CAUSAL_YES;
             if (known == CZI_CAUSAL_OPEN)
                 mark_preds(q, n);
@@ -342,10 +406,8 @@ bool czi_causal_before(struct czi_causal *c, uint32_t a, uint32_t b)
     known = czi_causal_decide(c, a, b);
     if (known == CZI_CAUSAL_OPEN && czi_causal_apart(a, q.na, q.nb))
         known = CZI_CAUSAL_NO;
-    if (known == CZI_CAUSAL_OPEN) {
-        q.families = q.na->family != q.nb->family;
+    if (known == CZI_CAUSAL_OPEN)
         known = search(&q);
-    }
     return known == CZI_CAUSAL_OPEN ? sweep(&q) : known == CZI_CAUSAL_YES;
 }
 
