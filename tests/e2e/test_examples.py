@@ -1,9 +1,11 @@
 """The programs in examples/, run as the README has it."""
+import json
 import os
 import subprocess
 
 from test_cli_support import Store, main
 
+FACTS = os.environ["EXAMPLE_FACTS"]
 GUARDS = os.environ["EXAMPLE_GUARDS"]
 
 
@@ -31,6 +33,27 @@ class Examples(Store):
         self.ok("audit")
         self.ok("replay")
         self.assertIn("no process", self.refused(3, "wait-graph"))
+
+    def test_a_deposit_is_credited_once_whatever_its_chain_does(self):
+        out = subprocess.run([FACTS, self.store], check=True, stdout=subprocess.PIPE,
+                             text=True).stdout.splitlines()
+        self.assertRegex(out[0], "credit alice's deposit: applied")
+        self.assertRegex(out[1], "once more: .*used for this purpose before")
+        self.assertRegex(out[2], "alice pays bob: applied")
+        self.assertEqual(out[3], "the chain drops the block:")
+        self.assertRegex(out[4], r"disputed: .* position 4, which cites the deposit")
+        self.assertRegex(out[5], r"disputed: .* position 5, which follows from it")
+        self.assertEqual(out[6:8], ["the deposit is in another block:",
+                                    "  nothing is disputed"])
+        self.assertRegex(out[8], "in its new block: .*used for this purpose before")
+        self.assertRegex(out[9], "price of 5: applied")
+        self.assertRegex(out[10], "when it is 9: .*says otherwise now")
+        quantities = {row["resource"]: row["quantity"] for row in
+                      map(json.loads, self.ok("list", "--json").splitlines())}
+        self.assertEqual(quantities, {"moon:vault": "910", "moon:alice": "70",
+                                      "moon:bob": "20"})
+        self.ok("audit")
+        self.ok("replay")
 
 
 if __name__ == "__main__":
