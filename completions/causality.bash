@@ -2,8 +2,8 @@
 
 _causality() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev= verb= domain= i
-    local verbs='init import apply show list log root audit replay export reindex'
-    verbs+=' wait-graph bench version help'
+    local verbs='init import apply show list log domain fact disputed why before time-map root audit'
+    verbs+=' replay export reindex wait-graph key sim bench version help'
     local common='-C --directory --json -h --help' options= files=
     COMPREPLY=()
     ((COMP_CWORD)) && prev=${COMP_WORDS[COMP_CWORD - 1]}
@@ -23,6 +23,14 @@ _causality() {
     apply,-f | apply,--format) options='json cbor' ;;
     export,-f | export,--format) options='car' ;;
     bench,-m | bench,--mode) options='plan log durable' ;;
+    domain,-a | domain,--adapter) options='ethereum simulated' ;;
+    domain,--record-finality) options='seen depth safe final' ;;
+    fact,-k | fact,--kind)
+        options='block transaction deposit withdrawal balance price time register custom'
+        options+=' retraction domain decision'
+        ;;
+    domain,-p | domain,--parameters | fact,-[se] | fact,--sign | fact,--evidence) files=-f ;;
+    sim,-s | sim,--sign) files=-f ;;
     export,-o | export,--output) files=-f ;;
     esac
     if [[ -n $options || -n $files ]]; then
@@ -36,12 +44,31 @@ _causality() {
         options='--trust -t --threads'
         if [[ -z $domain ]]; then options+=' ethereum'; else files=-f; fi
         ;;
-    apply) options='-t --threads -b --batch -f --format' files=-f ;;
+    apply) options='-t --threads -b --batch -f --format -p --propose' files=-f ;;
     list) options='-k --kind -p --prefix -a --asset -s --state' ;;
     show | log)
         # Labels of the store at hand; quiet where there is none.
         [[ $cur == -* ]] || options=$(causality list --json 2> /dev/null |
             sed -n 's/^{"resource":"\([^"\\ ]*\)".*/\1/p' | head -n 1000)
+        ;;
+    domain)
+        options='-a --adapter -p --parameters --safe-depth --final-depth --record-depth'
+        options+=' --record-finality -o --observer -k --keep -n --note'
+        if [[ -z $domain ]]; then options+=' add list show resolve'; fi
+        ;;
+    fact)
+        options='-s --sign -k --kind --standing --retracted -e --evidence -n --note'
+        if [[ -z $domain ]]; then options+=' add list show retract verify'; else files=-f; fi
+        ;;
+    why) options='-d --dot -s --shiviz -n --depth -m --max' ;;
+    time-map) options='-a --at' ;;
+    key) if [[ -z $domain ]]; then options='new show'; else files=-f; fi ;;
+    sim)
+        options='--seed -s --sign'
+        if [[ -n $domain && $cur != -* ]]; then
+            options+=' mine deposit= withdrawal= balance= price= price-age= register= transaction='
+            options+=' custom= interval= finalize= reorg= reorg-drop= domain facts retract='
+        fi
         ;;
     audit | replay) options='-t --threads' ;;
     export) options='-f --format -o --output -t --threads' ;;

@@ -1,6 +1,6 @@
 # Completion of causality for fish. tests/e2e/test_cli_docs.py compares it with the command.
 
-set -l verbs init import apply show list log root audit replay export reindex wait-graph bench version help
+set -l verbs init import apply show list log domain fact disputed why before time-map root audit replay export reindex wait-graph key sim bench version help
 
 complete -c causality -f
 complete -c causality -s C -l directory -x -a '(__fish_complete_directories)' -d 'directory of the store'
@@ -19,6 +19,14 @@ complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a replay -d '
 complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a export -d 'write everything recorded as a CAR file'
 complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a reindex -d 'make the index again from the journal'
 complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a wait-graph -d 'show who holds and who waits'
+complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a domain -d 'the domains that the store knows'
+complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a fact -d 'what is known of domains, with its proofs'
+complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a disputed -d 'list effects that rest on a retracted fact'
+complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a why -d 'show all that an effect or a fact rests on'
+complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a before -d 'tell whether one event happened before another'
+complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a time-map -d 'print what is known of the time of every domain'
+complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a key -d 'make a key to sign facts with'
+complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a sim -d 'run a simulated chain, and print its facts'
 complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a bench -d 'measure this machine'
 complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a version -d 'print the version'
 complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a help -d 'print help'
@@ -26,6 +34,10 @@ complete -c causality -n '__fish_seen_subcommand_from help' -a "$verbs"
 complete -c causality -n '__fish_seen_subcommand_from init' -x -a '(__fish_complete_directories)'
 complete -c causality -n '__fish_seen_subcommand_from apply import' -F
 complete -c causality -n '__fish_seen_subcommand_from import' -a ethereum
+complete -c causality -n '__fish_seen_subcommand_from domain' -a 'add list show resolve'
+complete -c causality -n '__fish_seen_subcommand_from fact' -a 'add list show retract verify'
+complete -c causality -n '__fish_seen_subcommand_from key' -a 'new show'
+complete -c causality -n '__fish_seen_subcommand_from fact key' -F
 complete -c causality -n '__fish_seen_subcommand_from bench' -a transfers
 
 complete -c causality -n '__fish_seen_subcommand_from import' -l trust -x -d 'the newest blocks hash'
@@ -33,6 +45,7 @@ complete -c causality -n '__fish_seen_subcommand_from import' -s t -l threads -x
 complete -c causality -n '__fish_seen_subcommand_from apply' -s t -l threads -x -d 'threads of the engine'
 complete -c causality -n '__fish_seen_subcommand_from apply' -s b -l batch -x -d 'largest number of effects in a batch'
 complete -c causality -n '__fish_seen_subcommand_from apply' -s f -l format -x -a 'json cbor' -d 'what FILE holds'
+complete -c causality -n '__fish_seen_subcommand_from apply' -s p -l propose -d 'check what effects cite first'
 complete -c causality -n '__fish_seen_subcommand_from list' -s k -l kind -x -a 'fungible position data' -d 'only those of this kind'
 complete -c causality -n '__fish_seen_subcommand_from list' -s p -l prefix -x -d 'only labels that begin with TEXT'
 complete -c causality -n '__fish_seen_subcommand_from list' -s a -l asset -x -d 'only those of this asset'
@@ -43,6 +56,28 @@ complete -c causality -n '__fish_seen_subcommand_from export' -s f -l format -x 
 complete -c causality -n '__fish_seen_subcommand_from export' -s o -l output -r -F -d 'where to'
 complete -c causality -n '__fish_seen_subcommand_from export' -s t -l threads -x -d 'threads to use'
 complete -c causality -n '__fish_seen_subcommand_from wait-graph' -s d -l dot -d 'print the graph for Graphviz'
+complete -c causality -n '__fish_seen_subcommand_from domain' -s a -l adapter -x -a 'ethereum simulated' -d 'who checks its proofs'
+complete -c causality -n '__fish_seen_subcommand_from domain' -s p -l parameters -r -F -d 'what the adapter wants to know'
+complete -c causality -n '__fish_seen_subcommand_from domain' -l safe-depth -x -d 'blocks that make one safe'
+complete -c causality -n '__fish_seen_subcommand_from domain' -l final-depth -x -d 'blocks that make one final'
+complete -c causality -n '__fish_seen_subcommand_from domain' -l record-depth -x -d 'blocks before facts are taken'
+complete -c causality -n '__fish_seen_subcommand_from domain' -l record-finality -x -a 'seen depth safe final' -d 'the same, as a level'
+complete -c causality -n '__fish_seen_subcommand_from domain' -s o -l observer -x -d 'whose facts are taken'
+complete -c causality -n '__fish_seen_subcommand_from domain' -s k -l keep -x -d 'the fact that stays'
+complete -c causality -n '__fish_seen_subcommand_from domain' -s n -l note -x -d why
+complete -c causality -n '__fish_seen_subcommand_from fact' -s s -l sign -r -F -d 'sign as an observer'
+complete -c causality -n '__fish_seen_subcommand_from fact' -s k -l kind -x -a 'block transaction deposit withdrawal balance price time register custom retraction domain decision' -d 'only those of this kind'
+complete -c causality -n '__fish_seen_subcommand_from fact' -l standing -d 'only those that stand'
+complete -c causality -n '__fish_seen_subcommand_from fact' -l retracted -d 'only those that were retracted'
+complete -c causality -n '__fish_seen_subcommand_from fact' -s e -l evidence -r -F -d 'what the adapter wants'
+complete -c causality -n '__fish_seen_subcommand_from fact' -s n -l note -x -d why
+complete -c causality -n '__fish_seen_subcommand_from why' -s d -l dot -d 'print the graph for Graphviz'
+complete -c causality -n '__fish_seen_subcommand_from why' -s s -l shiviz -d 'print a log for ShiViz'
+complete -c causality -n '__fish_seen_subcommand_from why' -s n -l depth -x -d 'only what is so many links away'
+complete -c causality -n '__fish_seen_subcommand_from why' -s m -l max -x -d 'at most so many events'
+complete -c causality -n '__fish_seen_subcommand_from time-map' -s a -l at -x -d 'as this effect saw it'
+complete -c causality -n '__fish_seen_subcommand_from sim' -l seed -x -d 'of the chain'
+complete -c causality -n '__fish_seen_subcommand_from sim' -s s -l sign -r -F -d 'sign as an observer'
 complete -c causality -n '__fish_seen_subcommand_from bench' -s n -l accounts -x -d 'accounts'
 complete -c causality -n '__fish_seen_subcommand_from bench' -s z -l zipf -x -d 'exponent of Zipfs law over them'
 complete -c causality -n '__fish_seen_subcommand_from bench' -s e -l effects -x -d 'how many'

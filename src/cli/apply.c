@@ -31,7 +31,11 @@ _Static_assert(LINES_MAX >= CZI_BACKLOG_MAX + PRINT_MAX + 2 * RUN_MAX,
 
 /* Places that the summary names for each reason. */
 #define PLACES_MAX 5
-#define REASONS_MAX 32
+#define REASONS_MAX 64
+#define CHECK_REASON(reason, value, name, text)                                                \
+    _Static_assert((value) < REASONS_MAX, "there is a row for it");
+CZ_REASONS(CHECK_REASON)
+#undef CHECK_REASON
 
 struct printed {
     cz_result result;
@@ -51,6 +55,7 @@ struct apply {
     uint64_t run_lines[RUN_MAX];
     size_t run_count;
     struct czi_buf bytes;
+    bool propose;
     uint64_t item_at; /* byte at which the current record begins */
 
     /* The engine's thread; others after the last result. */
@@ -208,6 +213,38 @@ static int place_error(struct apply *a, int code)
     return czi_fail(&a->cli->err, code, "%s:%llu:%s", a->in.name, n, detail);
 }
 
+/* Checks the facts that it cites and submits it; what does not hold is told like a rejection,
+ * in its turn. */
+static int propose(struct apply *a, const uint8_t *bytes, size_t len)
+{
+    cz_result result = {.status = CZ_STATUS_REJECTED};
+    uint64_t ticket;
+    cz_error *err = &a->cli->err;
+    int rc = CZ_OK, fault;
+
+    if (a->in.format == CZI_INPUT_CBOR)
+        rc = cz_effect_decode(a->effect, bytes, len, err);
+    if (!rc)
+        rc = cz_effect_id(a->effect, &result.effect, err);
+    if (rc)
+        return place_error(a, rc);
+    a->lines[a->submitted % LINES_MAX] = a->in.number;
+    do {
+        fault = cz_propose(a->cli->engine, a->effect, on_done, a, &ticket, err);
+        if (fault == CZ_OK) {
+            a->submitted++;
+            return CZ_OK;
+        }
+        rc = cz_flush(a->cli->engine, err);
+    } while (fault == CZ_BUSY && !rc);
+    if (rc || (fault < CZ_UNKNOWN_DOMAIN && fault != CZ_NOT_FOUND))
+        return rc ? rc : place_error(a, fault);
+    a->submitted++;
+    result.reason = fault == CZ_NOT_FOUND ? CZ_UNKNOWN_FACT : (enum cz_reason)fault;
+    on_done(a, &result); /* no other is due */
+    return CZ_OK;
+}
+
 /* Checks one record; with `keep` it joins the run. */
 static int take_record(struct apply *a, struct czi_slice record, bool keep)
 {
@@ -226,6 +263,8 @@ static int take_record(struct apply *a, struct czi_slice record, bool keep)
     }
     if (rc || !keep)
         return rc ? place_error(a, rc) : CZ_OK;
+    if (a->propose)
+        return propose(a, bytes, len);
     a->run_lines[a->run_count] = a->in.number;
     if (a->in.format == CZI_INPUT_JSON) {
         a->offsets[a->run_count] = a->bytes.len;
@@ -427,6 +466,7 @@ int czi_cli_apply(struct czi_cli *cli, int argc, char **argv)
     options.batch_max = (unsigned)batch;
     a->cli = cli;
     a->wake = -1;
+    a->propose = czi_cli_option(cli, "propose");
     rc = prepare(a, argv[0]);
     if (rc)
         exit_code = czi_cli_fail(rc, &cli->err);

@@ -171,15 +171,18 @@ static enum czi_input_step next_item(struct czi_input *in, struct czi_slice *ret
     return CZI_INPUT_RECORD;
 }
 
-/* An effect is an array of ten: no JSON text begins with that byte. */
-#define EFFECT_FIRST_BYTE 0x8a
+/* An effect is an array of ten or thirteen: no JSON text begins with these bytes. */
+static bool begins_effect(uint8_t byte)
+{
+    return byte == 0x8a || byte == 0x8d;
+}
 
 enum czi_input_step czi_input_next(struct czi_input *in, struct czi_slice *ret)
 {
     if (in->format == CZI_INPUT_UNKNOWN) {
         if (in->at == in->len)
             return in->ended ? CZI_INPUT_END : CZI_INPUT_MORE;
-        in->format = in->data[in->at] == EFFECT_FIRST_BYTE ? CZI_INPUT_CBOR : CZI_INPUT_JSON;
+        in->format = begins_effect(in->data[in->at]) ? CZI_INPUT_CBOR : CZI_INPUT_JSON;
     }
     return in->format == CZI_INPUT_CBOR ? next_item(in, ret) : next_line(in, ret);
 }

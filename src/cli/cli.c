@@ -60,9 +60,28 @@ int czi_exit_of(int code)
         [CZ_CLOSED] = CZI_EXIT_IO,
         [CZ_DIFFERS] = CZI_EXIT_CORRUPT,
         [CZ_UNSUPPORTED] = CZI_EXIT_USAGE,
+        [CZ_DEADLOCK] = CZI_EXIT_BUSY,
+        [CZ_CANCELLED] = CZI_EXIT_BUSY,
+        [CZ_WRONG_TYPE] = CZI_EXIT_USAGE,
+        [CZ_REJECTED] = CZI_EXIT_NO,
+        [CZ_UNKNOWN_DOMAIN] = CZI_EXIT_NOT_FOUND,
+        [CZ_BAD_ENCODING] = CZI_EXIT_USAGE,
+        [CZ_BAD_HEADER] = CZI_EXIT_CORRUPT,
+        [CZ_BAD_INCLUSION] = CZI_EXIT_CORRUPT,
+        [CZ_HEAD_UNKNOWN] = CZI_EXIT_NO,
+        [CZ_HEAD_BEHIND] = CZI_EXIT_NO,
+        [CZ_NOT_CANONICAL] = CZI_EXIT_NO,
+        [CZ_BELOW_FINALITY] = CZI_EXIT_NO,
+        [CZ_FACT_EXPIRED] = CZI_EXIT_NO,
+        [CZ_EVENT_CONSUMED] = CZI_EXIT_NO,
+        [CZ_BAD_OBSERVER] = CZI_EXIT_CORRUPT,
+        [CZ_DOMAIN_FROZEN] = CZI_EXIT_NO,
+        [CZ_STALE_FACT] = CZI_EXIT_NO,
+        [CZ_FACT_CONFLICT] = CZI_EXIT_NO,
     };
+    bool known = code >= 0 && (size_t)code < CZI_COUNTOF(exits) && (exits[code] || !code);
 
-    return code >= 0 && (size_t)code < CZI_COUNTOF(exits) ? exits[code] : CZI_EXIT_BUG;
+    return known ? exits[code] : CZI_EXIT_BUG;
 }
 
 int czi_cli_fail(int code, const cz_error *err)
@@ -234,6 +253,10 @@ static int take_option(struct czi_cli *cli, const struct czi_option *o, bool *he
     }
     if (o->argument && !is_legal(o, optarg))
         return czi_cli_usage(cli, "--%s: \"%s\" is none of %s", o->name, optarg, o->values);
+    if (o->many && cli->many_count == CZI_CLI_MANY_MAX)
+        return czi_cli_usage(cli, "--%s: at most %d of them", o->name, CZI_CLI_MANY_MAX);
+    if (o->many)
+        cli->many[cli->many_count++] = optarg;
     cli->values[o - cli->verb->options] = o->argument ? optarg : "";
     return CZI_EXIT_OK;
 }
@@ -296,6 +319,59 @@ bool czi_cli_number(const struct czi_cli *cli, const char *name, uint64_t min, u
     (void)czi_cli_usage(cli, "--%s: \"%s\" is not a number from %llu to %llu", name, text,
                         (unsigned long long)min, (unsigned long long)max);
     return false;
+}
+
+/* ---- Actions ---------------------------------------------------------------------------- */
+
+static int unknown_action(const struct czi_cli *cli, const struct czi_action *actions,
+                          const char *typed)
+{
+    struct hint h = {.typed = typed};
+    char all[128] = "";
+    size_t len = 0;
+
+    for (const struct czi_action *a = actions; a->name; a++) {
+        consider(&h, a->name);
+        len += (size_t)snprintf(all + len, sizeof all - len, "%s%s", len ? ", " : "", a->name);
+        CZI_CHECK(len < sizeof all);
+    }
+    if (h.nearest)
+        return czi_cli_usage(cli, "there is no \"%s\"; did you mean \"%s\"?", typed, h.nearest);
+    return czi_cli_usage(cli, "\"%s\" is none of %s", typed, all);
+}
+
+/* An option that was given and does not go with the action; or NULL. */
+static const char *misplaced(const struct czi_cli *cli, const struct czi_action *a)
+{
+    const struct czi_option *all = cli->verb->options;
+    char word[40];
+
+    for (const struct czi_option *o = all; o->name; o++) {
+        (void)snprintf(word, sizeof word, " %s ", o->name);
+        if (cli->values[o - all] && !(a->options && strstr(a->options, word)))
+            return o->name;
+    }
+    return NULL;
+}
+
+int czi_cli_act(struct czi_cli *cli, const struct czi_action *actions, int argc, char **argv)
+{
+    const struct czi_action *a = actions;
+    const char *option;
+
+    while (a->name && strcmp(a->name, argv[0]) != 0)
+        a++;
+    if (!a->name)
+        return unknown_action(cli, actions, argv[0]);
+    option = misplaced(cli, a);
+    if (option)
+        return czi_cli_usage(cli, "--%s does not go with \"%s\"", option, a->name);
+    if (argc - 1 < a->args_min)
+        return czi_cli_usage(cli, "an argument is missing: causality %s %s %s", cli->verb->name,
+                             a->name, a->arguments);
+    if (a->args_max != UINT8_MAX && argc - 1 > a->args_max)
+        return czi_cli_usage(cli, "\"%s\" is one argument too many", argv[a->args_max + 1]);
+    return a->run(cli, argc - 1, argv + 1);
 }
 
 /* ---- The store -------------------------------------------------------------------------- */

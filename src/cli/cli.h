@@ -39,9 +39,11 @@ struct czi_option {
     const char *argument; /* what it takes; NULL: nothing */
     const char *help;
     const char *values; /* all legal values, separated by '|'; NULL: any */
+    bool many;          /* may be given again and again: cli->many */
 };
 
 #define CZI_CLI_OPTIONS_MAX 16
+#define CZI_CLI_MANY_MAX 64
 
 struct czi_cli;
 
@@ -67,6 +69,8 @@ struct czi_cli {
     bool colour;   /* of standard output */
     int out_error; /* errno of a failed write to standard output, where it was seen */
     const char *values[CZI_CLI_OPTIONS_MAX];
+    const char *many[CZI_CLI_MANY_MAX]; /* of the one option of a verb that is so, in order */
+    unsigned many_count;
     cz_engine *engine; /* from czi_cli_open; closed at the end */
     cz_error err;
 };
@@ -87,6 +91,17 @@ const char *czi_cli_option(const struct czi_cli *cli, const char *name);
  * what is wrong; return CZI_EXIT_USAGE. */
 CZI_MUST_USE bool czi_cli_number(const struct czi_cli *cli, const char *name, uint64_t min,
                                  uint64_t max, uint64_t *value);
+
+/* What a verb with several actions can do; the first argument says which. */
+struct czi_action {
+    const char *name; /* NULL ends a list */
+    const char *arguments;
+    uint8_t args_min, args_max; /* behind the action's name */
+    const char *options;        /* those of the verb that go with it: " a b " */
+    int (*run)(struct czi_cli *cli, int argc, char **argv);
+};
+/* Runs the action that argv[0] names, with what follows it. */
+int czi_cli_act(struct czi_cli *cli, const struct czi_action *actions, int argc, char **argv);
 
 /* ---- Ends ------------------------------------------------------------------------------- */
 
@@ -109,14 +124,24 @@ int czi_cli_close(struct czi_cli *cli, int exit_code);
 /* The id that a label or the text of an id names, where nothing must exist. */
 CZI_MUST_USE int czi_name_id(const char *text, size_t len, cz_id *ret, cz_error *err);
 
-/* What a person's text names: a label; or else an id, or a prefix of one. CZ_NOT_FOUND;
- * CZ_CONFLICT when the prefix is not unique, with the candidates printed to standard error. */
-enum czi_found { CZI_FOUND_RESOURCE, CZI_FOUND_EFFECT };
-CZI_MUST_USE int czi_cli_find(struct czi_cli *cli, const char *text, bool effects_too,
+/* What a person's text names: a label; or else an id, or a prefix of one. `kinds`: what will
+ * do, the sum of some. A fact is any item of a fact log. CZ_NOT_FOUND; CZ_CONFLICT when the
+ * prefix is not unique, with the candidates printed to standard error. Nothing may be under
+ * way. */
+enum czi_found { CZI_FOUND_RESOURCE = 1, CZI_FOUND_EFFECT = 2, CZI_FOUND_FACT = 4 };
+CZI_MUST_USE int czi_cli_find(struct czi_cli *cli, const char *text, unsigned kinds,
                               enum czi_found *ret_what, cz_id *ret);
-/* The label of a resource, or NULL. May be called from callbacks of reading functions; the
- * store must be open for reading only. */
+/* The label of a resource, or NULL. May be called from callbacks of reading functions; nothing
+ * may be under way. */
 const char *czi_cli_label(const struct czi_cli *cli, const cz_id *id);
+
+/* The whole of a file, or of standard input ("-"), behind what buf holds. size_max: of the
+ * file; bound: its name in limits.h. */
+CZI_MUST_USE int czi_cli_load(const char *path, size_t size_max, const char *bound,
+                              struct czi_buf *buf, cz_error *err);
+/* A key file: the seed of an Ed25519 key, 64 hex digits. path NULL: *ret is NULL. */
+CZI_MUST_USE int czi_cli_seed(const char *path, uint8_t room[32], const uint8_t **ret,
+                              cz_error *err);
 
 /* ---- Output ----------------------------------------------------------------------------- */
 
@@ -143,6 +168,8 @@ void czi_json_pairs(const char *const *pairs);
 
 /* Text for a terminal: control characters and what is not UTF-8 as \xNN. Returns columns. */
 size_t czi_print_text(FILE *out, const char *text, size_t len);
+/* A stream that writes behind what b holds, when it is flushed; NULL: out of memory. */
+FILE *czi_buf_stream(struct czi_buf *b);
 /* Columns that UTF-8 text takes, one a character. */
 size_t czi_text_width(const char *text, size_t len);
 /* Columns of the terminal at standard output; 0 when it is none. */
@@ -172,6 +199,27 @@ void czi_print_ops_text(const struct czi_cli *cli, FILE *out, const uint8_t *byt
 /* The label of an id, or the id. */
 void czi_print_name(const struct czi_cli *cli, FILE *out, const cz_id *id);
 
+/* In a few words: the first operation and how many more, or "event of task 2". */
+void czi_print_what(const struct czi_cli *cli, FILE *out, const uint8_t *bytes, size_t len);
+
+/* The facts that canonical effect bytes cite, with their terms. JSON: "facts", as apply reads
+ * it; text: a line each. */
+void czi_print_facts_json(struct czi_json *j, const uint8_t *bytes, size_t len);
+void czi_print_facts_text(FILE *out, const uint8_t *bytes, size_t len);
+
+/* A fact or other item: one line of JSON, or all that there is to say of it. */
+void czi_print_fact_json(const cz_fact *fact);
+void czi_print_fact(const struct czi_cli *cli, const cz_fact *fact);
+/* "deposit alice MOON 100", "block 7", "retraction of bafyr4i…". */
+void czi_print_claim(FILE *out, const cz_fact *fact);
+
+/* Positions of all disputed effects, ascending. */
+struct czi_disputed {
+    struct czi_buf positions; /* of uint64_t */
+};
+CZI_MUST_USE int czi_disputed_load(struct czi_cli *cli, struct czi_disputed *ret);
+bool czi_disputed_has(const struct czi_disputed *d, uint64_t position);
+
 /* ---- The verbs -------------------------------------------------------------------------- */
 
 int czi_cli_init(struct czi_cli *cli, int argc, char **argv);
@@ -185,6 +233,14 @@ int czi_cli_audit(struct czi_cli *cli, int argc, char **argv);
 int czi_cli_replay(struct czi_cli *cli, int argc, char **argv);
 int czi_cli_export(struct czi_cli *cli, int argc, char **argv);
 int czi_cli_wait_graph(struct czi_cli *cli, int argc, char **argv);
+int czi_cli_domain(struct czi_cli *cli, int argc, char **argv);
+int czi_cli_key(struct czi_cli *cli, int argc, char **argv);
+int czi_cli_fact(struct czi_cli *cli, int argc, char **argv);
+int czi_cli_disputed(struct czi_cli *cli, int argc, char **argv);
+int czi_cli_why(struct czi_cli *cli, int argc, char **argv);
+int czi_cli_before(struct czi_cli *cli, int argc, char **argv);
+int czi_cli_time_map(struct czi_cli *cli, int argc, char **argv);
+int czi_cli_sim(struct czi_cli *cli, int argc, char **argv);
 int czi_cli_bench(struct czi_cli *cli, int argc, char **argv);
 int czi_cli_reindex(struct czi_cli *cli, int argc, char **argv);
 int czi_cli_version(struct czi_cli *cli, int argc, char **argv);

@@ -11,7 +11,6 @@
 #include "cli/cli.h"
 #include "effect/effect.h"
 
-#include <nettle/base64.h>
 #include <stdarg.h>
 
 #define FIELDS(X)                                                                              \
@@ -38,7 +37,18 @@
     X(AFTER, "after")                                                                          \
     X(SIGNATURE, "signature")                                                                  \
     X(ACCESS, "access")                                                                        \
-    X(OPS, "ops")
+    X(OPS, "ops")                                                                              \
+    X(TIME, "time")                                                                            \
+    X(PROGRAM, "program")                                                                      \
+    X(ID, "id")                                                                                \
+    X(TASK, "task")                                                                            \
+    X(FACT, "fact")                                                                            \
+    X(POLICY, "policy")                                                                        \
+    X(OPTIONAL, "optional")                                                                    \
+    X(FINALITY, "finality")                                                                    \
+    X(DEPTH, "depth")                                                                          \
+    X(MAX_AGE, "max_age")                                                                      \
+    X(PURPOSE, "purpose")
 
 enum field {
 #define CZI_DECLARE(field, name) FIELD_##field,
@@ -46,7 +56,7 @@ enum field {
 #undef CZI_DECLARE
         FIELD_COUNT
 };
-_Static_assert(FIELD_COUNT <= 32, "sets of fields are 32 bits");
+_Static_assert(FIELD_COUNT <= 64, "sets of fields are 64 bits");
 
 static const char *const field_names[] = {
 #define CZI_NAME(field, name) name,
@@ -54,17 +64,20 @@ static const char *const field_names[] = {
 #undef CZI_NAME
 };
 
-#define SET(field) (1u << FIELD_##field)
+#define SET(field) ((uint64_t)1 << FIELD_##field)
 #define DATA_FIELDS (SET(DATA) | SET(DATA_HEX) | SET(DATA_BASE64))
 #define COMMON_FIELDS                                                                          \
     (SET(ORIGIN) | SET(NONCE) | SET(PRIORITY) | SET(FACTS) | SET(AFTER) | SET(SIGNATURE) |     \
-     SET(ACCESS))
+     SET(ACCESS) | SET(TIME) | SET(PROGRAM))
+#define DEPENDENCY_FIELDS                                                                      \
+    (SET(FACT) | SET(POLICY) | SET(OPTIONAL) | SET(FINALITY) | SET(DEPTH) | SET(MAX_AGE) |     \
+     SET(PURPOSE))
 
 /* An object by its fields. */
 struct object {
     const struct czi_json_token *self;
     const struct czi_json_token *keys[FIELD_COUNT], *values[FIELD_COUNT];
-    uint32_t has;
+    uint64_t has;
 };
 
 struct reader {
@@ -121,7 +134,7 @@ static int read_object(struct reader *r, const struct czi_json_token *self, stru
                        SHOWN(key->text));
         if (o->has >> f & 1)
             return bad(r, key, "the key \"%s\" is given twice", field_names[f]);
-        o->has |= 1u << f;
+        o->has |= (uint64_t)1 << f;
         o->keys[f] = key;
         o->values[f] = value;
         i = value->next;
@@ -131,7 +144,7 @@ static int read_object(struct reader *r, const struct czi_json_token *self, stru
 
 /* owner: as it is named in messages. */
 static int check_fields(struct reader *r, const struct object *o, const char *owner,
-                        uint32_t allowed, uint32_t needed)
+                        uint64_t allowed, uint64_t needed)
 {
     for (unsigned f = 0; f < FIELD_COUNT; f++) {
         if ((o->has & ~allowed) >> f & 1)
@@ -238,27 +251,6 @@ static int read_bool(struct reader *r, const struct object *o, enum field f, boo
     return CZ_OK;
 }
 
-/* Refuses what would encode to another text: white space, missing padding, spare bits. */
-static bool decode_base64(struct czi_buf *b, struct czi_slice text)
-{
-    struct base64_decode_ctx ctx;
-    size_t len = BASE64_DECODE_LENGTH(text.len);
-    uint8_t *out = czi_buf_reserve(b, len + BASE64_ENCODE_RAW_LENGTH(len));
-
-    if (!out)
-        return false;
-    base64_decode_init(&ctx);
-    if (!base64_decode_update(&ctx, &len, out, text.len, (const char *)text.data) ||
-        !base64_decode_final(&ctx))
-        return false;
-    base64_encode_raw((char *)out + len, len, out);
-    if (BASE64_ENCODE_RAW_LENGTH(len) != text.len ||
-        (text.len && memcmp(out + len, text.data, text.len) != 0))
-        return false;
-    b->len += len;
-    return true;
-}
-
 static int read_data(struct reader *r, const struct object *o, struct czi_slice *ret)
 {
     struct czi_buf *b = &r->memory->data;
@@ -271,13 +263,13 @@ static int read_data(struct reader *r, const struct object *o, struct czi_slice 
     *ret = text;
     if (rc || f == FIELD_DATA)
         return rc;
-    if (__builtin_popcount(o->has & DATA_FIELDS) > 1)
+    if (__builtin_popcountll(o->has & DATA_FIELDS) > 1)
         return bad(r, o->keys[f], "data is given more than once");
     b->len = 0;
     out = czi_buf_reserve(b, text.len + 1);
     if (hex && out && czi_unhex(out, text.len / 2, (const char *)text.data, text.len))
         b->len = text.len / 2;
-    else if (!out || hex || !decode_base64(b, text))
+    else if (!out || hex || !czi_unbase64(b, text))
         rc = b->failed ? at(r, o->values[f], czi_nomem(r->err, "data"))
                        : bad(r, o->values[f], "\"%s\" is not %s", field_names[f],
                              hex ? "an even number of hex digits"
@@ -301,6 +293,9 @@ static const char *const states[] = {
 };
 static const char *const priorities[] = {"urgent", "high", "normal", "low", NULL};
 static const char *const modes[] = {"read", "write", NULL};
+/* As the library names them. */
+static const char *const policies[] = {"exact", "still-true", "at-least-height", NULL};
+static const char *const finalities[] = {"seen", "depth", "safe", "final", NULL};
 static const char *const opcodes[] = {
 #define CZI_NAME(code, value, name, arguments) name,
     CZI_OPERATIONS(CZI_NAME) NULL
@@ -441,7 +436,7 @@ static int add_require(struct reader *r, const struct object *o, unsigned code)
 
 static const struct {
     int (*add)(struct reader *r, const struct object *o, unsigned code);
-    uint32_t optional, needed;
+    uint64_t optional, needed;
 } operations[CZI_OPCODES] = {
     [CZI_OP_CREATE] = {add_create,
                        SET(KIND) | SET(ASSET) | SET(QUANTITY) | DATA_FIELDS | SET(CREATOR) |
@@ -461,7 +456,7 @@ static const struct {
 
 /* common: the fields that may stand beside the operation's. ret_first: whether to take the
  * default origin from it. */
-static int read_operation(struct reader *r, const struct object *o, uint32_t common,
+static int read_operation(struct reader *r, const struct object *o, uint64_t common,
                           cz_id *origin)
 {
     unsigned code;
@@ -502,21 +497,86 @@ static int each(struct reader *r, const struct object *o, enum field f,
     return rc;
 }
 
-static int add_link(struct reader *r, enum field f, const struct czi_json_token *t, void *arg)
+/* f: for messages. */
+static int read_id(struct reader *r, enum field f, const struct czi_json_token *t, cz_id *ret)
 {
     char text[CZ_ID_TEXT_SIZE + 1];
-    cz_id id;
-    int rc;
 
-    (void)arg;
     if (t->type != CZI_JSON_STRING)
         return bad(r, t, "\"%s\" holds ids, which are strings", field_names[f]);
     (void)snprintf(text, sizeof text, "%.*s", (int)CZI_MIN(t->text.len, sizeof text - 1),
                    (const char *)t->text.data);
-    rc = cz_id_parse(text, &id, r->err);
+    return at(r, t, cz_id_parse(text, ret, r->err));
+}
+
+static int add_after(struct reader *r, enum field f, const struct czi_json_token *t, void *arg)
+{
+    cz_id id;
+    int rc = read_id(r, f, t, &id);
+
+    (void)arg;
+    return rc ? rc : at(r, t, cz_effect_follow(r->effect, &id, r->err));
+}
+
+static int read_purpose(struct reader *r, const struct object *o,
+                        char out[CZI_PURPOSE_SIZE_MAX + 2])
+{
+    struct czi_slice text = {0};
+    int rc = read_string(r, o, FIELD_PURPOSE, &text);
+
+    /* One byte too many is enough for the library to refuse it. */
+    (void)snprintf(out, CZI_PURPOSE_SIZE_MAX + 2, "%.*s",
+                   (int)CZI_MIN(text.len, (size_t)CZI_PURPOSE_SIZE_MAX + 1),
+                   rc ? "" : (const char *)text.data);
+    return rc;
+}
+
+static int read_terms(struct reader *r, const struct object *o, cz_dependency *d)
+{
+    unsigned policy = CZ_STILL_TRUE, finality = o->has & SET(DEPTH) ? CZ_DEPTH : CZ_SEEN;
+    int rc = CZ_OK;
+
+    if (o->has & SET(POLICY))
+        rc = read_choice(r, o, FIELD_POLICY, policies, &policy);
+    if (!rc && o->has & SET(FINALITY))
+        rc = read_choice(r, o, FIELD_FINALITY, finalities, &finality);
+    if (!rc && o->has & SET(DEPTH))
+        rc = read_u64(r, o, FIELD_DEPTH, &d->depth);
+    if (!rc && o->has & SET(OPTIONAL))
+        rc = read_bool(r, o, FIELD_OPTIONAL, &d->optional);
+    if (!rc && o->has & SET(MAX_AGE))
+        rc = read_u64(r, o, FIELD_MAX_AGE, &d->max_age);
+    d->has_max_age = o->has & SET(MAX_AGE);
+    d->policy = (enum cz_fact_policy)policy;
+    d->finality = (enum cz_finality)finality;
+    return rc;
+}
+
+/* An id, or an object with terms. */
+static int add_fact(struct reader *r, enum field f, const struct czi_json_token *t, void *arg)
+{
+    char purpose[CZI_PURPOSE_SIZE_MAX + 2];
+    cz_dependency d = {.policy = CZ_STILL_TRUE};
+    struct object o;
+    int rc;
+
+    (void)arg;
+    if (t->type != CZI_JSON_OBJECT) {
+        rc = read_id(r, f, t, &d.fact);
+        return rc ? rc : at(r, t, cz_effect_cite(r->effect, &d.fact, r->err));
+    }
+    rc = read_object(r, t, &o);
     if (!rc)
-        rc = (f == FIELD_FACTS ? cz_effect_cite : cz_effect_follow)(r->effect, &id, r->err);
-    return at(r, t, rc);
+        rc = check_fields(r, &o, "a fact that is cited", DEPENDENCY_FIELDS, SET(FACT));
+    if (!rc)
+        rc = read_id(r, FIELD_FACT, o.values[FIELD_FACT], &d.fact);
+    if (!rc)
+        rc = read_terms(r, &o, &d);
+    if (!rc && o.has & SET(PURPOSE)) {
+        rc = read_purpose(r, &o, purpose);
+        d.purpose = purpose;
+    }
+    return rc ? rc : at(r, t, cz_effect_depend(r->effect, &d, r->err));
 }
 
 static int add_access(struct reader *r, enum field f, const struct czi_json_token *t, void *arg)
@@ -577,8 +637,30 @@ static int read_signature(struct reader *r, const struct object *o)
     return rc ? rc : at(r, t, cz_effect_set_signature(r->effect, bytes, text.len / 2, r->err));
 }
 
+static int read_program(struct reader *r, const struct object *o)
+{
+    const struct czi_json_token *t = o->values[FIELD_PROGRAM];
+    uint64_t task = 0;
+    struct object p;
+    cz_id id = {{0}};
+    int rc = read_object(r, t, &p);
+
+    if (!rc)
+        rc = check_fields(r, &p, "a program", SET(ID) | SET(TASK), SET(ID) | SET(TASK));
+    if (!rc)
+        rc = read_name(r, &p, FIELD_ID, &id);
+    if (!rc)
+        rc = read_u64(r, &p, FIELD_TASK, &task);
+    if (!rc && task > UINT32_MAX)
+        rc = bad(r, p.values[FIELD_TASK], "\"task\" must lie from 0 to 2^32-1");
+    if (!rc)
+        cz_effect_set_program(r->effect, &id, (uint32_t)task);
+    return rc;
+}
+
 static int read_common(struct reader *r, const struct object *o)
 {
+    cz_id time;
     unsigned priority = CZ_NORMAL;
     uint64_t nonce = 0;
     int rc;
@@ -595,9 +677,16 @@ static int read_common(struct reader *r, const struct object *o)
         rc = read_choice(r, o, FIELD_PRIORITY, priorities, &priority);
     cz_effect_set_priority(r->effect, (enum cz_priority)priority);
     if (!rc && o->has & SET(FACTS))
-        rc = each(r, o, FIELD_FACTS, add_link, NULL);
+        rc = each(r, o, FIELD_FACTS, add_fact, NULL);
     if (!rc && o->has & SET(AFTER))
-        rc = each(r, o, FIELD_AFTER, add_link, NULL);
+        rc = each(r, o, FIELD_AFTER, add_after, NULL);
+    if (!rc && o->has & SET(TIME)) {
+        rc = read_id(r, FIELD_TIME, o->values[FIELD_TIME], &time);
+        if (!rc)
+            cz_effect_set_time(r->effect, &time);
+    }
+    if (!rc && o->has & SET(PROGRAM))
+        rc = read_program(r, o);
     if (!rc && o->has & SET(ACCESS))
         rc = each(r, o, FIELD_ACCESS, add_access, NULL);
     if (!rc && o->has & SET(SIGNATURE))
@@ -620,7 +709,7 @@ static int read_effect(struct reader *r, const struct object *o)
         rc = read_operation(r, o, COMMON_FIELDS, &origin.id);
     if (!rc && o->has & SET(OPS))
         rc = each(r, o, FIELD_OPS, add_operation, &origin);
-    if (!rc && o->has & SET(OPS) && !origin.taken)
+    if (!rc && o->has & SET(OPS) && !origin.taken && !(o->has & SET(PROGRAM)))
         rc = bad(r, o->values[FIELD_OPS], "\"ops\" needs at least one operation");
     if (!rc && o->has & SET(ORIGIN))
         rc = read_name(r, o, FIELD_ORIGIN, &origin.id);

@@ -8,9 +8,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <sys/stat.h>
 
 struct import {
     struct czi_cli *cli;
@@ -19,35 +17,6 @@ struct import {
     struct czi_buf *texts;
     size_t count;
 };
-
-static int io_error(const char *name, int error, cz_error *err)
-{
-    return czi_fail(err, error == ENOENT ? CZ_NOT_FOUND : CZ_IO, "%s: %s", name,
-                    strerror(error));
-}
-
-/* The whole of a file, up to the bound. */
-static int load(FILE *f, const char *name, struct czi_buf *text, cz_error *err)
-{
-    enum { CHUNK = 1024 * 1024 };
-    struct stat st;
-    size_t n;
-
-    if (fstat(fileno(f), &st) == 0 && S_ISDIR(st.st_mode))
-        return czi_fail(err, CZ_IO, "%s: is a directory", name);
-    do {
-        uint8_t *room = czi_buf_reserve(text, CHUNK);
-
-        if (!room)
-            return czi_nomem(err, name);
-        n = fread(room, 1, CHUNK, f);
-        text->len += n;
-        if (text->len > CZI_BLOCK_FILE_MAX)
-            return czi_fail(err, CZ_LIMIT, "%s: larger than CZI_BLOCK_FILE_MAX (%u bytes)",
-                            name, CZI_BLOCK_FILE_MAX);
-    } while (n == CHUNK);
-    return ferror(f) ? io_error(name, EIO, err) : CZ_OK;
-}
 
 static int load_all(struct import *m, char **paths)
 {
@@ -59,15 +28,12 @@ static int load_all(struct import *m, char **paths)
     if (!m->sources || !m->texts)
         return czi_nomem(err, "the files");
     for (size_t i = 0; i < m->count && !rc; i++) {
-        bool standard = strcmp(paths[i], "-") == 0;
-        const char *name = standard ? "standard input" : paths[i];
-        FILE *f = standard ? stdin : fopen(paths[i], "re");
+        const char *name = strcmp(paths[i], "-") == 0 ? "standard input" : paths[i];
 
-        rc = f ? load(f, name, &m->texts[i], err) : io_error(name, errno, err);
+        rc =
+            czi_cli_load(paths[i], CZI_BLOCK_FILE_MAX, "CZI_BLOCK_FILE_MAX", &m->texts[i], err);
         m->sources[i] =
             (cz_import_source){name, (const char *)m->texts[i].data, m->texts[i].len};
-        if (f && !standard)
-            (void)fclose(f);
     }
     return rc;
 }

@@ -4,6 +4,28 @@
 #include "base/limits.h"
 #include "codec/dag_cbor.h"
 
+#include <nettle/base64.h>
+
+bool czi_unbase64(struct czi_buf *b, struct czi_slice text)
+{
+    struct base64_decode_ctx ctx;
+    size_t len = BASE64_DECODE_LENGTH(text.len);
+    uint8_t *out = czi_buf_reserve(b, len + BASE64_ENCODE_RAW_LENGTH(len));
+
+    if (!out)
+        return false;
+    base64_decode_init(&ctx);
+    if (!base64_decode_update(&ctx, &len, out, text.len, (const char *)text.data) ||
+        !base64_decode_final(&ctx))
+        return false;
+    base64_encode_raw((char *)out + len, len, out);
+    if (BASE64_ENCODE_RAW_LENGTH(len) != text.len ||
+        (text.len && memcmp(out + len, text.data, text.len) != 0))
+        return false;
+    b->len += len;
+    return true;
+}
+
 struct parser {
     struct czi_json_doc *doc;
     const char *start, *at, *end;
@@ -284,17 +306,20 @@ void czi_json_doc_done(struct czi_json_doc *d)
 {
     czi_buf_done(&d->tokens);
     czi_buf_done(&d->decoded);
-    *d = (struct czi_json_doc){0};
+    *d = (struct czi_json_doc){.size_max = d->size_max};
 }
 
 bool czi_json_parse(struct czi_json_doc *d, const char *text, size_t len)
 {
     struct parser p = {d, text, text, text + len, 0};
+    size_t size_max = d->size_max ? d->size_max : CZI_JSON_LINE_MAX;
 
     d->tokens.len = d->decoded.len = 0;
     d->what = NULL;
-    if (len > CZI_JSON_LINE_MAX)
-        return fail(&p, text, "the line is longer than CZI_JSON_LINE_MAX (262144 bytes)");
+    if (len > size_max)
+        return fail(&p, text,
+                    d->size_max ? "the line is too long"
+                                : "the line is longer than CZI_JSON_LINE_MAX (262144 bytes)");
     if (memchr(text, '\\', len) && !czi_buf_reserve(&d->decoded, len))
         return fail(&p, text, "out of memory");
     skip_space(&p);

@@ -32,9 +32,16 @@ struct czi_json_token {
 struct czi_json_doc {
     struct czi_buf tokens; /* of struct czi_json_token; the first is the document */
     struct czi_buf decoded;
-    size_t at; /* of an error */
+    size_t size_max; /* of a document; 0: CZI_JSON_LINE_MAX */
+    size_t at;       /* of an error */
     const char *what;
 };
+
+/* Appends what base64 with padding (RFC 4648, section 4) says. Refuses what would encode to
+ * another text: white space, missing padding, spare bits. False also without memory
+ * (b->failed).
+ */
+CZI_MUST_USE bool czi_unbase64(struct czi_buf *b, struct czi_slice text);
 
 void czi_json_doc_done(struct czi_json_doc *d);
 /* One whole document; strings may point into text. False: what and at say why and where. */

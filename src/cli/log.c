@@ -73,7 +73,7 @@ int czi_cli_log(struct czi_cli *cli, int argc, char **argv)
     (void)argc;
     if (!czi_cli_open(cli, NULL, &rc))
         return rc;
-    rc = czi_cli_find(cli, argv[0], false, &what, &l.resource);
+    rc = czi_cli_find(cli, argv[0], CZI_FOUND_RESOURCE, &what, &l.resource);
     if (!rc && !cli->json)
         printf("%s%10s  %7s  %-8s  %20s  %-*s  %s%s\n", czi_bold(cli), "POSITION", "VERSION",
                "STATE", "QUANTITY", ID_SHOWN, "EFFECT", "WHAT", czi_plain(cli));

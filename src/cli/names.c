@@ -1,7 +1,7 @@
 /* names.c - what a person calls things: labels, ids, prefixes of ids.
  *
- * Layer: cli. Thread: main, over a store that is open for reading only: nothing changes
- * between two questions.
+ * Layer: cli. Thread: main, over a store that is open for reading only, or that nobody but this
+ * thread changes: nothing changes between two questions.
  */
 #include "cli/cli.h"
 
@@ -109,6 +109,20 @@ static int find_effects(struct czi_cli *cli, struct search *s)
     return rc;
 }
 
+static void find_facts(struct czi_cli *cli, struct search *s)
+{
+    const struct czi_book *book = cli->engine->step.core.book;
+
+    for (uint32_t i = 0; i < czi_book_count(book); i++)
+        if (starts_with(czi_book_id(book, i), s->digest, s->bits))
+            add(s, CZI_FOUND_FACT, czi_book_id(book, i));
+}
+
+static const char *kind_name(enum czi_found what)
+{
+    return what == CZI_FOUND_EFFECT ? "effect" : what == CZI_FOUND_FACT ? "fact" : "resource";
+}
+
 static int choose(struct czi_cli *cli, const struct search *s, const char *text,
                   enum czi_found *ret_what, cz_id *ret)
 {
@@ -123,8 +137,7 @@ static int choose(struct czi_cli *cli, const struct search *s, const char *text,
         const char *label = czi_cli_label(cli, &s->found[i].id);
 
         cz_id_print(&s->found[i].id, id);
-        (void)fprintf(stderr, "%s  %s  ", id,
-                      s->found[i].what == CZI_FOUND_EFFECT ? "effect  " : "resource");
+        (void)fprintf(stderr, "%s  %-8s  ", id, kind_name(s->found[i].what));
         (void)czi_print_text(stderr, label ? label : "", label ? strlen(label) : 0);
         (void)fputc('\n', stderr);
     }
@@ -133,31 +146,59 @@ static int choose(struct czi_cli *cli, const struct search *s, const char *text,
                     s->count >= CANDIDATES_MAX ? "at least " : "", s->count);
 }
 
-int czi_cli_find(struct czi_cli *cli, const char *text, bool effects_too,
+/* "resource, effect or fact", of those in the sum. */
+static const char *kinds_text(unsigned kinds)
+{
+    static const char *const texts[] = {[1] = "resource",
+                                        [2] = "effect",
+                                        [3] = "resource or effect",
+                                        [4] = "fact",
+                                        [5] = "resource or fact",
+                                        [6] = "effect or fact",
+                                        [7] = "resource, effect or fact"};
+
+    return texts[kinds & 7];
+}
+
+static int find_prefix(struct czi_cli *cli, unsigned kinds, struct search *s)
+{
+    int rc = CZ_OK;
+
+    if (kinds & CZI_FOUND_RESOURCE)
+        rc = cz_resource_list(cli->engine, match, s, &cli->err);
+    if (!rc && kinds & CZI_FOUND_EFFECT)
+        rc = find_effects(cli, s);
+    if (!rc && kinds & CZI_FOUND_FACT)
+        find_facts(cli, s);
+    return rc;
+}
+
+int czi_cli_find(struct czi_cli *cli, const char *text, unsigned kinds,
                  enum czi_found *ret_what, cz_id *ret)
 {
     struct search s = {.label = text};
+    bool resources = kinds & CZI_FOUND_RESOURCE;
     cz_resource r;
     int rc = CZ_NOT_FOUND;
 
-    if (!czi_name_id(text, strlen(text), ret, &cli->err))
+    if (resources && !czi_name_id(text, strlen(text), ret, &cli->err))
         rc = cz_resource_get(cli->engine, ret, &r, &cli->err);
     *ret_what = CZI_FOUND_RESOURCE;
     if (rc != CZ_NOT_FOUND)
         return rc;
     /* A label under another creator, then a prefix. */
-    rc = cz_resource_list(cli->engine, match, &s, &cli->err);
+    rc = resources ? cz_resource_list(cli->engine, match, &s, &cli->err) : CZ_OK;
     if (!rc && !s.count && czi_cid_prefix(text, s.digest, &s.bits) && s.bits) {
         s.label = NULL;
-        rc = cz_resource_list(cli->engine, match, &s, &cli->err);
-        if (!rc && effects_too)
-            rc = find_effects(cli, &s);
+        rc = find_prefix(cli, kinds, &s);
     }
     if (rc)
         return rc;
     if (!s.count)
-        return czi_fail(&cli->err, CZ_NOT_FOUND,
-                        "there is no resource%s \"%s\"; causality list shows what there is",
-                        effects_too ? " or effect" : "", text);
+        return czi_fail(&cli->err, CZ_NOT_FOUND, "there is no %s \"%s\"; %s", kinds_text(kinds),
+                        text,
+                        resources                 ? "causality list shows what there is"
+                        : kinds == CZI_FOUND_FACT ? "causality fact list shows what there is"
+                                                  : "give an id, or the beginning of one");
     return choose(cli, &s, text, ret_what, ret);
 }

@@ -180,6 +180,19 @@ size_t czi_print_text(FILE *out, const char *text, size_t len)
     return width;
 }
 
+static ssize_t write_buf(void *cookie, const char *data, size_t len)
+{
+    struct czi_buf *b = cookie;
+
+    czi_buf_put(b, data, len);
+    return b->failed ? 0 : (ssize_t)len;
+}
+
+FILE *czi_buf_stream(struct czi_buf *b)
+{
+    return fopencookie(b, "w", (cookie_io_functions_t){.write = write_buf});
+}
+
 unsigned czi_terminal_width(void)
 {
     struct winsize size;

@@ -209,3 +209,104 @@ void czi_print_ops_text(const struct czi_cli *cli, FILE *out, const uint8_t *byt
 {
     each_op(cli, NULL, out, bytes, len);
 }
+
+/* ---- In short --------------------------------------------------------------------------- */
+
+void czi_print_what(const struct czi_cli *cli, FILE *out, const uint8_t *bytes, size_t len)
+{
+    struct operation o = {.bytes = bytes};
+    struct czi_cbor c;
+    uint32_t task = 0;
+
+    CZI_CHECK(czi_effect_view(bytes, len, &o.view, NULL) == CZ_OK);
+    if (!o.view.op_count) {
+        (void)czi_effect_program(bytes, len, &o.view, &task);
+        (void)fprintf(out, "event of task %u", (unsigned)task);
+        return;
+    }
+    c = czi_cbor(bytes + o.view.ops, o.view.ops_len);
+    czi_op_next(&c, &o.op);
+    text_op(cli, out, &o);
+    if (o.view.op_count > 1)
+        (void)fprintf(out, "; and %u more", o.view.op_count - 1u);
+}
+
+/* ---- Facts that are cited --------------------------------------------------------------- */
+
+static bool are_plain(const struct czi_terms *t)
+{
+    struct czi_terms plain = czi_plain_terms();
+
+    return t->policy == plain.policy && t->finality == plain.finality && !t->optional &&
+           !t->has_max_age && !t->purpose.data;
+}
+
+static void json_terms(struct czi_json *j, const cz_id *id, const struct czi_terms *t)
+{
+    czi_json_open(j, NULL, '{');
+    czi_json_id(j, "fact", id);
+    czi_json_string(j, "policy", cz_policy_name(t->policy));
+    if (t->optional)
+        czi_json_bool(j, "optional", true);
+    czi_json_string(j, "finality", cz_finality_name(t->finality));
+    if (t->finality == CZ_DEPTH)
+        czi_json_u64(j, "depth", t->depth);
+    if (t->has_max_age)
+        czi_json_u64(j, "max_age", t->max_age);
+    if (t->purpose.data)
+        czi_json_text(j, "purpose", t->purpose);
+    czi_json_close(j, '}');
+}
+
+static void text_terms(FILE *out, const cz_id *id, const struct czi_terms *t)
+{
+    char text[CZ_ID_TEXT_SIZE];
+
+    cz_id_print(id, text);
+    (void)fprintf(out, "%-11s%s: %s, %s", "fact", text, cz_policy_name(t->policy),
+                  cz_finality_name(t->finality));
+    if (t->finality == CZ_DEPTH)
+        (void)fprintf(out, " %llu", (unsigned long long)t->depth);
+    if (t->has_max_age)
+        (void)fprintf(out, ", at most %llu old", (unsigned long long)t->max_age);
+    if (t->optional)
+        (void)fputs(", optional", out);
+    if (t->purpose.data) {
+        (void)fputs(", consumed for ", out);
+        (void)czi_print_text(out, (const char *)t->purpose.data, t->purpose.len);
+    }
+    (void)fputc('\n', out);
+}
+
+static void each_fact(struct czi_json *j, FILE *out, const uint8_t *bytes, size_t len)
+{
+    struct czi_effect_view v;
+    struct czi_cbor c;
+
+    CZI_CHECK(czi_effect_view(bytes, len, &v, NULL) == CZ_OK);
+    for (unsigned i = 0; i < v.fact_count; i++) {
+        struct czi_terms terms = czi_plain_terms();
+        cz_id id = id_at(czi_effect_fact(bytes, &v, i));
+
+        if (v.has_terms)
+            terms = czi_effect_next_terms(bytes, len, &v, i, &c);
+        if (!j)
+            text_terms(out, &id, &terms);
+        else if (are_plain(&terms))
+            czi_json_id(j, NULL, &id);
+        else
+            json_terms(j, &id, &terms);
+    }
+}
+
+void czi_print_facts_json(struct czi_json *j, const uint8_t *bytes, size_t len)
+{
+    czi_json_open(j, "facts", '[');
+    each_fact(j, NULL, bytes, len);
+    czi_json_close(j, ']');
+}
+
+void czi_print_facts_text(FILE *out, const uint8_t *bytes, size_t len)
+{
+    each_fact(NULL, out, bytes, len);
+}

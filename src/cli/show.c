@@ -1,4 +1,4 @@
-/* show.c - `causality show`: a resource as it is now, or an effect with its receipt. */
+/* show.c - `causality show`: a resource as it is now, an effect with its receipt, or a fact. */
 #include "cli/cli.h"
 
 #include "base/error.h"
@@ -92,18 +92,18 @@ _Static_assert(CZI_COUNTOF(priorities) == CZI_PRIORITIES, "one name each");
 struct effect {
     const struct czi_cli *cli;
     const cz_receipt *receipt;
+    bool disputed;
     struct czi_effect_view view;
-    cz_id origin;
+    cz_id origin, program;
+    bool has_program, has_time;
+    uint32_t task;
 };
 
-static cz_id citation(const struct effect *e, bool after, unsigned i)
+static cz_id predecessor(const struct effect *e, unsigned i)
 {
-    const uint8_t *bytes = e->receipt->effect_bytes;
     cz_id id;
 
-    memcpy(&id,
-           after ? czi_effect_after(bytes, &e->view, i) : czi_effect_fact(bytes, &e->view, i),
-           sizeof id);
+    memcpy(&id, czi_effect_after(e->receipt->effect_bytes, &e->view, i), sizeof id);
     return id;
 }
 
@@ -112,17 +112,43 @@ static const char *status_of(const cz_receipt *r)
     return cz_status_name((int)r->reason ? CZ_STATUS_REJECTED : CZ_STATUS_APPLIED);
 }
 
-static void json_citations(struct czi_json *j, const struct effect *e, bool after)
+static void json_after(struct czi_json *j, const struct effect *e)
 {
-    unsigned count = after ? e->view.after_count : e->view.fact_count;
-
-    czi_json_open(j, after ? "after" : "facts", '[');
-    for (unsigned i = 0; i < count; i++) {
-        cz_id id = citation(e, after, i);
+    czi_json_open(j, "after", '[');
+    for (unsigned i = 0; i < e->view.after_count; i++) {
+        cz_id id = predecessor(e, i);
 
         czi_json_id(j, NULL, &id);
     }
     czi_json_close(j, ']');
+}
+
+/* What was known, and the program's own order. */
+static void json_times(struct czi_json *j, const struct effect *e)
+{
+    const cz_receipt *r = e->receipt;
+
+    if (e->has_time)
+        czi_json_id(j, "time_map", &r->time);
+    else
+        czi_json_string(j, "time_map", NULL);
+    if (!e->has_program) {
+        czi_json_string(j, "program", NULL);
+        czi_json_string(j, "clock", NULL);
+        return;
+    }
+    czi_json_open(j, "program", '{');
+    czi_json_id(j, "id", &e->program);
+    czi_json_number(j, "task", e->task);
+    czi_json_close(j, '}');
+    czi_json_open(j, "clock", '{');
+    for (size_t i = 0; i < r->clock_count; i++) {
+        char task[16];
+
+        (void)snprintf(task, sizeof task, "%u", (unsigned)r->clock[i].task);
+        czi_json_u64(j, task, r->clock[i].count);
+    }
+    czi_json_close(j, '}');
 }
 
 static void json_posts(struct czi_json *j, const struct effect *e)
@@ -165,8 +191,10 @@ static void json_effect(const struct effect *e)
     czi_json_string(&j, "priority", priorities[e->view.priority]);
     czi_print_ops_json(e->cli, &j, "ops", r->effect_bytes, r->effect_len);
     json_posts(&j, e);
-    json_citations(&j, e, false);
-    json_citations(&j, e, true);
+    czi_print_facts_json(&j, r->effect_bytes, r->effect_len);
+    json_after(&j, e);
+    json_times(&j, e);
+    czi_json_bool(&j, "disputed", e->disputed);
     if (e->view.signature_len)
         czi_json_hex(&j, "signature", r->effect_bytes + r->effect_len - e->view.signature_len,
                      e->view.signature_len);
@@ -194,6 +222,24 @@ static void print_posts(const struct effect *e)
     }
 }
 
+static void print_times(const struct effect *e)
+{
+    const cz_receipt *r = e->receipt;
+
+    if (e->has_time)
+        id_line("time map", &r->time);
+    if (!e->has_program)
+        return;
+    line("program");
+    czi_print_name(e->cli, stdout, &e->program);
+    printf(", task %u\n", (unsigned)e->task);
+    line("clock");
+    for (size_t i = 0; i < r->clock_count; i++)
+        printf("%s%u:%llu", i ? " " : "", (unsigned)r->clock[i].task,
+               (unsigned long long)r->clock[i].count);
+    printf("\n");
+}
+
 static void print_effect(const struct effect *e)
 {
     const cz_receipt *r = e->receipt;
@@ -202,6 +248,9 @@ static void print_effect(const struct effect *e)
     id_line("receipt", &r->id);
     printf("%-11s%s%s%s%s%s\n", "status", czi_bold(e->cli), status_of(r), czi_plain(e->cli),
            r->reason ? ": " : "", r->reason ? cz_reason_text((int)r->reason) : "");
+    if (e->disputed)
+        printf("%-11sit rests on a fact that was retracted: causality why shows which\n",
+               "disputed");
     quantity_line("position", (cz_quantity)r->position);
     quantity_line("lamport", (cz_quantity)r->lamport);
     name_line(e->cli, "origin", &e->origin);
@@ -211,24 +260,60 @@ static void print_effect(const struct effect *e)
     czi_print_ops_text(e->cli, stdout, r->effect_bytes, r->effect_len);
     printf("\n");
     print_posts(e);
-    for (unsigned i = 0; i < (unsigned)e->view.fact_count + e->view.after_count; i++) {
-        bool after = i >= e->view.fact_count;
-        cz_id id = citation(e, after, after ? i - e->view.fact_count : i);
+    czi_print_facts_text(stdout, r->effect_bytes, r->effect_len);
+    for (unsigned i = 0; i < e->view.after_count; i++) {
+        cz_id id = predecessor(e, i);
 
-        id_line(after ? "after" : "fact", &id);
+        id_line("after", &id);
     }
+    print_times(e);
+}
+
+static bool is_zero(const cz_id *id)
+{
+    static const cz_id none;
+
+    return memcmp(id, &none, sizeof none) == 0;
 }
 
 static int on_receipt(void *arg, const cz_receipt *r)
 {
-    struct effect e = {.cli = arg, .receipt = r};
+    struct effect *e = arg;
+    const uint8_t *program;
 
-    CZI_CHECK(czi_effect_view(r->effect_bytes, r->effect_len, &e.view, NULL) == CZ_OK);
-    memcpy(&e.origin, czi_effect_origin(r->effect_bytes), sizeof e.origin);
-    if (e.cli->json)
-        json_effect(&e);
+    e->receipt = r;
+    CZI_CHECK(czi_effect_view(r->effect_bytes, r->effect_len, &e->view, NULL) == CZ_OK);
+    memcpy(&e->origin, czi_effect_origin(r->effect_bytes), sizeof e->origin);
+    program = czi_effect_program(r->effect_bytes, r->effect_len, &e->view, &e->task);
+    e->has_program = program != NULL;
+    if (program)
+        memcpy(&e->program, program, sizeof e->program);
+    e->has_time = !is_zero(&r->time);
+    if (e->cli->json)
+        json_effect(e);
     else
-        print_effect(&e);
+        print_effect(e);
+    return CZ_OK;
+}
+
+static int show_effect(struct czi_cli *cli, const cz_id *id)
+{
+    struct effect e = {.cli = cli};
+    int rc = cz_is_disputed(cli->engine, id, &e.disputed, &cli->err);
+
+    return rc ? rc : cz_receipt_get(cli->engine, id, on_receipt, &e, &cli->err);
+}
+
+/* ---- A fact ----------------------------------------------------------------------------- */
+
+static int on_fact(void *arg, const cz_fact *f)
+{
+    const struct czi_cli *cli = arg;
+
+    if (cli->json)
+        czi_print_fact_json(f);
+    else
+        czi_print_fact(cli, f);
     return CZ_OK;
 }
 
@@ -241,10 +326,13 @@ int czi_cli_show(struct czi_cli *cli, int argc, char **argv)
     (void)argc;
     if (!czi_cli_open(cli, NULL, &rc))
         return rc;
-    rc = czi_cli_find(cli, argv[0], true, &what, &id);
+    rc = czi_cli_find(cli, argv[0], CZI_FOUND_RESOURCE | CZI_FOUND_EFFECT | CZI_FOUND_FACT,
+                      &what, &id);
     if (!rc && what == CZI_FOUND_RESOURCE)
         rc = show_resource(cli, &id);
+    else if (!rc && what == CZI_FOUND_EFFECT)
+        rc = show_effect(cli, &id);
     else if (!rc)
-        rc = cz_receipt_get(cli->engine, &id, on_receipt, cli, &cli->err);
+        rc = cz_fact_get(cli->engine, &id, on_fact, cli, &cli->err);
     return rc ? czi_cli_fail(rc, &cli->err) : CZI_EXIT_OK;
 }
