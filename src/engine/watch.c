@@ -206,7 +206,7 @@ static int find_domain(cz_engine *g, const char *name, uint32_t *ret, cz_error *
 static int make(cz_engine *g, const cz_watch_spec *spec, cz_watched_fn done, void *done_arg,
                 struct czi_sentry **ret, cz_error *err)
 {
-    unsigned timers = (spec->domain && spec->height) + (spec->deadline_time != 0) +
+    unsigned timers = (unsigned)(spec->height != 0) + (spec->deadline_time != 0) +
                       (spec->deadline_height != 0) + (spec->deadline_lamport != 0);
     struct czi_sentry *s = czi_alloc(sizeof *s + timers * sizeof *s->timers);
     int rc;

@@ -70,10 +70,6 @@ struct czi_watched {
     struct czi_watched *next_idle;
     uint32_t slot;
     bool idle; /* in the list of those that nobody watches any more */
-    /* As acknowledged; version 0: not known, or there is none. */
-    cz_quantity quantity;
-    uint64_t version, position, lamport;
-    uint8_t kind, state;
 };
 
 struct czi_domain_watches {

@@ -74,73 +74,66 @@ static bool data_given(const struct czi_pending *p, unsigned i, bool created,
     return given;
 }
 
-static cz_resource describe(const struct czi_core *core, const struct czi_watched *x)
+/* As the table has it now. */
+static cz_resource describe(const struct czi_core *core, uint32_t slot)
 {
-    const struct czi_resource_name *n = czi_resource_name(&core->resources, x->slot);
-    cz_resource r = {.id = *czi_id_table_id(&core->resources.ids, x->slot),
-                     .creator = n->creator,
-                     .controller = n->controller,
-                     .label = n->label,
-                     .kind = (enum cz_kind)x->kind,
-                     .state = (enum cz_state)x->state,
-                     .quantity = x->quantity,
-                     .version = x->version,
-                     .position = x->position,
-                     .lamport = x->lamport};
+    const struct czi_resource *x = czi_resource_at(&core->resources, slot);
+    const struct czi_resource_name *n = czi_resource_name(&core->resources, slot);
 
-    if (x->kind != CZ_DATA)
-        r.asset = core->assets[czi_resource_at(&core->resources, x->slot)->asset].name;
-    return r;
+    return (cz_resource){.id = *czi_id_table_id(&core->resources.ids, slot),
+                         .creator = n->creator,
+                         .controller = n->controller,
+                         .label = n->label,
+                         .asset = x->kind == CZ_DATA ? NULL : core->assets[x->asset].name,
+                         .kind = (enum cz_kind)x->kind,
+                         .state = (enum cz_state)x->state,
+                         .quantity = x->quantity,
+                         .version = x->version,
+                         .position = x->position,
+                         .lamport = x->lamport};
 }
 
-/* Whether a watch of x is true; p, i: of the effect that has just written it, or NULL. */
-static bool is_true(const struct moment *m, const struct czi_sentry *s,
-                    const struct czi_watched *x, const struct czi_pending *p, unsigned i)
+/* Whether a watch is true of r; its bytes are looked for when the first one wants them. */
+static bool is_true(const struct moment *m, const struct czi_sentry *s, const cz_resource *r,
+                    struct czi_slice *data)
 {
-    cz_resource r = describe(&m->engine->step.core, x);
-    struct czi_slice data;
+    cz_resource bare = *r;
 
-    if (s->with_data && x->kind == CZ_DATA) {
-        if (!p || !data_given(p, i, x->version == 1, &data))
-            data = data_at(m->engine, x->slot, x->position);
-        r.data = data.data;
-        r.data_len = data.len;
-    }
-    return s->resource_is(s->arg, &r);
-}
-
-static void take_state(struct czi_watched *x, const struct czi_resource *r)
-{
-    x->quantity = r->quantity;
-    x->version = r->version;
-    x->position = r->position;
-    x->lamport = r->lamport;
-    x->kind = r->kind;
-    x->state = r->state;
+    if (!s->with_data || r->kind != CZ_DATA)
+        return s->resource_is(s->arg, &bare);
+    if (!data->data)
+        *data = data_at(m->engine, s->watched->slot, r->position);
+    bare.data = data->data;
+    bare.data_len = data->len;
+    return s->resource_is(s->arg, &bare);
 }
 
 /* A write of something watched. */
 static void judge_write(struct moment *m, const struct czi_batch *b, const struct czi_entry *e,
                         unsigned i)
 {
+    const struct czi_core *core = &m->engine->step.core;
     const struct czi_post *post = &b->posts[e->posts + i];
-    struct czi_watched *x =
-        czi_resource_at(&m->engine->step.core.resources, post->slot)->watched;
+    const struct czi_watched *x = czi_resource_at(&core->resources, post->slot)->watched;
+    struct czi_slice data = {0};
     struct czi_sentry *next;
+    cz_resource r;
 
     if (!x)
         return;
-    x->quantity = post->kind == CZ_DATA ? 0 : post->quantity;
-    x->version = post->version;
-    x->position = m->position;
-    x->lamport = e->lamport;
-    x->kind = post->kind;
-    x->state = post->state;
+    r = describe(core, post->slot);
+    r.quantity = post->kind == CZ_DATA ? 0 : post->quantity;
+    r.version = post->version;
+    r.position = m->position;
+    r.lamport = e->lamport;
+    r.state = (enum cz_state)post->state;
+    if (post->kind == CZ_DATA && !data_given(e->pending, i, post->version == 1, &data))
+        data.data = NULL;
     for (struct czi_sentry *s = x->list.first; s; s = next) {
         next = s->next;
-        if (s->resource_is && !is_true(m, s, x, e->pending, i))
+        if (s->resource_is && !is_true(m, s, &r, &data))
             continue;
-        s->result.version = x->version;
+        s->result.version = r.version;
         end(m, s, CZ_OK);
     }
 }
@@ -218,20 +211,26 @@ static uint32_t find_slot(cz_engine *g, const cz_id *id)
     return slot;
 }
 
-/* The batches under way may have written it before it was watched; then its state on disk is
- * not known, but the next one is in one of them. */
-static void enter(const struct moment *m, struct czi_resource *r, struct czi_watched *x,
-                  uint32_t slot)
+/* Batches under way may have written it before it was watched. Then what it was when the watch
+ * begins is not known any more, but each state that comes is in one of them. */
+static bool is_under_way(const struct moment *m, const struct czi_resource *r)
 {
-    const struct czi_step *step = &m->engine->step;
+    for (unsigned i = 0; r->position > m->w->position && i < CZI_BATCHES_IN_FLIGHT; i++)
+        m->engine->step.all[i]->watched = true;
+    return r->position > m->w->position;
+}
 
-    x->slot = slot;
-    r->watched = x;
-    if (r->position <= m->w->position)
-        take_state(x, r);
-    else
-        for (unsigned i = 0; i < CZI_BATCHES_IN_FLIGHT; i++)
-            step->all[i]->watched = true;
+static bool is_true_now(const struct moment *m, struct czi_sentry *s,
+                        const struct czi_resource *r)
+{
+    cz_resource now;
+    struct czi_slice data = {0};
+
+    if (is_under_way(m, r) || !r->position || !s->resource_is)
+        return false;
+    now = describe(&m->engine->step.core, s->watched->slot);
+    s->result.version = now.version;
+    return is_true(m, s, &now, &data);
 }
 
 static bool begin_resource(struct moment *m, struct czi_sentry *s)
@@ -239,26 +238,28 @@ static bool begin_resource(struct moment *m, struct czi_sentry *s)
     struct czi_resources *all = &m->engine->step.core.resources;
     uint32_t slot = find_slot(m->engine, &s->resource);
     struct czi_resource *r;
-    struct czi_watched *x;
 
     if (slot == CZI_ID_NONE) {
         end(m, s, all->ids.count >= CZI_RESOURCES_MAX ? CZ_LIMIT : CZ_NOMEM);
         return false;
     }
     r = czi_resource_at(all, slot);
-    if (r->watched)
+    if (r->watched) {
         czi_free(s->watched);
-    else
-        enter(m, r, s->watched, slot);
-    s->watched = x = r->watched;
+    } else {
+        s->watched->slot = slot;
+        r->watched = s->watched;
+    }
+    s->watched = r->watched;
     s->is_fresh = false;
     atomic_fetch_sub(&m->w->fresh_count, 1);
-    czi_sentries_add(&x->list, s);
-    if (!s->resource_is || !x->version || !is_true(m, s, x, NULL, 0))
-        return true;
-    s->result.version = x->version;
-    end(m, s, CZ_OK);
-    return false;
+    czi_sentries_add(&s->watched->list, s);
+    if (is_true_now(m, s, r)) {
+        end(m, s, CZ_OK);
+        return false;
+    }
+    s->result.version = 0;
+    return true;
 }
 
 static bool begin_time(struct moment *m, struct czi_sentry *s)
@@ -343,8 +344,7 @@ static void begin_fresh(cz_engine *g, const struct czi_batch *b)
         if (s->watched ? begin_resource(&m, s) : begin_time(&m, s))
             begin_deadlines(&m, s);
     }
-    if (!b)
-        tidy(w, &g->step.core);
+    tidy(w, &g->step.core);
     w->looking = must_look(w, b);
     czi_mutex_unlock(w->lock);
     czi_sentries_tell(m.ended);
@@ -415,6 +415,8 @@ int czi_watches_batch_done(cz_engine *g, struct czi_batch *b, cz_error *err)
         (void)take_entry(g, b);
     w->position = b->first_position + b->position_count - 1;
     w->now.lamport = b->lamport;
+    if (CZI_UNLIKELY(atomic_load(&w->fresh_count) != 0))
+        begin_fresh(g, NULL);
     w->looking = false;
     czi_replaced_done(b); /* nobody asks for what was before this any more */
     if (CZI_UNLIKELY(atomic_load_explicit(&w->untidy, memory_order_relaxed))) {
