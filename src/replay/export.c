@@ -7,13 +7,14 @@
  *
  *   root      [7, positions, facts, root of heads: bytes(32), [page: link…],
  *              [[domain: text, facts, head of its fact log: link]…],
- *              rejected effects, head of their log: link | null]
+ *              effects in no resource's log, head of their log: link | null]
  *   page      [8, [[resource identity: link, head of its log: link]…]]   1,024, ascending by id
  *
  * The second time every effect, receipt, log node and item of a fact log is written in journal
- * order, and each snapshot of the time map behind the item that made it. A
- * rejected effect is in no resource's log, so the export makes one for all of them, of the same
- * nodes. One that was rejected for what it cites may hold links to nowhere; its item is instead
+ * order, and each snapshot of the time map behind the item that made it. An effect that was
+ * rejected or that writes nothing is in no resource's log, so the export makes one for all of
+ * them, of the same nodes. One that was rejected for what it cites may hold links to nowhere;
+ * its item is instead
  *
  *   envelope  [9, receipt: bytes, effect: bytes]
  *
@@ -43,8 +44,9 @@ struct export
     void *arg;
     struct czi_buf gathered;
     cz_export_report report;
-    uint8_t rejected[32]; /* head of the log of rejected effects */
-    struct czi_buf block; /* in the making */
+    uint8_t rest[32]; /* head of the log of effects that are in no other */
+    uint64_t rest_count;
+    struct czi_buf block;                     /* in the making */
     struct czi_buf snapshots, snapshot_bytes; /* of struct czi_snapshot, in order */
     size_t snapshot_next;
     uint64_t items; /* written so far */
@@ -97,13 +99,18 @@ static cz_id end_block(struct export *x, const uint8_t *end)
     return id;
 }
 
-/* ---- Rejected effects ------------------------------------------------------------------- */
+/* ---- Effects in no resource's log ---------------------------------------------------------
+ */
 
-/* What the log of rejected effects holds for one: its receipt, or both in an envelope, which
- * is then in x->block. */
-static int rejected_item(struct export *x, const cz_id *effect, struct czi_slice bytes,
-                         const struct czi_outcome *o, cz_id *ret, bool *ret_envelope,
-                         cz_error *err)
+static bool is_rest(const struct czi_effect_view *v, uint8_t reason)
+{
+    return reason != CZ_APPLIED || !v->write_count;
+}
+
+/* What that log holds for one: its receipt, or both in an envelope, which is then in x->block.
+ */
+static int rest_item(struct export *x, const cz_id *effect, struct czi_slice bytes,
+                     const struct czi_outcome *o, cz_id *ret, bool *ret_envelope, cz_error *err)
 {
     uint8_t receipt[1024], *p;
     size_t max = czi_receipt_size_max(o->post_count), len;
@@ -112,7 +119,7 @@ static int rejected_item(struct export *x, const cz_id *effect, struct czi_slice
 
     p = begin_block(x, bytes.len + max + 32);
     if (!at || !p)
-        return czi_nomem(err, "a rejected effect");
+        return czi_nomem(err, "an effect");
     len = czi_receipt_encode(at, effect, o);
     *ret_envelope = o->reason == CZ_UNKNOWN_FACT || o->reason == CZ_UNKNOWN_PREDECESSOR ||
                     o->reason >= CZ_UNKNOWN_DOMAIN;
@@ -127,13 +134,12 @@ static int rejected_item(struct export *x, const cz_id *effect, struct czi_slice
     return CZ_OK;
 }
 
-/* Moves the log of rejected effects; node receives the new node's bytes. */
-static size_t extend_rejected(struct export *x, const cz_id *item,
-                              uint8_t node[CZI_NODE_SIZE_MAX])
+/* Moves that log; node receives the new node's bytes. */
+static size_t extend_rest(struct export *x, const cz_id *item, uint8_t node[CZI_NODE_SIZE_MAX])
 {
-    size_t len = czi_node_encode(node, x->rejected, item->bytes);
+    size_t len = czi_node_encode(node, x->rest, item->bytes);
 
-    czi_blake3(node, len, x->rejected);
+    czi_blake3(node, len, x->rest);
     return len;
 }
 
@@ -157,12 +163,13 @@ static int first_frame(void *arg, struct czi_journal *j, const struct czi_frame 
 
         if (e->status == CZI_ENTRY_ITEM)
             time = czi_entry_time(b, e);
-        if (e->number == CZI_ID_NONE || e->reason == CZ_APPLIED)
+        if (e->number == CZI_ID_NONE || !is_rest(&e->pending->view, e->reason))
             continue;
         o = czi_entry_outcome(b, e, time);
-        rc = rejected_item(x, &b->effect_ids[e->number], bytes, &o, &item, &envelope, err);
+        rc = rest_item(x, &b->effect_ids[e->number], bytes, &o, &item, &envelope, err);
         if (!rc)
-            (void)extend_rejected(x, &item, node);
+            (void)extend_rest(x, &item, node);
+        x->rest_count++;
     }
     return rc;
 }
@@ -226,8 +233,8 @@ static int make_root(struct export *x, const cz_id *pages, size_t count, cz_id *
         p = czi_cbor_put_uint(p, core->domains[i].items);
         p = put_link(p, core->domains[i].head);
     }
-    p = czi_cbor_put_uint(p, r->rejected);
-    p = r->rejected ? put_link(p, x->rejected) : czi_cbor_put_null(p);
+    p = czi_cbor_put_uint(p, x->rest_count);
+    p = x->rest_count ? put_link(p, x->rest) : czi_cbor_put_null(p);
     *ret = end_block(x, p);
     return CZ_OK;
 }
@@ -300,7 +307,7 @@ static void reset_heads(struct export *x)
         memset(czi_resource_head(&core->resources, i)->node, 0, 32);
     for (uint32_t i = 0; i < czi_book_domains(core->book); i++)
         memset(core->domains[i].head, 0, 32);
-    memset(x->rejected, 0, sizeof x->rejected);
+    memset(x->rest, 0, sizeof x->rest);
 }
 
 /* The next node of every log that an applied effect writes. */
@@ -351,14 +358,14 @@ static int put_effect(struct export *x, const struct czi_record *rec, cz_error *
 
     czi_blake3(rec->bytes.data, rec->bytes.len, effect.bytes);
     if (rec->outcome.reason)
-        rc = rejected_item(x, &effect, rec->bytes, &rec->outcome, &item, &envelope, err);
+        rc = rest_item(x, &effect, rec->bytes, &rec->outcome, &item, &envelope, err);
     if (!rc)
         rc = envelope ? put_block(x, &item, x->block.data, x->block.len, err)
                       : put_plain(x, rec, &effect, &item, err);
-    if (rc || !rec->outcome.reason)
+    if (rc || !is_rest(&rec->view, rec->outcome.reason))
         return rc ? rc : put_nodes(x, rec, &item, err);
-    len = extend_rejected(x, &item, node);
-    return put_block(x, x->rejected, node, len, err);
+    len = extend_rest(x, &item, node);
+    return put_block(x, x->rest, node, len, err);
 }
 
 /* The snapshot that an item made, if it did: whatever names it comes later. */

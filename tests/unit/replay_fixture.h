@@ -7,8 +7,10 @@
 #ifndef CZI_TEST_REPLAY_FIXTURE_H
 #define CZI_TEST_REPLAY_FIXTURE_H
 
+#include "causality/sim.h"
 #include "codec/blake3.h"
 #include "domain/ethereum/fact.h"
+#include "engine/cite.h"
 #include "engine/engine.h"
 #include "eth_sample.h"
 #include "fs_fixture.h"
@@ -18,7 +20,7 @@
 
 #include <ftw.h>
 
-#define RECORDS_MAX 64
+#define RECORDS_MAX 128
 
 static inline cz_id resource_id(const char *label)
 {
@@ -51,14 +53,38 @@ enum {
     MAKE_C,      /* c with 5 USD */
     CONSUME,     /* c */
     ARCHIVE,     /* d */
-    POSITIONS = ARCHIVE,
+    /* From here on there is a second domain, with blocks. */
+    CREDIT,   /* uses up a deposit; q to p 1 */
+    TWICE,    /* rejected: the deposit is used up */
+    LEAVE,    /* leaves out a fact that is not there, cites a balance; q to p 1 */
+    LEAVE_UP, /* rejected: an overdraft, and so a fact left out */
+    EXACT,    /* cites the newest block, exactly, with its time */
+    EVENT,    /* of task 1 of a program */
+    FORK,     /* of task 2, behind it */
+    TOUCH,    /* of task 2: a to b 1 */
+    SEE,      /* of task 1: reads a */
+    AFTER,    /* of task 3, behind SEE; with a fact left out */
+    EARLY,    /* in one frame with a block that comes behind it, */
+    LATE,     /* which this one sees, */
+    LATEST,   /* and this one the next */
+    STALE,    /* rejected: EXACT again */
+    REST,     /* on a block that is retracted later */
+    GONE,     /* rejected: the block was retracted; and a fact that is not there */
+    FROZEN,   /* rejected: two final facts contradict */
+    DECIDED,  /* after the decision */
+    POSITIONS = DECIDED,
+    REJECTED = 9,
+    CITE_FAULTS = 6, /* of these: for what they cite or follow */
+    RESOURCES = 6,
 };
 
 struct sample {
     cz_engine *engine;
     uint64_t nonce;
-    cz_id facts[4];
+    cz_id facts[4]; /* a block and its transfer */
     unsigned fact_count;
+    uint64_t items; /* of all fact logs */
+    cz_sim_chain *chain;
     cz_id effects[POSITIONS + 1];
     uint8_t root[32];
 };
@@ -137,7 +163,7 @@ static inline int submit_fact(void *arg, const cz_id *id, struct czi_slice fact,
 {
     struct sample *s = arg;
     uint64_t ticket;
-    int rc = czi_submit_fact(s->engine, fact.data, fact.len, &ticket, err);
+    int rc = czi_submit_item(s->engine, fact.data, fact.len, NULL, NULL, &ticket, err);
 
     (void)transfer;
     s->facts[s->fact_count++] = *id;
@@ -146,10 +172,12 @@ static inline int submit_fact(void *arg, const cz_id *id, struct czi_slice fact,
 
 static inline void run_facts(struct sample *s)
 {
+    const cz_domain_spec domain = {.name = "ethereum", .adapter = "ethereum"};
     struct czi_eth_block_options o = {.threads = 1};
     struct czi_eth_block *b;
     cz_error err = {0};
 
+    assert_ok(cz_domain_set(s->engine, &domain, &err), err);
     assert_ok(czi_eth_block_verify(eth_block_46147, strlen(eth_block_46147), &o, &b, &err),
               err);
     assert_ok(czi_eth_block_facts(b, submit_fact, s, &err), err);
@@ -214,20 +242,237 @@ static inline void run_sample_rest(struct sample *s)
     run_simple(s, "d", cz_effect_archive);
 }
 
+/* ---- A domain that moves ------------------------------------------------------------------
+ */
+
+static inline int keep_fact_id(void *arg, const cz_sim_fact *fact, cz_error *err)
+{
+    (void)err;
+    *(cz_id *)arg = fact->id;
+    return CZ_OK;
+}
+
+/* Of the chain as it is now. */
+static inline cz_id sim_id(struct sample *s, enum cz_fact_kind kind, const char *name)
+{
+    cz_error err = {0};
+    cz_id id;
+
+    assert_ok(cz_sim_fact_of(s->chain, kind, name, NULL, keep_fact_id, &id, &err), err);
+    return id;
+}
+
+static inline void observe(struct sample *s, uint64_t blocks)
+{
+    cz_error err = {0};
+
+    assert_ok(cz_sim_mine(s->chain, blocks, &err), err);
+    assert_ok(cz_sim_observe(s->chain, s->engine, NULL, &err), err);
+}
+
+static inline cz_effect *move_effect(struct sample *s)
+{
+    cz_effect *e = new_effect(s);
+
+    add_move(e, "q", "p", 1);
+    return e;
+}
+
+static inline void depend(cz_effect *e, cz_id fact, cz_dependency d)
+{
+    cz_error err = {0};
+
+    d.fact = fact;
+    assert_ok(cz_effect_depend(e, &d, &err), err);
+}
+
+static inline void run_credits(struct sample *s)
+{
+    const cz_id nothing = {{1, 2, 3}};
+    const cz_dependency credit = {.policy = CZ_STILL_TRUE,
+                                  .finality = CZ_DEPTH,
+                                  .depth = 1,
+                                  .purpose = "credit"};
+    const cz_dependency optional = {.policy = CZ_STILL_TRUE, .optional = true};
+    cz_id deposit = sim_id(s, CZ_FACT_DEPOSIT, "1");
+    cz_effect *e;
+
+    for (enum cz_reason reason = CZ_APPLIED;; reason = CZ_EVENT_CONSUMED) {
+        depend(e = move_effect(s), deposit, credit);
+        run_effect(s, e, reason);
+        if (reason)
+            break;
+    }
+    depend(e = move_effect(s), nothing, optional);
+    depend(e, sim_id(s, CZ_FACT_BALANCE, "alice/MOON"),
+           (cz_dependency){.policy = CZ_AT_LEAST_HEIGHT, .has_max_age = true, .max_age = 100});
+    run_effect(s, e, CZ_APPLIED);
+    add_transfer(e = new_effect(s), "a", "b", 1000);
+    depend(e, nothing, optional);
+    run_effect(s, e, CZ_OVERDRAFT);
+    depend(e = move_effect(s), sim_id(s, CZ_FACT_BLOCK, "2"),
+           (cz_dependency){.policy = CZ_EXACT});
+    depend(e, sim_id(s, CZ_FACT_TIME, ""), (cz_dependency){.policy = CZ_STILL_TRUE});
+    run_effect(s, e, CZ_APPLIED);
+}
+
+static inline void run_program(struct sample *s)
+{
+    const cz_id nothing = {{1, 2, 3}}, program = resource_id("program"), a = resource_id("a");
+    cz_error err = {0};
+    cz_effect *e;
+
+    cz_effect_set_program(e = new_effect(s), &program, 1);
+    run_effect(s, e, CZ_APPLIED);
+    cz_effect_set_program(e = new_effect(s), &program, 2);
+    assert_ok(cz_effect_follow(e, &s->effects[EVENT], &err), err);
+    run_effect(s, e, CZ_APPLIED);
+    add_transfer(e = new_effect(s), "a", "b", 1);
+    cz_effect_set_program(e, &program, 2);
+    run_effect(s, e, CZ_APPLIED);
+    cz_effect_set_program(e = new_effect(s), &program, 1);
+    assert_ok(cz_effect_access(e, &a, CZ_READ, &err), err);
+    run_effect(s, e, CZ_APPLIED);
+    cz_effect_set_program(e = new_effect(s), &program, 3);
+    assert_ok(cz_effect_follow(e, &s->effects[SEE], &err), err);
+    depend(e, nothing, (cz_dependency){.optional = true});
+    run_effect(s, e, CZ_APPLIED);
+}
+
+static inline int queue_fact(void *arg, const cz_sim_fact *fact, cz_error *err)
+{
+    struct sample *s = arg;
+    uint64_t ticket;
+
+    return czi_submit_item(s->engine, fact->bytes, fact->len, NULL, NULL, &ticket, err);
+}
+
+/* Three effects and between them the facts of two blocks, all in one batch: the engine has no
+ * threads, so nothing begins before it is waited for. */
+static inline void run_mixed(struct sample *s)
+{
+    uint64_t ticket, height = cz_sim_height(s->chain);
+    cz_error err = {0};
+
+    assert_ok(cz_sim_mine(s->chain, 2, &err), err);
+    for (unsigned i = 0; i < 3; i++) {
+        cz_effect *e = move_effect(s);
+
+        if (i) {
+            char name[24];
+
+            (void)snprintf(name, sizeof name, "%u", (unsigned)height + i);
+            assert_ok(cz_sim_fact_of(s->chain, CZ_FACT_BLOCK, name, NULL, queue_fact, s, &err),
+                      err);
+        }
+        assert_ok(cz_submit_effect(s->engine, e, NULL, NULL, &ticket, &err), err);
+        assert_ok(cz_effect_id(e, &s->effects[s->nonce], &err), err);
+        cz_effect_free(e);
+    }
+    assert_ok(cz_flush(s->engine, &err), err);
+    observe(s, 0);
+}
+
+/* A reorganisation, then one of what is final; the second one wins. */
+static inline void run_reorganised(struct sample *s)
+{
+    const cz_id nothing = {{0xff}};
+    cz_id newest = sim_id(s, CZ_FACT_BLOCK, "2");
+    char name[24];
+    cz_error err = {0};
+    cz_effect *e;
+
+    depend(e = move_effect(s), newest, (cz_dependency){.policy = CZ_EXACT});
+    run_effect(s, e, CZ_STALE_FACT);
+    (void)snprintf(name, sizeof name, "%u", (unsigned)cz_sim_height(s->chain));
+    newest = sim_id(s, CZ_FACT_BLOCK, name);
+    depend(e = move_effect(s), newest, (cz_dependency){.policy = CZ_EXACT});
+    run_effect(s, e, CZ_APPLIED);
+    assert_ok(cz_sim_reorg(s->chain, 1, false, &err), err);
+    observe(s, 0);
+    depend(e = move_effect(s), newest, (cz_dependency){.policy = CZ_STILL_TRUE});
+    depend(e, nothing, (cz_dependency){.policy = CZ_STILL_TRUE});
+    assert_ok(cz_effect_follow(e, &nothing, &err), err);
+    run_effect(s, e, memcmp(&newest, &nothing, 32) < 0 ? CZ_NOT_CANONICAL : CZ_UNKNOWN_FACT);
+}
+
+struct frozen {
+    bool is;
+    cz_id stands, against;
+};
+
+static inline int find_frozen(void *arg, const cz_domain *d)
+{
+    struct frozen *f = arg;
+
+    if (d->frozen)
+        *f = (struct frozen){true, d->contradicts[0], d->contradicts[1]};
+    return CZ_OK;
+}
+
+static inline void run_frozen(struct sample *s)
+{
+    cz_id deposit = sim_id(s, CZ_FACT_DEPOSIT, "1");
+    struct frozen f = {false};
+    cz_error err = {0};
+    cz_effect *e;
+
+    assert_ok(cz_sim_finalize(s->chain, cz_sim_height(s->chain), &err), err);
+    observe(s, 0);
+    assert_ok(cz_sim_reorg(s->chain, 1, false, &err), err);
+    (void)!cz_sim_observe(s->chain, s->engine, NULL, &err);
+    assert_ok(cz_domain_list(s->engine, find_frozen, &f, &err), err);
+    assert_true(f.is);
+    depend(e = move_effect(s), deposit, (cz_dependency){.policy = CZ_STILL_TRUE});
+    run_effect(s, e, CZ_DOMAIN_FROZEN);
+    assert_ok(cz_domain_resolve(s->engine, "moon", &f.against, "the chain said so", &err), err);
+    observe(s, 1);
+    depend(e = move_effect(s), deposit, (cz_dependency){.policy = CZ_STILL_TRUE});
+    run_effect(s, e, CZ_APPLIED);
+}
+
+static inline void run_domain(struct sample *s)
+{
+    cz_domain_spec domain;
+    cz_error err = {0};
+
+    assert_ok(cz_sim_new("moon", 7, &s->chain, &err), err);
+    cz_sim_domain(s->chain, &domain);
+    assert_ok(cz_domain_set(s->engine, &domain, &err), err);
+    domain.safe_depth = 2;
+    assert_ok(cz_domain_set(s->engine, &domain, &err), err);
+    assert_ok(cz_sim_deposit(s->chain, "alice", "MOON", 100, NULL, &err), err);
+    assert_ok(cz_sim_balance(s->chain, "alice", "MOON", 100, &err), err);
+    observe(s, 2);
+    run_credits(s);
+    run_program(s);
+    run_mixed(s);
+    run_reorganised(s);
+    run_frozen(s);
+    cz_sim_free(s->chain);
+}
+
 /* Makes the store at path and closes it. */
 static inline void make_store(const char *path, struct sample *s)
 {
-    cz_options o = {.threads = 1, .ordered = true, .backlog_max = 64};
+    struct czi_ledger_options store = {.memory_index = true, .segment_size_max = UINT64_MAX};
+    cz_options o = {.ordered = true, .backlog_max = 64};
     cz_error err = {0};
+    cz_stats stats;
 
     *s = (struct sample){0};
     assert_ok(cz_init(path, &err), err);
-    assert_ok(cz_open(path, &o, &s->engine, &err), err);
+    assert_ok(czi_fs_posix(path, &store.fs, &err), err);
+    assert_ok(czi_open_driven(&store, &o, &s->engine, &err), err);
     run_sample_first(s);
     run_sample_rest(s);
+    run_domain(s);
     assert_int_equal(s->nonce, POSITIONS);
     assert_ok(cz_root(s->engine, s->root, &err), err);
+    assert_ok(cz_stats_get(s->engine, &stats, &err), err);
+    s->items = stats.facts;
     assert_ok(cz_close(s->engine, &err), err);
+    store.fs->ops->free(store.fs);
 }
 
 /* ---- Stores in memory ------------------------------------------------------------------- */
@@ -309,17 +554,32 @@ struct forged_record {
     struct czi_outcome outcome;
     struct czi_post posts[8];
     uint8_t hashes[8][32];
+    struct czi_extra extra;
+    uint8_t time[32]; /* all zero: none */
     uint32_t frame;
 };
 
 struct forger {
     struct forged_record records[RECORDS_MAX];
-    unsigned count;
+    struct czi_shared_clock *clocks[RECORDS_MAX];
+    unsigned count, clock_count;
     uint32_t frames;
     uint32_t spoil_receipts; /* number of the frame, from 1, whose receipts' hash is wrong */
     int skip_positions;      /* added to the last frame's first position */
     int extra_count;         /* added to the last frame's number of positions */
 };
+
+static inline void forge_take_links(struct forger *f, struct forged_record *r,
+                                    const struct czi_outcome *o)
+{
+    if (o->time)
+        memcpy(r->time, o->time, 32);
+    if (!o->extra)
+        return;
+    r->extra = *o->extra;
+    if (r->extra.clock)
+        r->extra.clock = f->clocks[f->clock_count++] = czi_clock_copy(o->extra->clock);
+}
 
 static inline int forge_take(void *arg, const struct czi_frame *frame, cz_error *err)
 {
@@ -341,6 +601,7 @@ static inline int forge_take(void *arg, const struct czi_frame *frame, cz_error 
                                     .outcome = rec.outcome,
                                     .frame = f->frames};
         czi_buf_put(&r->bytes, rec.bytes.data, rec.bytes.len);
+        forge_take_links(f, r, &rec.outcome);
         for (unsigned i = 0; i < rec.outcome.post_count; i++) {
             r->posts[i] = rec.outcome.posts[i];
             if (!r->posts[i].written || r->posts[i].kind != CZ_DATA)
@@ -367,13 +628,15 @@ static inline void forge_done(struct forger *f)
 {
     for (unsigned i = 0; i < f->count; i++)
         czi_buf_done(&f->records[i].bytes);
+    for (unsigned i = 0; i < f->clock_count; i++)
+        czi_clock_drop(f->clocks[i]);
 }
 
 /* The record of the effect that had this position in the sample. */
 static inline struct forged_record *forged(struct forger *f, uint64_t position)
 {
     for (unsigned i = 0; i < f->count; i++)
-        if (f->records[i].type != CZI_RECORD_FACT && f->records[i].outcome.position == position)
+        if (f->records[i].type != CZI_RECORD_ITEM && f->records[i].outcome.position == position)
             return &f->records[i];
     fail_msg("no position %u", (unsigned)position);
     return NULL;
@@ -382,8 +645,27 @@ static inline struct forged_record *forged(struct forger *f, uint64_t position)
 static inline struct forged_record *forged_fact(struct forger *f, unsigned n)
 {
     for (unsigned i = 0; i < f->count; i++)
-        if (f->records[i].type == CZI_RECORD_FACT && n-- == 0)
+        if (f->records[i].type == CZI_RECORD_ITEM && n-- == 0)
             return &f->records[i];
+    fail_msg("no such fact");
+    return NULL;
+}
+
+/* The first fact of a kind in a domain. */
+static inline struct forged_record *forged_kind(struct forger *f, const char *domain,
+                                                enum cz_fact_kind kind)
+{
+    for (unsigned i = 0; i < f->count; i++) {
+        struct forged_record *r = &f->records[i];
+        struct czi_item item;
+
+        if (r->type == CZI_RECORD_ITEM &&
+            !czi_item_decode(r->bytes.data, r->bytes.len, &item, NULL) &&
+            item.type == CZI_ITEM_FACT && item.fact.kind == kind &&
+            item.domain.len == strlen(domain) &&
+            !memcmp(item.domain.data, domain, item.domain.len))
+            return r;
+    }
     fail_msg("no such fact");
     return NULL;
 }
@@ -454,6 +736,8 @@ static inline void forge_frame(struct forger *f, unsigned first, unsigned last,
     bool is_last = last + 1 == f->count;
     struct czi_frame head = {.first_position = place->positions + 1,
                              .facts_before = place->facts};
+    static const uint8_t none[32];
+    const uint8_t *time = NULL;
     uint8_t mark[CZI_MARK_SIZE], *p;
 
     if (is_last)
@@ -466,13 +750,17 @@ static inline void forge_frame(struct forger *f, unsigned first, unsigned last,
         cz_id effect, receipt;
         cz_error err = {0};
 
-        if (r->type == CZI_RECORD_FACT) {
-            p = czi_record_put_fact(p, czi_buf_slice(&r->bytes));
+        if (r->type == CZI_RECORD_ITEM) {
+            p = czi_record_put_item(p, czi_buf_slice(&r->bytes));
             head.fact_count++;
             continue;
         }
         r->outcome.position = head.first_position + head.position_count++;
         r->outcome.posts = r->posts;
+        r->outcome.extra = r->outcome.extra ? &r->extra : NULL;
+        r->outcome.time = memcmp(r->time, none, 32) ? r->time : NULL;
+        if (r->outcome.time && (!time || memcmp(time, r->time, 32) != 0))
+            p = czi_record_put_time(p, time = r->time);
         p = czi_record_put_effect(p, czi_buf_slice(&r->bytes), &r->outcome);
         czi_blake3(r->bytes.data, r->bytes.len, effect.bytes);
         assert_ok(czi_receipt_id(&effect, &r->outcome, &receipt, &err), err);

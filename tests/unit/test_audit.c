@@ -77,15 +77,15 @@ static void a_whole_store_passes(void **state)
         assert_ok(czi_audit(s->fs, i ? &two : &one, &r, &err), err);
         assert_memory_equal(r.journal.root, s->sample.root, 32);
         assert_int_equal(r.journal.positions, POSITIONS);
-        assert_int_equal(r.journal.applied, POSITIONS - 4);
-        assert_int_equal(r.journal.rejected, 4);
-        assert_int_equal(r.journal.facts, 2);
-        assert_int_equal(r.journal.resources, 6);
+        assert_int_equal(r.journal.applied, POSITIONS - REJECTED);
+        assert_int_equal(r.journal.rejected, REJECTED);
+        assert_int_equal(r.journal.facts, s->sample.items);
+        assert_int_equal(r.journal.resources, RESOURCES);
         assert_int_equal(r.journal.assets, 2);
-        assert_int_equal(r.journal.domains, 1);
+        assert_int_equal(r.journal.domains, 2);
         assert_int_equal(r.journal.segments, 1);
         assert_int_equal(r.journal.frames, s->forger.frames);
-        assert_int_equal(r.proofs, 2);
+        assert_int_equal(r.proofs, s->sample.items);
         assert_int_equal(r.unverified, 0);
         assert_false(r.journal.unfinished_tail);
         assert_int_equal(r.journal.tail_offset, r.journal.journal_bytes);
@@ -142,7 +142,7 @@ static void more_threads_than_the_limit_are_refused(void **state)
 static void a_fact_may_lie_in_another_frame_than_its_header(void **state)
 {
     struct state *s = *state;
-    struct forged_record *fact = forged_fact(&s->forger, 1);
+    struct forged_record *fact = forged_fact(&s->forger, 2);
     struct czi_fs *fs;
     cz_audit_report r;
     cz_error err = {0};
@@ -152,27 +152,48 @@ static void a_fact_may_lie_in_another_frame_than_its_header(void **state)
     fs = forge_write(&s->forger);
     for (int i = 0; i < 2; i++) {
         assert_ok(czi_audit(fs, i ? &two : &one, &r, &err), err);
-        assert_int_equal(r.proofs, 2);
+        assert_int_equal(r.proofs, s->sample.items);
     }
     fs->ops->free(fs);
 }
 
-static void facts_of_an_unknown_domain_are_counted_as_unverified(void **state)
+static const uint8_t domain_hash[32] = {1};
+
+static void put_item(struct forged_record *r, const struct czi_item *item)
 {
-    struct state *s = *state;
-    struct forged_record *fact =
-        forge_insert(&s->forger, forged_fact(&s->forger, 0), forged_fact(&s->forger, 1));
-    struct czi_fact f = {.domain = {(const uint8_t *)"elsewhere", 9}, .kind = CZ_FACT_BLOCK};
-    struct czi_fs *fs;
-    cz_audit_report r;
     cz_error err = {0};
 
-    assert_ok(czi_fact_encode(&f, &fact->bytes, &err), err);
+    assert_ok(czi_item_encode(item, &r->bytes, &err), err);
+}
+
+/* A domain that only a later library knows. */
+static void facts_of_an_unknown_adapter_are_counted_as_unverified(void **state)
+{
+    struct state *s = *state;
+    struct forged_record *last = &s->forger.records[s->forger.count - 1], *r;
+    struct czi_item domain = {.type = CZI_ITEM_DOMAIN,
+                              .domain = {(const uint8_t *)"elsewhere", 9},
+                              .config = {.adapter = {(const uint8_t *)"later", 5}}};
+    struct czi_fact_value parent = {.type = CZI_VALUE_BYTES, .bytes = {domain_hash, 32}};
+    struct czi_item fact = {.type = CZI_ITEM_FACT,
+                            .domain = domain.domain,
+                            .fact = {.domain = domain.domain,
+                                     .kind = CZ_FACT_BLOCK,
+                                     .claim_count = 1}};
+    struct czi_fs *fs;
+    cz_audit_report report;
+    cz_error err = {0};
+
+    fact.fact.claim[0] = parent;
+    r = forge_insert(&s->forger, forged_fact(&s->forger, 0), last);
+    put_item(r, &domain);
+    r = forge_insert(&s->forger, r, r);
+    put_item(r, &fact);
     fs = forge_write(&s->forger);
-    assert_ok(czi_audit(fs, &one, &r, &err), err);
-    assert_int_equal(r.proofs, 2);
-    assert_int_equal(r.unverified, 1);
-    assert_int_equal(r.journal.domains, 2);
+    assert_ok(czi_audit(fs, &one, &report, &err), err);
+    assert_int_equal(report.proofs, s->sample.items);
+    assert_int_equal(report.unverified, 2);
+    assert_int_equal(report.journal.domains, 3);
     fs->ops->free(fs);
 }
 
@@ -387,7 +408,7 @@ static void a_cited_fact_that_is_not_there_is_found(void **state)
     add_move(e, "q", "p", 2);
     assert_ok(cz_effect_cite(e, &nothing, &err), err);
     forge_effect(forged(&s->forger, CITE), e);
-    expect(s, CITE, "it cites a fact that is not recorded before it");
+    expect(s, CITE, "its reason is \"applied\", but what it cites gives \"unknown-fact\"");
 }
 
 static void a_rejection_for_a_fact_that_is_there_is_found(void **state)
@@ -399,7 +420,7 @@ static void a_rejection_for_a_fact_that_is_there_is_found(void **state)
     add_move(e, "q", "p", 1);
     assert_ok(cz_effect_cite(e, &s->sample.facts[0], &err), err);
     forge_effect(forged(&s->forger, CITE_NONE), e);
-    expect(s, CITE_NONE, "it is rejected for a fact that is recorded");
+    expect(s, CITE_NONE, "it is rejected as unknown-fact, but all that it cites holds");
 }
 
 static void follow_instead(struct state *s, uint64_t position, const cz_id *effect)
@@ -417,7 +438,8 @@ static void a_predecessor_that_was_rejected_is_found(void **state)
     struct state *s = *state;
 
     follow_instead(s, FOLLOW, &s->sample.effects[OVERDRAFT]);
-    expect(s, FOLLOW, "it follows an effect that is not applied before it");
+    expect(s, FOLLOW,
+           "its reason is \"applied\", but what it cites gives \"unknown-predecessor\"");
 }
 
 static void a_predecessor_that_comes_later_is_found(void **state)
@@ -425,7 +447,8 @@ static void a_predecessor_that_comes_later_is_found(void **state)
     struct state *s = *state;
 
     follow_instead(s, FOLLOW, &s->sample.effects[CONSUME]);
-    expect(s, FOLLOW, "it follows an effect that is not applied before it");
+    expect(s, FOLLOW,
+           "its reason is \"applied\", but what it cites gives \"unknown-predecessor\"");
 }
 
 static void a_rejection_for_a_predecessor_that_applied_is_found(void **state)
@@ -435,15 +458,16 @@ static void a_rejection_for_a_predecessor_that_applied_is_found(void **state)
     follow_instead(s, FOLLOW_NONE, &s->sample.effects[CITE]);
     forged(&s->forger, FOLLOW_NONE)->outcome.lamport =
         forged(&s->forger, FOLLOW)->outcome.lamport + 1;
-    expect(s, FOLLOW_NONE, "it is rejected for a predecessor that is applied");
+    expect(s, FOLLOW_NONE,
+           "it is rejected as unknown-predecessor, but all that it cites holds");
 }
 
 static void a_reason_that_does_not_exist_is_found(void **state)
 {
     struct state *s = *state;
 
-    forged(&s->forger, OVERDRAFT)->outcome.reason = 99;
-    expect(s, OVERDRAFT, "the reason 99 is none that is recorded");
+    forged(&s->forger, OVERDRAFT)->outcome.reason = CZ_NONCE + 1;
+    expect(s, OVERDRAFT, "the reason 17 is none that is recorded");
     forged(&s->forger, OVERDRAFT)->outcome.reason = CZ_NONCE;
     expect(s, OVERDRAFT, "the reason 16 is none that is recorded");
 }
@@ -481,7 +505,7 @@ static void an_effect_that_is_not_canonical_is_found(void **state)
     struct state *s = *state;
 
     forged(&s->forger, PAY)->bytes.data[1] = 3;
-    expect_code(s, CZ_CORRUPT, "effect: byte 2: this is not an effect of version 1");
+    expect_code(s, CZ_CORRUPT, "effect: byte 2: this is not an effect");
 }
 
 /* ---- Facts ------------------------------------------------------------------------------ */
@@ -489,31 +513,46 @@ static void an_effect_that_is_not_canonical_is_found(void **state)
 static void a_fact_that_stands_twice_is_found(void **state)
 {
     struct state *s = *state;
-    struct forged_record *fact = forged_fact(&s->forger, 1);
+    struct forged_record *fact = forged_fact(&s->forger, 2);
 
     forge_insert(&s->forger, fact, fact);
-    expect_code(s, CZ_CORRUPT, "fact 3: it is recorded a second time");
+    expect_code(s, CZ_CORRUPT, "fact 4: it is recorded a second time");
 }
 
-/* Before the two nulls that end a transfer's fact is the amount that it claims. */
+/* Before the four last bytes of a transfer's fact (no observer, no signature) is its amount. */
 static void a_fact_whose_proof_does_not_hold_is_found(void **state)
 {
     struct state *s = *state;
-    struct forged_record *fact = forged_fact(&s->forger, 1);
+    struct forged_record *fact = forged_fact(&s->forger, 2);
 
     fact->bytes.data[fact->bytes.len - 3] ^= 1;
-    expect_code(s, CZ_PROOF, "fact 2: ");
+    expect_code(s, CZ_PROOF, "fact 3: ");
 }
 
 static void a_fact_without_its_header_is_found(void **state)
 {
     struct state *s = *state;
-    struct forged_record *header = forged_fact(&s->forger, 0);
-    struct czi_fact f = {.domain = {(const uint8_t *)"elsewhere", 9}, .kind = CZ_FACT_BLOCK};
-    cz_error err = {0};
+    struct forged_record *header = forged_fact(&s->forger, 1);
 
-    assert_ok(czi_fact_encode(&f, &header->bytes, &err), err);
-    expect_code(s, CZ_PROOF, "fact 2: its header's fact is not recorded before it");
+    forge_insert(&s->forger, header, forged_fact(&s->forger, 2));
+    header = forged_fact(&s->forger, 1);
+    header->type = CZI_RECORD_ITEM;
+    header->bytes.len = 0;
+    put_item(header, &(struct czi_item){.type = CZI_ITEM_DOMAIN,
+                                        .domain = {(const uint8_t *)"elsewhere", 9},
+                                        .config = {.adapter = {(const uint8_t *)"later", 5}}});
+    expect_code(s, CZ_CORRUPT, "fact 3: the domain's head is not that far yet");
+}
+
+static void a_fact_of_no_domain_is_found(void **state)
+{
+    struct state *s = *state;
+    struct forged_record *domain = forged_fact(&s->forger, 0);
+
+    put_item(domain, &(struct czi_item){.type = CZI_ITEM_DOMAIN,
+                                        .domain = {(const uint8_t *)"elsewhere", 9},
+                                        .config = {.adapter = {(const uint8_t *)"later", 5}}});
+    expect_code(s, CZ_CORRUPT, "fact 2: no such domain is known to the store");
 }
 
 static void a_fact_that_is_malformed_is_found(void **state)
@@ -522,7 +561,158 @@ static void a_fact_that_is_malformed_is_found(void **state)
     struct forged_record *fact = forged_fact(&s->forger, 0);
 
     czi_buf_put_byte(&fact->bytes, 0);
-    expect_code(s, CZ_CORRUPT, "fact 1: fact: byte ");
+    expect_code(s, CZ_CORRUPT, "fact 1: item: byte ");
+}
+
+/* ---- Time and links -----------------------------------------------------------------------
+ */
+
+static void a_time_map_that_the_facts_do_not_give_is_found(void **state)
+{
+    struct state *s = *state;
+
+    memset(forged(&s->forger, PAY)->time, 0xcc, 32);
+    expect(s, PAY, "its time map is not what the facts before it give");
+}
+
+static void a_time_map_that_is_left_out_is_found(void **state)
+{
+    struct state *s = *state;
+
+    memset(forged(&s->forger, EVENT)->time, 0, 32);
+    expect(s, EVENT, "its time map is not what the facts before it give");
+}
+
+/* EARLY, LATE and LATEST are of one frame, in which time moves twice. */
+static void a_time_map_that_moves_too_early_in_a_frame_is_found(void **state)
+{
+    struct state *s = *state;
+    struct forged_record *early = forged(&s->forger, EARLY), *late = forged(&s->forger, LATE),
+                         *latest = forged(&s->forger, LATEST);
+
+    assert_int_equal(early->frame, latest->frame);
+    assert_memory_not_equal(early->time, late->time, 32);
+    assert_memory_not_equal(late->time, latest->time, 32);
+    memcpy(late->time, latest->time, 32);
+    expect(s, LATE, "its time map is not what the facts before it give");
+}
+
+static void a_link_to_another_predecessor_is_found(void **state)
+{
+    struct state *s = *state;
+
+    forged(&s->forger, FOLLOW)->extra.after[0] = PAY;
+    expect(s, FOLLOW, "the position of a predecessor is 4, but 12 follows");
+}
+
+static void a_fact_left_out_without_need_is_found(void **state)
+{
+    struct state *s = *state;
+
+    forged(&s->forger, LEAVE)->extra.left_out = 3;
+    expect(s, LEAVE, "the set of facts left out is 3, but ");
+}
+
+static void a_fact_not_left_out_is_found(void **state)
+{
+    struct state *s = *state;
+
+    forged(&s->forger, LEAVE_UP)->extra.left_out = 0;
+    expect(s, LEAVE_UP, "the set of facts left out is 0, but 1 follows");
+}
+
+static void another_effect_of_the_task_before_is_found(void **state)
+{
+    struct state *s = *state;
+
+    forged(&s->forger, TOUCH)->extra.task_previous = EVENT;
+    expect(s, TOUCH, "the position of its task's effect before is 24, but 25 follows");
+}
+
+static void a_clock_that_runs_ahead_is_found(void **state)
+{
+    struct state *s = *state;
+    struct forged_record *r = forged(&s->forger, SEE);
+
+    assert_int_equal(r->extra.clock->count, 2);
+    r->extra.clock->parts[1].count++;
+    expect(s, SEE, "its vector clock is not what follows");
+}
+
+static void a_clock_that_lacks_what_was_read_is_found(void **state)
+{
+    struct state *s = *state;
+
+    forged(&s->forger, SEE)->extra.clock->count = 1;
+    expect(s, SEE, "its vector clock is not what follows");
+}
+
+static void an_effect_of_a_program_without_a_clock_is_found(void **state)
+{
+    struct state *s = *state;
+
+    forged(&s->forger, EVENT)->extra.clock = NULL;
+    expect(s, EVENT, "its vector clock is not what follows");
+}
+
+static void a_read_of_another_position_is_found(void **state)
+{
+    struct state *s = *state;
+
+    forged_post(&s->forger, READ, "d")->previous = MAKE_D;
+    expect(s, READ, "the position of the version seen of resource ");
+}
+
+/* ---- What is cited --------------------------------------------------------------------------
+ */
+
+static void a_credit_that_is_given_twice_is_found(void **state)
+{
+    struct state *s = *state;
+    struct forged_record *r = forged(&s->forger, TWICE);
+
+    r->outcome.reason = CZ_APPLIED;
+    memcpy(r->posts, forged(&s->forger, CREDIT)->posts, sizeof r->posts);
+    expect(s, TWICE, "its reason is \"applied\", but what it cites gives \"event-consumed\"");
+}
+
+static void a_refusal_of_what_holds_is_found(void **state)
+{
+    struct state *s = *state;
+
+    forged(&s->forger, CREDIT)->outcome.reason = CZ_BELOW_FINALITY;
+    expect(s, CREDIT, "it is rejected as below-finality, but all that it cites holds");
+}
+
+static void another_fault_than_the_first_is_found(void **state)
+{
+    struct state *s = *state;
+
+    forged(&s->forger, STALE)->outcome.reason = CZ_FACT_EXPIRED;
+    expect(s, STALE, "its reason is \"expired\", but what it cites gives \"stale-fact\"");
+}
+
+/* Without the retraction in front of it the chain's other block does not fit. */
+static void a_retraction_that_is_missing_is_found(void **state)
+{
+    struct state *s = *state;
+    struct forger *f = &s->forger;
+    unsigned i = 0;
+
+    for (; i < f->count; i++) {
+        struct czi_item item;
+
+        if (f->records[i].type == CZI_RECORD_ITEM &&
+            !czi_item_decode(f->records[i].bytes.data, f->records[i].bytes.len, &item, NULL) &&
+            item.type == CZI_ITEM_RETRACTION)
+            break;
+    }
+    assert_true(i < f->count);
+    put_item(&f->records[i],
+             &(struct czi_item){.type = CZI_ITEM_DOMAIN,
+                                .domain = {(const uint8_t *)"elsewhere", 9},
+                                .config = {.adapter = {(const uint8_t *)"later", 5}}});
+    expect_code(s, CZ_CORRUPT, ": it is not, or no longer, part of the chain");
 }
 
 /* ---- Bytes ------------------------------------------------------------------------------ */
@@ -750,7 +940,7 @@ int main(void)
         FORGED(progress_rises_to_the_journals_size),
         FORGED(more_threads_than_the_limit_are_refused),
         FORGED(a_fact_may_lie_in_another_frame_than_its_header),
-        FORGED(facts_of_an_unknown_domain_are_counted_as_unverified),
+        FORGED(facts_of_an_unknown_adapter_are_counted_as_unverified),
         FORGED(a_version_that_skips_is_found),
         FORGED(a_version_that_was_not_the_one_to_read_is_found),
         FORGED(a_wrong_version_in_a_rejection_is_found),
@@ -788,7 +978,23 @@ int main(void)
         FORGED(a_fact_that_stands_twice_is_found),
         FORGED(a_fact_whose_proof_does_not_hold_is_found),
         FORGED(a_fact_without_its_header_is_found),
+        FORGED(a_fact_of_no_domain_is_found),
         FORGED(a_fact_that_is_malformed_is_found),
+        FORGED(a_time_map_that_the_facts_do_not_give_is_found),
+        FORGED(a_time_map_that_is_left_out_is_found),
+        FORGED(a_time_map_that_moves_too_early_in_a_frame_is_found),
+        FORGED(a_link_to_another_predecessor_is_found),
+        FORGED(a_fact_left_out_without_need_is_found),
+        FORGED(a_fact_not_left_out_is_found),
+        FORGED(another_effect_of_the_task_before_is_found),
+        FORGED(a_clock_that_runs_ahead_is_found),
+        FORGED(a_clock_that_lacks_what_was_read_is_found),
+        FORGED(an_effect_of_a_program_without_a_clock_is_found),
+        FORGED(a_read_of_another_position_is_found),
+        FORGED(a_credit_that_is_given_twice_is_found),
+        FORGED(a_refusal_of_what_holds_is_found),
+        FORGED(another_fault_than_the_first_is_found),
+        FORGED(a_retraction_that_is_missing_is_found),
         FORGED(every_flipped_bit_of_a_closed_journal_is_found_with_its_place),
         FORGED(every_cut_of_a_closed_journal_is_found),
         FORGED(every_cut_of_a_crashed_journal_is_a_prefix_and_its_tail),

@@ -60,10 +60,10 @@ static void a_store_replays_to_the_root_that_it_had(void **state)
         assert_ok(czi_replay(s->fs, i ? &two : &one, &r, &err), err);
         assert_memory_equal(r.root, s->sample.root, 32);
         assert_int_equal(r.positions, POSITIONS);
-        assert_int_equal(r.rejected, 4);
-        assert_int_equal(r.applied, POSITIONS - 4);
-        assert_int_equal(r.facts, 2);
-        assert_int_equal(r.resources, 6);
+        assert_int_equal(r.rejected, REJECTED);
+        assert_int_equal(r.applied, POSITIONS - REJECTED);
+        assert_int_equal(r.facts, s->sample.items);
+        assert_int_equal(r.resources, RESOURCES);
         assert_false(r.unfinished_tail);
         assert_false(r.index_compared);
     }
