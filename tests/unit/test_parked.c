@@ -385,28 +385,26 @@ IN_ALL_CONFIGURATIONS(a_creation_that_is_rejected_leaves_nothing)
 /* ---- Facts --------------------------------------------------------------------------------
  */
 
-static uint64_t submit_fact(cz_engine *g, uint64_t height)
+static uint64_t submit_fact(cz_engine *g, uint64_t sequence)
 {
-    struct czi_slice name = {(const uint8_t *)"test", 4};
-    struct czi_fact f = {.domain = name,
-                         .kind = CZ_FACT_TRANSACTION,
-                         .height = height,
-                         .event_key = name,
-                         .trust = CZI_TRUST_OPERATOR};
+    const struct czi_item item = {.type = CZI_ITEM_DOMAIN,
+                                  .domain = {(const uint8_t *)"test", 4},
+                                  .config = {.sequence = sequence,
+                                             .adapter = {(const uint8_t *)"none", 4}}};
     CZI_AUTOBUF bytes = {0};
     uint64_t ticket;
     cz_error err = {0};
 
-    assert_ok(czi_fact_encode(&f, &bytes, &err), err);
-    assert_ok(czi_submit_fact(g, bytes.data, bytes.len, &ticket, &err), err);
+    assert_ok(czi_item_encode(&item, &bytes, &err), err);
+    assert_ok(czi_submit_item(g, bytes.data, bytes.len, NULL, NULL, &ticket, &err), err);
     return ticket;
 }
 
 static void facts_wait_for_nobody_in(cz_engine *g)
 {
     cz_guard guard = fx_acquire(g, "x", CZ_WRITE);
-    uint64_t on_x = touch(g, "x"), fact = submit_fact(g, 1), more = touch(g, "x"),
-             next = submit_fact(g, 2);
+    uint64_t on_x = touch(g, "x"), fact = submit_fact(g, 0), more = touch(g, "x"),
+             next = submit_fact(g, 1);
 
     assert_int_equal(fx_wait(g, fact).status, CZ_STATUS_APPLIED);
     assert_int_equal(fx_wait(g, next).status, CZ_STATUS_APPLIED);

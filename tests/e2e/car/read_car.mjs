@@ -2,7 +2,9 @@
 //
 // Each block's bytes must hash to its CID and decode as DAG-CBOR; encoding what was decoded must
 // give the same bytes (so the block is canonical); every link, and every root, must lead to a
-// block of the file. Prints counts as one JSON object; a finding goes to stderr with exit code 1.
+// block of the file, but for what an effect names and does not rely on: a cited fact that its
+// receipt says was left out, and the time map that it was proposed under. Prints counts as one
+// JSON object; a finding goes to stderr with exit code 1.
 //
 // usage: read_car.mjs FILE.car        (through tests/e2e/car/read-car, which finds the packages)
 import { createReadStream } from 'node:fs';
@@ -30,6 +32,24 @@ function collect(value, from, links) {
     for (const inner of Object.values(value)) collect(inner, from, links);
 }
 
+const EFFECT_FULL = 13, RECEIPT = 3;
+const FACTS = 7, TIME = 10; // of an effect
+const EFFECT = 1, LEFT_OUT = 6; // of a receipt
+
+/* Which links may lead outside: "from to". */
+function mayLeave(effects, receipts) {
+  const free = new Set();
+  for (const [name, effect] of effects)
+    if (effect[TIME]) free.add(`${name} ${effect[TIME]}`);
+  for (const receipt of receipts)
+    for (const i of receipt[LEFT_OUT]) {
+      const effect = effects.get(String(receipt[EFFECT]));
+      check(effect && i < effect[FACTS].length, `a receipt leaves out fact ${i} of no such effect`);
+      free.add(`${receipt[EFFECT]} ${effect[FACTS][i]}`);
+    }
+  return free;
+}
+
 const file = process.argv[2];
 if (!file) {
   console.error('usage: read_car.mjs FILE.car');
@@ -39,8 +59,8 @@ try {
   const car = await CarBlockIterator.fromIterable(createReadStream(file));
   const roots = (await car.getRoots()).map(String);
   const blocks = new Set();
-  const links = [];
-  let bytes = 0;
+  const links = [], effects = new Map(), receipts = [];
+  let bytes = 0, outside = 0;
   for await (const { cid, bytes: body } of car) {
     const name = cid.toString();
     check(!blocks.has(name), `${name}: stands twice`);
@@ -51,12 +71,18 @@ try {
     const value = dagCbor.decode(body);
     check(equal(dagCbor.encode(value), body), `${name}: not canonical DAG-CBOR`);
     collect(value, name, links);
+    if (Array.isArray(value) && value[0] === EFFECT_FULL) effects.set(name, value);
+    if (Array.isArray(value) && value[0] === RECEIPT) receipts.push(value);
     blocks.add(name);
     bytes += body.length;
   }
-  for (const [from, to] of links) check(blocks.has(to), `${from}: the link to ${to} leads nowhere`);
+  const free = mayLeave(effects, receipts);
+  for (const [from, to] of links) {
+    check(blocks.has(to) || free.has(`${from} ${to}`), `${from}: the link to ${to} leads nowhere`);
+    outside += !blocks.has(to);
+  }
   for (const root of roots) check(blocks.has(root), `root ${root} is not in the file`);
-  console.log(JSON.stringify({ blocks: blocks.size, links: links.length, roots, bytes }));
+  console.log(JSON.stringify({ blocks: blocks.size, links: links.length, outside, roots, bytes }));
 } catch (error) {
   check(false, `${file}: ${error.message}`);
 }

@@ -21,6 +21,16 @@ const node = blockOf(dagCbor.encode([null, leaf.cid]));
 const loose = blockOf(Uint8Array.of(0x18, 0x01)); // 1 in two bytes: valid CBOR, not canonical
 const torn = blockOf(Uint8Array.of(0x82, 0x01)); // an array of two with one element
 
+/* An effect that cites two facts and names a time map, all of them not in the file, and its
+ * receipt, which says that it left some out. */
+function reliant(leftOut) {
+  const cid = (n) => cidOf(Uint8Array.of(n));
+  const effect = blockOf(dagCbor.encode(
+    [13, new Uint8Array(32), 1, 0, [], [], [], [cid(1), cid(2)], [], [], cid(3), null, null]));
+  const receipt = blockOf(dagCbor.encode([3, effect.cid, 1, 1, null, null, leftOut, 0, []]));
+  return read([receipt.cid], [effect, receipt]);
+}
+
 function read(roots, blocks, damage = (bytes) => bytes) {
   const buffer = new ArrayBuffer(4096);
   const writer = CarBufferWriter.createWriter(buffer, { roots });
@@ -43,6 +53,10 @@ const cases = {
   },
   'a flipped bit is found': () => /hash to something else/.test(read([leaf.cid], [leaf], flipLast)),
   'a link that leads nowhere is found': () => /leads nowhere/.test(read([node.cid], [node])),
+  'facts left out and a proposal\'s time may lead outside': () => reliant([0, 1]).outside === 3,
+  'a fact that was not left out may not': () => /leads nowhere/.test(reliant([1])),
+  'a fact that the effect does not cite cannot be left out': () =>
+    /no such effect/.test(reliant([0, 1, 2])),
   'a root that is not there is found': () => /root .* is not/.test(read([node.cid], [leaf])),
   'a block that is not canonical is found': () => typeof read([loose.cid], [loose]) === 'string',
   'a block that does not decode is found': () => typeof read([torn.cid], [torn]) === 'string',
