@@ -122,12 +122,12 @@ static void print(const char *kind, uint32_t window, const struct outcome *o)
     if (window)
         (void)snprintf(row, sizeof row, "within %u", window);
     if (options.json)
-        printf("{\"kind\":\"%s\",\"pairs\":\"%s\",\"median_ns\":%llu,\"p99_ns\":%llu,"
-               "\"max_ns\":%llu,\"steps_max\":%llu,\"before\":%u,\"concurrent\":%u,"
+        printf("{\"kind\":\"%s\",\"pairs\":\"%s\",\"median_us\":%.3f,\"p99_us\":%.3f,"
+               "\"max_us\":%.3f,\"steps_max\":%llu,\"before\":%u,\"concurrent\":%u,"
                "\"by_labels\":%u}\n",
-               kind, row, (unsigned long long)o->median, (unsigned long long)o->p99,
-               (unsigned long long)o->max, (unsigned long long)o->steps_max, o->before,
-               options.pairs - o->before, o->labels);
+               kind, row, (double)o->median / 1e3, (double)o->p99 / 1e3, (double)o->max / 1e3,
+               (unsigned long long)o->steps_max, o->before, options.pairs - o->before,
+               o->labels);
     else
         printf("  %-16s %8.2f us median %9.2f us p99 %10.2f us max %9llu steps max %7u before "
                "%7u concurrent %5.1f%% by labels\n",

@@ -159,7 +159,7 @@ const struct causal_kind causal_kinds[] = {
     {"fan out, follows", fan_out, .follows = 10},
     {"fan in", fan_in, .width = 5000},
     {"layers", layers, .accounts = 1000, .groups = 1},
-    {"layers in halves", layers, .accounts = 100000, .groups = 2},
+    {"layers in halves", layers, .accounts = 6000, .groups = 2},
     {"any", any, .width = 3},
 };
 const unsigned causal_kind_count = CZI_COUNTOF(causal_kinds);

@@ -22,6 +22,7 @@ struct model {
     uint32_t *succ;
     uint32_t *seen; /* by search number `mark` */
     uint32_t *queue;
+    uint32_t *lamport;
     uint32_t mark;
 };
 
@@ -35,9 +36,13 @@ static struct model model_of(struct causal_history h)
     m.succ = malloc((h.links + 1) * sizeof *m.succ);
     m.seen = calloc(h.events, sizeof *m.seen);
     m.queue = malloc(h.events * sizeof *m.queue);
-    assert_true(m.first && m.succ_first && m.succ && m.seen && m.queue);
-    for (uint32_t e = 0; e < h.events; e++)
+    m.lamport = calloc(h.events, sizeof *m.lamport);
+    assert_true(m.first && m.succ_first && m.succ && m.seen && m.queue && m.lamport);
+    for (uint32_t e = 0; e < h.events; e++) {
         m.first[e + 1] = m.first[e] + h.counts[e];
+        for (size_t i = m.first[e]; i < m.first[e + 1]; i++)
+            m.lamport[e] = CZI_MAX(m.lamport[e], m.lamport[h.preds[i]] + 1);
+    }
     for (size_t i = 0; i < h.links; i++)
         m.succ_first[h.preds[i] + 2]++;
     for (uint32_t e = 0; e < h.events; e++)
@@ -57,6 +62,7 @@ static void model_done(struct model *m)
     free(m->succ);
     free(m->seen);
     free(m->queue);
+    free(m->lamport);
 }
 
 /* A search backward from b, breadth first, that looks at nothing below `floor`: marks all that
@@ -104,6 +110,7 @@ static struct czi_causal *index_of(const struct causal_history *h, struct czi_rn
 
 struct tally {
     uint32_t before, concurrent;
+    uint32_t lamport; /* concurrent, and Lamport times that say otherwise */
 };
 
 static void ask(struct czi_causal *c, const struct model *m, uint32_t a, uint32_t b,
@@ -119,24 +126,22 @@ static void ask(struct czi_causal *c, const struct model *m, uint32_t a, uint32_
     assert_false(czi_causal_before(c, b, a));
     t->before += want;
     t->concurrent += !want;
+    t->lamport += !want && m->lamport[a] < m->lamport[b];
 }
 
-/* b is any event; a is any, or near it, at all scales, or among what was found. */
-static void compare(struct czi_causal *c, struct model *m, unsigned pairs, struct czi_rng *rng,
-                    struct tally *t)
+/* Of each b, half of the a are any events before it, or half are near: at all scales in turn.
+ */
+static void compare(struct czi_causal *c, struct model *m, unsigned pairs, unsigned each,
+                    struct czi_rng *rng, struct tally *t)
 {
-    enum { EACH = 40 };
-
-    for (unsigned i = 0; i < pairs; i += EACH) {
+    for (unsigned i = 0; i < pairs; i += each) {
         uint32_t b = 1 + (uint32_t)czi_rng_below(rng, m->h.events - 1);
+        uint32_t scale = 8u << czi_rng_below(rng, 20);
+        uint32_t reach = i / each % 2 ? CZI_MIN(b, scale) : b;
 
-        search_back(m, b, 0);
-        for (unsigned k = 0; k < EACH; k++) {
-            uint32_t reach = k % 2 ? 8u << czi_rng_below(rng, 20) : b;
-            uint32_t a = b - 1 - (uint32_t)czi_rng_below(rng, CZI_MIN(b, reach));
-
-            ask(c, m, a, b, t);
-        }
+        search_back(m, b, b - reach);
+        for (unsigned k = 0; k < each; k++)
+            ask(c, m, b - 1 - (uint32_t)czi_rng_below(rng, reach), b, t);
     }
 }
 
@@ -145,30 +150,87 @@ static uint64_t seed(void)
     return test_env("CAUSALITY_SEED", 1);
 }
 
-static void agree(const struct causal_kind *k, uint32_t events, unsigned pairs, uint64_t s)
+static struct tally agree(const struct causal_kind *k, uint32_t events, unsigned pairs,
+                          unsigned each)
 {
-    struct czi_rng rng = czi_rng(s);
-    struct model m = model_of(causal_history(k, events, s));
+    struct czi_rng rng = czi_rng(seed());
+    struct model m = model_of(causal_history(k, events, seed()));
     struct czi_causal *c = index_of(&m.h, &rng);
     struct tally t = {0};
 
-    compare(c, &m, pairs, &rng, &t);
-    print_message("%s, seed %llu: %u before, %u concurrent, %.1f bytes an event\n", k->name,
-                  (unsigned long long)s, t.before, t.concurrent,
-                  (double)czi_causal_bytes(c) / events);
+    compare(c, &m, pairs, each, &rng, &t);
+    print_message("%s, %u events, seed %llu: %u before, %u concurrent, %u of them in the order "
+                  "of Lamport times, %.1f bytes an event\n",
+                  k->name, events, (unsigned long long)seed(), t.before, t.concurrent,
+                  t.lamport, (double)czi_causal_bytes(c) / m.h.events);
     czi_causal_free(c);
     model_done(&m);
+    return t;
 }
 
 static void answers_agree_with_a_plain_search(void **state)
 {
-    uint32_t events =
-        (uint32_t)test_env("CAUSALITY_CAUSAL_EVENTS", TEST_SLOWER ? 30000 : 300000);
-    unsigned pairs = (unsigned)test_env("CAUSALITY_CAUSAL_PAIRS", TEST_SLOWER ? 2000 : 8000);
+    uint32_t events = TEST_SLOWER ? 30000 : 300000;
+    unsigned pairs = TEST_SLOWER ? 2000 : 8000;
 
     (void)state;
+    for (unsigned i = 0; i < causal_kind_count; i++) {
+        struct tally t = agree(&causal_kinds[i], events, pairs, 40);
+
+        /* With accounts, times alone would be wrong often. */
+        assert_true(causal_kinds[i].accounts < 1000 || t.lamport > pairs / 20);
+    }
+}
+
+/* The figure wanted: 10 million effects with hot and cold resources, 100,000 pairs, 64 bytes.
+ */
+static void answers_agree_on_ten_million_effects(void **state)
+{
+    static const char *const names[] = {"10k uniform", "10k zipf 0.9", "1M zipf 0.9",
+                                        "half on 100 hot of 1M"};
+
+    (void)state;
+    if (!getenv("CAUSALITY_LONG"))
+        skip();
     for (unsigned i = 0; i < causal_kind_count; i++)
-        agree(&causal_kinds[i], events, pairs, seed());
+        for (unsigned k = 0; k < CZI_COUNTOF(names); k++)
+            if (strcmp(names[k], causal_kinds[i].name) == 0) {
+                struct tally t = agree(&causal_kinds[i], 10000000, 100000, 500);
+
+                assert_true(t.before > 1000 && t.lamport > 1000);
+            }
+}
+
+/* Two halves of wide layers that never meet: neither side's end is near. */
+static void a_search_that_takes_too_long_becomes_a_sweep(void **state)
+{
+    enum { WIDE = 6000, LAYERS = 60, FIRST = 1, LAST = 1 + (LAYERS - 1) * WIDE };
+    const struct causal_kind *k = causal_kinds;
+    struct czi_rng rng = czi_rng(seed());
+    struct czi_causal *c;
+    struct model m;
+    uint64_t most = 0;
+
+    (void)state;
+    while (strcmp(k->name, "layers in halves") != 0)
+        k++;
+    m = model_of(causal_history(k, 1 + WIDE * LAYERS, seed()));
+    c = index_of(&m.h, &rng);
+    assert_int_equal(k->accounts, WIDE);
+    for (uint32_t i = 0; i < 40; i++) {
+        struct tally t = {0};
+
+        search_back(&m, LAST + i, 0);
+        ask(c, &m, FIRST + i, LAST + i, &t);
+        ask(c, &m, FIRST + WIDE / 2 + i, LAST + i, &t);
+        assert_true(t.concurrent > 0);
+        (void)czi_causal_before(c, FIRST + WIDE / 2 + i, LAST + i);
+        most = CZI_MAX(most, czi_causal_steps(c));
+    }
+    print_message("at most %llu steps\n", (unsigned long long)most);
+    assert_true(most > CZI_CAUSAL_SEARCH_STEPS);
+    czi_causal_free(c);
+    model_done(&m);
 }
 
 /* ---- Links ------------------------------------------------------------------------------- */
@@ -313,7 +375,7 @@ static void running_out_of_memory_changes_nothing(void **state)
         }
     czi_alloc_fail_after(-1);
     assert_true(failures > 10);
-    compare(c, &m, 2000, &rng, &t);
+    compare(c, &m, 2000, 40, &rng, &t);
     czi_causal_free(c);
     model_done(&m);
 }
@@ -322,6 +384,8 @@ int main(void)
 {
     const struct CMUnitTest all[] = {
         cmocka_unit_test(answers_agree_with_a_plain_search),
+        cmocka_unit_test(answers_agree_on_ten_million_effects),
+        cmocka_unit_test(a_search_that_takes_too_long_becomes_a_sweep),
         cmocka_unit_test(links_are_what_was_added),
         cmocka_unit_test(all_pairs_of_small_histories_agree),
         cmocka_unit_test(an_effect_takes_at_most_64_bytes),
