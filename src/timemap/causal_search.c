@@ -131,7 +131,7 @@ static bool visit(struct search *q, enum side side, uint32_t event)
         q->found = (slot->tag & 1) != (uint32_t)side;
         return !q->found;
     }
-    if (s->count == CZI_VISITS_MAX || q->c->steps > CZI_CAUSAL_SEARCH_STEPS - 1)
+    if (s->count == CZI_VISITS_MAX)
         return false;
     *slot = (struct czi_slot){event, s->tag | (uint32_t)side};
     s->visit[s->count] =
@@ -189,6 +189,7 @@ static enum follow follow_succ(struct search *q, struct czi_visit *v, const stru
     return visit(q, FROM_A, n->succ[1]) ? DONE : OVER;
 }
 
+/* From the highest on. */
 static enum follow follow_pred(struct search *q, struct czi_visit *v, const struct czi_node *n)
 {
     uint32_t count = czi_causal_pred_count(q->c, n);
@@ -199,8 +200,10 @@ static enum follow follow_pred(struct search *q, struct czi_visit *v, const stru
         if (v->at == count)
             return DONE;
         q->c->steps++;
-        pred = czi_causal_pred(q->c, n, v->at++);
-        if (pred >= q->a && !visit(q, FROM_B, pred))
+        pred = czi_causal_pred(q->c, n, count - ++v->at);
+        if (pred < q->a)
+            return DONE;
+        if (!visit(q, FROM_B, pred))
             return OVER;
     }
     return AGAIN;
@@ -248,6 +251,8 @@ static enum follow follow(struct search *q, enum side side, struct czi_visit *v)
     uint32_t event = v->event & ~CZI_MORE;
     const struct czi_node *n = czi_causal_node(q->c, event);
 
+    if (q->c->steps + LINKS_AT_ONCE > CZI_CAUSAL_SEARCH_STEPS)
+        return OVER;
     if (v->at == 0 && n != q->na && n != q->nb) {
         enum czi_causal_answer known =
             side == FROM_A ? reaches_b(q, event, n) : reached_by_a(q, event, n);
