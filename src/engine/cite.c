@@ -129,6 +129,7 @@ void czi_cite_task(struct czi_core *core, const struct czi_pending *p, struct cz
     czi_clock_drop(t->clock);
     t->clock = czi_clock_ref(c->extra.clock);
     t->position = position;
+    t->lamport = c->lamport;
     t->dirty = true;
 }
 
@@ -160,6 +161,16 @@ uint8_t czi_cite_facts(const struct czi_book *book, struct czi_citing *c)
     return CZ_APPLIED;
 }
 
+/* Of the task's effect before; 0: there is none. */
+static uint64_t task_lamport(const struct czi_core *core, const struct czi_pending *p)
+{
+    uint32_t task, number;
+    const uint8_t *program = czi_effect_program(p->bytes, p->len, &p->view, &task);
+
+    number = czi_core_task((struct czi_core *)(uintptr_t)core, program, task, false);
+    return number == CZI_ID_NONE ? 0 : core->tasks[number].lamport;
+}
+
 uint8_t czi_cite(const struct czi_core *core, const struct czi_pending *p, struct czi_citing *c,
                  uint64_t *lamport)
 {
@@ -178,11 +189,13 @@ uint8_t czi_cite(const struct czi_core *core, const struct czi_pending *p, struc
         c->before = core->predecessors(core->predecessors_arg, p);
     for (unsigned i = 0; i < v->after_count; i++) {
         c->extra.after[i] = c->before[i].position;
-        if (c->before[i].applied)
-            *lamport = CZI_MAX(*lamport, c->before[i].lamport);
-        else if (!reason)
+        *lamport = CZI_MAX(*lamport, c->before[i].lamport);
+        if (!c->before[i].applied && !reason)
             reason = CZ_UNKNOWN_PREDECESSOR;
     }
+    if (v->has_program)
+        *lamport = CZI_MAX(*lamport, task_lamport(core, p));
+    c->lamport = *lamport + 1;
     return reason;
 }
 

@@ -13,11 +13,13 @@ struct czi_citing {
     unsigned fact_count;
     uint64_t holds; /* bit i: the i-th fact holds */
     const struct czi_predecessor *before;
+    uint64_t lamport; /* the effect's own */
     struct czi_extra extra;
 };
 
 /* Checks facts and predecessors as they are now (R5, R6); *lamport rises to the latest of what is
- * followed. CZ_APPLIED or the first reason. c is filled either way. */
+ * followed: predecessors, also those that did not apply, and the task's effect before; so it
+ * rises along every link (R4). CZ_APPLIED or the first reason. c is filled either way. */
 CZI_MUST_USE uint8_t czi_cite(const struct czi_core *core, const struct czi_pending *p,
                               struct czi_citing *c, uint64_t *lamport);
 

@@ -153,7 +153,7 @@ struct czi_domain_log {
 /* One task of a program, as far as its vector clock goes. */
 struct czi_task_clock {
     struct czi_shared_clock *clock; /* of its newest effect */
-    uint64_t position;
+    uint64_t position, lamport;
     cz_id program;
     uint32_t task;
     bool dirty;

@@ -8,7 +8,7 @@
  *   'o' id      next nonce           'a' name   supply
  *   'd' number (u32)  [head, items]  of its fact log
  *   'b' key     what the book says of it (fact/book.h)
- *   'k' program, task (u32)          [position, clock]
+ *   'k' program, task (u32)          [position, lamport, clock]
  *   'c'         [applied, rejected, batches, lamport]
  * A clock is [program, [task, count]…].
  */
@@ -66,8 +66,9 @@ static void put_resource(struct czi_buf *b, const struct czi_core *core, uint32_
 
 static void put_task(struct czi_buf *b, const struct czi_task_clock *t)
 {
-    czi_cbor_add_head(b, 4, 2);
+    czi_cbor_add_head(b, 4, 3);
     czi_cbor_add_head(b, 0, t->position);
+    czi_cbor_add_head(b, 0, t->lamport);
     put_clock(b, t->clock);
 }
 
@@ -393,11 +394,12 @@ static int load_task(void *arg, const struct czi_row *row)
     struct load *l = arg;
     struct czi_cbor c = czi_cbor(row->value.data, row->value.len);
     struct czi_shared_clock *clock;
-    uint64_t position;
+    uint64_t position, lamport;
     uint32_t n;
 
-    czi_cbor_array_of(&c, 2);
+    czi_cbor_array_of(&c, 3);
     position = czi_cbor_uint(&c);
+    lamport = czi_cbor_uint(&c);
     if (!read_clock(&c, &clock))
         return czi_nomem(l->err, "a vector clock");
     if (czi_cbor_end(&c, NULL) || row->key.len != 1 + TASK_KEY_SIZE || !clock) {
@@ -411,6 +413,7 @@ static int load_task(void *arg, const struct czi_row *row)
     }
     l->core->tasks[n].clock = clock;
     l->core->tasks[n].position = position;
+    l->core->tasks[n].lamport = lamport;
     return CZ_OK;
 }
 
@@ -598,6 +601,16 @@ static uint64_t count_created(const struct czi_core *core)
     return n;
 }
 
+/* A task whose only effects had no room for a clock has no row. */
+static uint64_t count_tasks(const struct czi_core *core)
+{
+    uint64_t n = 0;
+
+    for (uint32_t i = 0; i < core->task_ids.count; i++)
+        n += core->tasks[i].clock != NULL;
+    return n;
+}
+
 static uint64_t count_supplied(const struct czi_core *core)
 {
     uint64_t n = 0;
@@ -619,7 +632,7 @@ int czi_core_compare(const struct czi_core *core, struct czi_index *index, cz_er
                   {'a', "assets with a supply", compare_asset, count_supplied(core)},
                   {'d', "domains", compare_domain, czi_book_domains(core->book)},
                   {'b', "rows about facts", compare_book, czi_book_rows(core->book)},
-                  {'k', "tasks of programs", compare_task, core->task_ids.count},
+                  {'k', "tasks of programs", compare_task, count_tasks(core)},
                   {'c', "counts", compare_counts, 1}};
     struct comparison c = {.core = core, .err = err};
     int rc = CZ_OK;

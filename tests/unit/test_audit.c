@@ -92,6 +92,26 @@ static void a_whole_store_passes(void **state)
     }
 }
 
+/* Also along links that name no resource (R4). */
+static void lamport_times_rise_along_every_link(void **state)
+{
+    static const struct {
+        unsigned before, after;
+    } links[] = {{EVENT, FORK},
+                 {EVENT, SEE},
+                 {FORK, TOUCH},
+                 {TOUCH, SEE},
+                 {SEE, AFTER},
+                 {CITE, FOLLOW},
+                 {CITE_NONE, FOLLOW_NONE},
+                 {PAY, TOUCH}};
+    struct forger *f = &((struct state *)*state)->forger;
+
+    for (size_t i = 0; i < CZI_COUNTOF(links); i++)
+        assert_true(forged(f, links[i].before)->outcome.lamport <
+                    forged(f, links[i].after)->outcome.lamport);
+}
+
 static void an_empty_store_passes(void **state)
 {
     struct czi_fs *fs;
@@ -936,6 +956,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FORGED(a_whole_store_passes),
+        FORGED(lamport_times_rise_along_every_link),
         cmocka_unit_test(an_empty_store_passes),
         FORGED(progress_rises_to_the_journals_size),
         FORGED(more_threads_than_the_limit_are_refused),
