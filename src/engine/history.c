@@ -25,7 +25,8 @@ static void drop(struct czi_history *h)
     czi_buf_done(&h->item_events);
     czi_buf_done(&h->preds);
     czi_buf_done(&h->counts);
-    h->positions = h->items = h->pending = 0;
+    h->positions = 0;
+    h->items = h->pending = h->next = 0;
 }
 
 void czi_history_done(struct czi_history *h)
@@ -119,43 +120,65 @@ uint64_t czi_history_number(const struct czi_history *h, uint32_t event)
 
 /* ---- Adding ------------------------------------------------------------------------------ */
 
-static void put_bit(struct czi_buf *b, uint32_t event, bool value)
+/* Out of memory: the graph is dropped, and nothing is read of it any more. */
+static bool failed(const struct czi_history *h)
 {
-    static const uint64_t none;
-    uint64_t *w;
+    return h->preds.failed || h->counts.failed || h->bases.failed || h->is_item.failed ||
+           h->is_rejected.failed || h->item_events.failed;
+}
 
-    if (event % 64 == 0)
-        czi_buf_put(b, &none, sizeof none);
-    if (b->failed || !value)
+/* Words of zeroes for the bits of so many more events. */
+static void make_bits(struct czi_buf *b, uint64_t events)
+{
+    size_t words = (size_t)((events + 63) / 64), had = b->len / sizeof(uint64_t);
+    uint8_t *p = words > had ? czi_buf_reserve(b, (words - had) * sizeof(uint64_t)) : NULL;
+
+    if (!p)
         return;
-    w = (uint64_t *)(void *)b->data;
-    w[event / 64] |= (uint64_t)1 << event % 64;
+    memset(p, 0, (words - had) * sizeof(uint64_t));
+    b->len = words * sizeof(uint64_t);
 }
 
-static uint32_t next_event(const struct czi_history *h)
+static void set_bit(struct czi_buf *b, uint32_t event)
 {
-    return czi_causal_count(h->graph) + h->pending;
+    ((uint64_t *)(void *)b->data)[event / 64] |= (uint64_t)1 << event % 64;
 }
 
-static void put_pred(struct czi_history *h, uint32_t event)
+/* Room for what `events` more have beside their predecessors, after which put_event cannot fail.
+ */
+static bool make_room(struct czi_history *h, uint32_t events)
 {
-    czi_buf_put(&h->preds, &event, sizeof event);
+    make_bits(&h->is_item, (uint64_t)h->next + events);
+    make_bits(&h->is_rejected, (uint64_t)h->next + events);
+    (void)czi_buf_reserve(&h->bases, (events / 64 + 2) * sizeof(uint32_t));
+    (void)czi_buf_reserve(&h->item_events, events * sizeof(uint32_t));
+    (void)czi_buf_reserve(&h->counts, events * sizeof(uint32_t));
+    return !failed(h);
+}
+
+static void append(struct czi_buf *b, uint32_t v)
+{
+    memcpy(b->data + b->len, &v, sizeof v);
+    b->len += sizeof v;
 }
 
 /* Its predecessors are the last ones in h->preds, `count` of them. */
 static void put_event(struct czi_history *h, bool is_item, bool is_rejected, uint32_t count)
 {
-    uint32_t event = next_event(h);
+    uint32_t event = h->next++;
 
-    if (!is_item && h->positions % 64 == 0)
-        czi_buf_put(&h->bases, &event, sizeof event);
-    if (is_item)
-        czi_buf_put(&h->item_events, &event, sizeof event);
-    put_bit(&h->is_item, event, is_item);
-    put_bit(&h->is_rejected, event, is_rejected);
-    czi_buf_put(&h->counts, &count, sizeof count);
-    h->positions += !is_item;
-    h->items += is_item;
+    if (CZI_UNLIKELY(is_item)) {
+        append(&h->item_events, event);
+        set_bit(&h->is_item, event);
+        h->items++;
+    } else {
+        if (h->positions % 64 == 0)
+            append(&h->bases, event);
+        h->positions++;
+    }
+    if (CZI_UNLIKELY(is_rejected))
+        set_bit(&h->is_rejected, event);
+    append(&h->counts, count);
     h->pending++;
 }
 
@@ -163,10 +186,9 @@ static void put_event(struct czi_history *h, bool is_item, bool is_rejected, uin
 static bool add_pending(struct czi_history *h)
 {
     uint32_t n = h->pending;
-    bool ok = !h->preds.failed && !h->counts.failed && !h->bases.failed && !h->is_item.failed &&
-              !h->is_rejected.failed && !h->item_events.failed;
+    bool ok = !failed(h);
 
-    if (ok && next_event(h) > h->events_max) {
+    if (ok && h->next > h->events_max) {
         h->too_large = true;
         return false;
     }
@@ -224,25 +246,24 @@ static void put_effect(struct czi_history *h, const struct czi_book *book, const
                        const struct czi_effect_view *v, const struct czi_outcome *o)
 {
     const struct czi_extra *x = o->extra;
-    uint32_t numbers[CZI_CITATIONS_MAX], count = 0;
+    uint32_t numbers[CZI_CITATIONS_MAX], count = 0, *preds;
     unsigned facts = v->fact_count ? czi_linked_facts(book, h->items, bytes, v, x, numbers) : 0;
+    size_t most = 1 + (size_t)o->post_count + facts + (x ? (size_t)x->after_count + 1 : 0);
 
+    preds = (uint32_t *)(void *)czi_buf_reserve(&h->preds, most * sizeof *preds);
+    if (CZI_UNLIKELY(!preds))
+        return;
     for (unsigned i = 0; i < o->post_count; i++)
-        if (o->posts[i].previous) {
-            put_pred(h, czi_history_effect(h, o->posts[i].previous));
-            count++;
-        }
-    for (unsigned i = 0; i < facts; i++, count++)
-        put_pred(h, czi_history_item(h, numbers[i]));
+        if (CZI_LIKELY(o->posts[i].previous))
+            preds[count++] = czi_history_effect(h, o->posts[i].previous);
+    for (unsigned i = 0; i < facts; i++)
+        preds[count++] = czi_history_item(h, numbers[i]);
     for (unsigned i = 0; x && i < x->after_count; i++)
-        if (x->after[i]) {
-            put_pred(h, czi_history_effect(h, x->after[i]));
-            count++;
-        }
-    if (x && x->task_previous) {
-        put_pred(h, czi_history_effect(h, x->task_previous));
-        count++;
-    }
+        if (x->after[i])
+            preds[count++] = czi_history_effect(h, x->after[i]);
+    if (x && x->task_previous)
+        preds[count++] = czi_history_effect(h, x->task_previous);
+    h->preds.len += count * sizeof *preds;
     put_event(h, false, o->reason != CZ_APPLIED, count);
 }
 
@@ -250,21 +271,24 @@ static void put_item(struct czi_history *h, const struct czi_book *book, const u
                      size_t len)
 {
     struct czi_item item;
-    uint32_t numbers[2];
+    uint32_t numbers[2], *preds;
     unsigned n = czi_item_decode(bytes, len, &item, NULL)
                      ? 0
                      : czi_linked_items(book, &item, h->items, numbers);
 
+    preds = (uint32_t *)(void *)czi_buf_reserve(&h->preds, sizeof numbers);
+    if (!preds)
+        return;
     for (unsigned i = 0; i < n; i++)
-        put_pred(h, czi_history_item(h, numbers[i]));
+        preds[i] = czi_history_item(h, numbers[i]);
+    h->preds.len += n * sizeof *preds;
     put_event(h, true, false, n);
 }
 
-/* Out of memory in the middle leaves arrays of unequal length: then nothing is read of them. */
-static bool failed(const struct czi_history *h)
+/* Before the first of a batch's entries: room for all. */
+static bool make_some(struct czi_history *h, const struct czi_batch *b, uint32_t i)
 {
-    return h->preds.failed || h->counts.failed || h->bases.failed || h->is_item.failed ||
-           h->is_rejected.failed || h->item_events.failed;
+    return i ? !h->preds.failed : make_room(h, b->entry_count);
 }
 
 void czi_history_batch(struct czi_history *h, const struct czi_book *book,
@@ -273,7 +297,7 @@ void czi_history_batch(struct czi_history *h, const struct czi_book *book,
     if (CZI_LIKELY(!atomic_load(&h->kept)))
         return;
     czi_mutex_lock(h->lock);
-    for (uint32_t i = 0; i < b->entry_count && !failed(h); i++) {
+    for (uint32_t i = 0; i < b->entry_count && make_some(h, b, i); i++) {
         const struct czi_entry *e = &b->entries[i];
         const struct czi_pending *p = e->pending;
         struct czi_outcome o;
@@ -308,6 +332,8 @@ static int make_frame(void *arg, const struct czi_frame *frame, cz_error *err)
 
     czi_record_reader(&reader, frame->payload, frame->first_position);
     while (!rc && more && !failed(h)) {
+        if (h->pending % TOGETHER == 0 && !make_room(h, TOGETHER))
+            break;
         rc = czi_record_next(&reader, &more, &rec, err);
         if (rc || !more)
             continue;

@@ -30,7 +30,7 @@ struct czi_history {
     struct czi_buf is_rejected;     /* the same */
     struct czi_buf item_events;     /* u32 per item */
     struct czi_buf preds, counts;   /* of events that are about to be added */
-    uint32_t pending;               /* how many */
+    uint32_t pending, next;         /* how many; the number of the next event */
     bool too_large;
 };
 
