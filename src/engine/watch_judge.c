@@ -330,9 +330,10 @@ static bool must_look(struct czi_watches *w, const struct czi_batch *b)
            (b->watched || (w->of_time && b->time_count > 1) || b->lamport >= w->lamport_next);
 }
 
-/* Those that were made begin. Any that are made meanwhile, by callbacks, begin the next time:
- * so one that is true at once, again and again, does not stop the engine. */
-static void begin_fresh(cz_engine *g, const struct czi_batch *b)
+/* Those that were made begin; returns those that ended at once. Any that callbacks make then
+ * begin the next time: who watches what is true already, again and again, does not stop the
+ * engine. */
+static struct czi_sentry *begin_fresh(cz_engine *g, const struct czi_batch *b)
 {
     struct czi_watches *w = &g->watches;
     struct moment m = moment(g);
@@ -347,13 +348,13 @@ static void begin_fresh(cz_engine *g, const struct czi_batch *b)
     tidy(w, &g->step.core);
     w->looking = must_look(w, b);
     czi_mutex_unlock(w->lock);
-    czi_sentries_tell(m.ended);
+    return m.ended;
 }
 
 void czi_watches_begin(cz_engine *g)
 {
     if (CZI_UNLIKELY(atomic_load(&g->watches.fresh_count) != 0))
-        begin_fresh(g, NULL);
+        czi_sentries_tell(begin_fresh(g, NULL));
 }
 
 /* ---- Batches --------------------------------------------------------------------------------
@@ -415,8 +416,7 @@ int czi_watches_batch_done(cz_engine *g, struct czi_batch *b, cz_error *err)
         (void)take_entry(g, b);
     w->position = b->first_position + b->position_count - 1;
     w->now.lamport = b->lamport;
-    if (CZI_UNLIKELY(atomic_load(&w->fresh_count) != 0))
-        begin_fresh(g, NULL);
+    czi_watches_begin(g);
     w->looking = false;
     czi_replaced_done(b); /* nobody asks for what was before this any more */
     if (CZI_UNLIKELY(atomic_load_explicit(&w->untidy, memory_order_relaxed))) {
@@ -440,12 +440,14 @@ static bool is_watched(const cz_engine *g, const struct czi_batch *b, const stru
     return watched;
 }
 
-static void judge(cz_engine *g, const struct czi_batch *b, const struct czi_entry *e,
-                  bool wrote, bool moved)
+static struct czi_sentry *judge(cz_engine *g, const struct czi_batch *b,
+                                const struct czi_entry *e, bool wrote, bool moved,
+                                struct czi_sentry *ended)
 {
     struct czi_watches *w = &g->watches;
     struct moment m = moment(g);
 
+    m.ended = ended;
     czi_mutex_lock(w->lock);
     if (e->status == CZI_ENTRY_EFFECT)
         m.position = w->position;
@@ -459,25 +461,29 @@ static void judge(cz_engine *g, const struct czi_batch *b, const struct czi_entr
     end_due(&m, &w->lamport, w->now.lamport, CZ_TIMEOUT);
     w->lamport_next = w->lamport ? w->lamport->key : UINT64_MAX;
     czi_mutex_unlock(w->lock);
-    czi_sentries_tell(m.ended);
+    return m.ended;
 }
 
 void czi_watches_entry(cz_engine *g, struct czi_batch *b, uint32_t k)
 {
     struct czi_watches *w = &g->watches;
     const struct czi_entry *e = &b->entries[k];
+    struct czi_sentry *ended = NULL;
     bool wrote, moved;
 
     while (w->at < k)
         (void)take_entry(g, b);
     if (atomic_load(&w->fresh_count))
-        begin_fresh(g, b);
+        czi_sentries_tell(begin_fresh(g, b));
+    /* What those callbacks made begins before this entry too; who ends at once is told later.
+     */
+    if (atomic_load(&w->fresh_count))
+        ended = begin_fresh(g, b);
     moved = take_entry(g, b);
-    if (!w->looking)
-        return;
     wrote = b->watched && e->status == CZI_ENTRY_EFFECT && !e->reason && is_watched(g, b, e);
-    if (wrote || moved || w->now.lamport >= w->lamport_next)
-        judge(g, b, e, wrote, moved);
+    if (w->looking && (wrote || moved || w->now.lamport >= w->lamport_next))
+        ended = judge(g, b, e, wrote, moved, ended);
+    czi_sentries_tell(ended);
 }
 
 /* ---- Life -----------------------------------------------------------------------------------
