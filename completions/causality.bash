@@ -75,7 +75,7 @@ _causality() {
     wait-graph) options='-d --dot' ;;
     bench)
         options='-n --accounts -z --zipf -e --effects -m --mode -r --read-percent -b --batch'
-        options+=' -d --dir -t --threads transfers'
+        options+=' -c --causal -d --dir -t --threads transfers'
         ;;
     help) options=$verbs ;;
     esac

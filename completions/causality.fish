@@ -83,6 +83,7 @@ complete -c causality -n '__fish_seen_subcommand_from bench' -s z -l zipf -x -d 
 complete -c causality -n '__fish_seen_subcommand_from bench' -s e -l effects -x -d 'how many'
 complete -c causality -n '__fish_seen_subcommand_from bench' -s m -l mode -x -a 'plan log durable' -d 'what to measure'
 complete -c causality -n '__fish_seen_subcommand_from bench' -s r -l read-percent -x -d 'so many only compare two balances'
+complete -c causality -n '__fish_seen_subcommand_from bench' -s c -l causal -d 'keep the causal index up'
 complete -c causality -n '__fish_seen_subcommand_from bench' -s b -l batch -x -d 'largest number of effects in a batch'
 complete -c causality -n '__fish_seen_subcommand_from bench' -s d -l dir -x -a '(__fish_complete_directories)' -d 'where durable makes its temporary store'
 complete -c causality -n '__fish_seen_subcommand_from bench' -s t -l threads -x -d 'threads to use'

@@ -197,6 +197,7 @@ const struct czi_verb czi_verbs[] = {
                  {"effects", 'e', "N", "how many; 1000000", NULL},
                  {"mode", 'm', "MODE", "what to measure; log if not given", "plan|log|durable"},
                  {"read-percent", 'r', "N", "so many only compare two balances; 0", NULL},
+                 {"causal", 'c', NULL, "keep the causal index up meanwhile; not plan", NULL},
                  {"batch", 'b', "N", "largest number of effects in a batch; 2048", NULL},
                  {"dir", 'd', "DIR", "where durable makes its temporary store; here", NULL},
                  THREADS},
