@@ -167,6 +167,41 @@ static void a_block_claims_its_parent_and_its_roots(void **state)
     facts_done(&f);
 }
 
+static void assert_bytes(const struct czi_fact_value *v, const char *expected)
+{
+    char hex[65];
+
+    assert_int_equal(v->type, CZI_VALUE_BYTES);
+    assert_true(v->bytes.len <= 32);
+    czi_hex(hex, v->bytes.data, v->bytes.len);
+    assert_string_equal(hex, expected);
+}
+
+/* The first transfer of ether, of 31337 wei. */
+static void a_transfer_claims_what_its_transaction_says(void **state)
+{
+    struct facts f = {0};
+    struct czi_fact t;
+
+    (void)state;
+    load_sample(&f);
+    assert_int_equal(czi_fact_decode(f.transfer.data, f.transfer.len, &t, NULL), CZ_OK);
+    assert_int_equal(t.claim_count, 8);
+    assert_bytes(&t.claim[0],
+                 "5c504ed432cb51138bcf09aa5e8a410dd4a1e204ef84bfed1be16dfba1b22060");
+    assert_int_equal(t.claim[1].type, CZI_VALUE_UINT);
+    assert_int_equal(t.claim[1].number, 0);
+    assert_int_equal(t.claim[2].type, CZI_VALUE_TEXT);
+    assert_int_equal(t.claim[2].bytes.len, 6);
+    assert_memory_equal(t.claim[2].bytes.data, "native", 6);
+    assert_bytes(&t.claim[3], "a1e4380a3b1f749673e270229993ee55f35663b4");
+    assert_bytes(&t.claim[4], "a1e4380a3b1f749673e270229993ee55f35663b4");
+    assert_bytes(&t.claim[5], "5df9b87991262f6ba471f09758cde1c0fc1de734");
+    assert_int_equal(t.claim[6].type, CZI_VALUE_NULL);
+    assert_bytes(&t.claim[7], "7a69");
+    facts_done(&f);
+}
+
 static bool same_domain(const struct czi_fact *a, const struct czi_fact *b)
 {
     return a->domain.len == b->domain.len &&
@@ -435,6 +470,45 @@ static void a_creation_cannot_be_claimed_as_a_transfer(void **state)
     free(text);
 }
 
+/* What a decoder or the book refuses before is refused here too; and a header whose hash is
+ * right must be one. */
+static void an_adapter_on_its_own_trusts_nobody(void **state)
+{
+    const struct czi_adapter *a = &czi_adapter_ethereum;
+    struct czi_slice none = {0}, garbage = slice("garbage");
+    struct czi_fact header, transfer;
+    struct czi_block block;
+    struct facts f = {0};
+    cz_error err = {0};
+
+    (void)state;
+    load_sample(&f);
+    assert_ok(czi_fact_decode(f.header.data, f.header.len, &header, &err), err);
+    assert_ok(czi_fact_decode(f.transfer.data, f.transfer.len, &transfer, &err), err);
+    assert_ok(czi_fact_block(&header, &block, &err), err);
+    assert_ok(a->header(none, &header, &err), err);
+    assert_ok(a->inclusion(none, &transfer, &block, &err), err);
+    block.root_count = 2;
+    assert_int_equal(a->inclusion(none, &transfer, &block, &err), CZ_BAD_INCLUSION);
+    block.root_count = 3;
+    transfer.claim[1].type = CZI_VALUE_NULL;
+    assert_int_equal(a->inclusion(none, &transfer, &block, &err), CZ_BAD_INCLUSION);
+    assert_non_null(strstr(err.detail, "the form of a transfer's"));
+    assert_int_equal(a->inclusion(none, &header, &block, &err), CZ_BAD_INCLUSION);
+    header.kind = CZ_FACT_TRANSACTION;
+    assert_int_equal(a->header(none, &header, &err), CZ_BAD_HEADER);
+    header.kind = CZ_FACT_BLOCK;
+    header.has_header = true;
+    assert_int_equal(a->header(none, &header, &err), CZ_BAD_HEADER);
+    header.has_header = false;
+    header.proof[0] = garbage;
+    czi_eth_header_hash(garbage.data, garbage.len, header.block_hash);
+    assert_int_equal(a->header(none, &header, &err), CZ_BAD_HEADER);
+    assert_int_equal(a->parameters(none, &err), CZ_OK);
+    assert_int_equal(a->parameters(garbage, &err), CZ_INVALID);
+    facts_done(&f);
+}
+
 static int stop(void *arg, const cz_id *id, struct czi_slice fact,
                 const struct czi_eth_transfer *t, cz_error *err)
 {
@@ -470,11 +544,13 @@ int main(void)
         cmocka_unit_test(a_block_s_facts_hold),
         cmocka_unit_test(all_facts_of_mainnet_blocks_hold),
         cmocka_unit_test(a_block_claims_its_parent_and_its_roots),
+        cmocka_unit_test(a_transfer_claims_what_its_transaction_says),
         cmocka_unit_test(any_flipped_bit_is_found),
         cmocka_unit_test(each_lie_of_a_header_fact_has_its_own_text),
         cmocka_unit_test(each_lie_of_a_transfer_fact_has_its_own_text),
         cmocka_unit_test(a_transfer_needs_the_fact_of_its_own_header),
         cmocka_unit_test(a_creation_cannot_be_claimed_as_a_transfer),
+        cmocka_unit_test(an_adapter_on_its_own_trusts_nobody),
         cmocka_unit_test(the_walk_ends_when_it_is_told),
     };
 

@@ -4,6 +4,7 @@
 #include "codec/dag_cbor.h"
 #include "codec/ed25519.h"
 #include "domain/simulated/format.h"
+#include "domain/simulated/merkle.h"
 #include "unit/sim_fixture.h"
 
 static struct sim_facts facts, others;
@@ -189,6 +190,31 @@ static void headers_are_as_documented(void **state)
     cz_sim_free(c);
 }
 
+static void event_keys_are_as_documented(void **state)
+{
+    static const struct {
+        enum cz_fact_kind kind;
+        const char *key;
+    } cases[] = {
+        {CZ_FACT_DEPOSIT, "moon:1"},     {CZ_FACT_WITHDRAWAL, "moon:2"},
+        {CZ_FACT_TRANSACTION, "moon:3"}, {CZ_FACT_CUSTOM, "moon:4"},
+        {CZ_FACT_BALANCE, "alice/MOON"}, {CZ_FACT_PRICE, "MOON/EUR"},
+        {CZ_FACT_REGISTER, "owner"},     {CZ_FACT_TIME, "time"},
+    };
+    cz_sim_chain *c = sim_sample("moon", 1);
+    struct czi_fact f;
+
+    (void)state;
+    sim_all(c, NULL, &facts);
+    for (size_t i = 0; i < CZI_COUNTOF(cases); i++) {
+        sim_decode(&facts.meta[sim_find(&facts, cases[i].kind, 1)], &f);
+        assert_int_equal(f.event_key.len, strlen(cases[i].key));
+        assert_memory_equal(f.event_key.data, cases[i].key, f.event_key.len);
+    }
+    sim_facts_done(&facts);
+    cz_sim_free(c);
+}
+
 /* ---- Trees ------------------------------------------------------------------------------ */
 
 /* RFC 6962, section 2.1, as it stands there. */
@@ -276,6 +302,21 @@ static void roots_are_those_of_an_independent_computation(void **state)
         assert_roots(c, 2, 0, n);
         cz_sim_free(c);
     }
+}
+
+static void a_path_has_whole_steps_and_at_most_64(void **state)
+{
+    static uint8_t steps[65 * 33];
+    uint8_t leaf[32] = {1}, root[32];
+
+    (void)state;
+    assert_true(czi_sim_path_root(leaf, (struct czi_slice){steps, 0}, root));
+    assert_memory_equal(root, leaf, 32);
+    assert_true(czi_sim_path_root(leaf, (struct czi_slice){steps, 64 * 33}, root));
+    assert_false(czi_sim_path_root(leaf, (struct czi_slice){steps, 65 * 33}, root));
+    assert_false(czi_sim_path_root(leaf, (struct czi_slice){steps, 33 + 1}, root));
+    steps[33] = 2;
+    assert_false(czi_sim_path_root(leaf, (struct czi_slice){steps, 2 * 33}, root));
 }
 
 /* Where a value stands in the tree depends on its name, not on when it was set. */
@@ -514,6 +555,66 @@ static void facts_of_another_chain_or_key_are_refused(void **state)
     cz_sim_free(moon);
     cz_sim_free(mars);
     cz_sim_free(other);
+}
+
+/* A validator's key may serve chains whose names begin alike. */
+static void names_are_compared_whole(void **state)
+{
+    static const uint8_t seed[32] = {1};
+    uint8_t bytes[CZI_SIM_SIGNED_SIZE_MAX], hash[32];
+    struct czi_sim_parameters p = {.name = {(const uint8_t *)"moon", 4}};
+    struct czi_sim_header h = {.name = p.name}, read;
+    struct czi_slice s = {bytes, 0};
+    cz_error err = {0};
+
+    (void)state;
+    czi_ed25519_public(seed, p.key);
+    s.len = czi_sim_header_sign(&h, seed, bytes, hash);
+    assert_ok(czi_sim_header_verify(&p, s, &read, hash, &err), err);
+    h.name = (struct czi_slice){(const uint8_t *)"moonlight", 9};
+    s.len = czi_sim_header_sign(&h, seed, bytes, hash);
+    assert_int_equal(czi_sim_header_verify(&p, s, &read, hash, &err), CZ_INVALID);
+    p.name = (struct czi_slice){(const uint8_t *)"mo", 2};
+    assert_int_equal(czi_sim_header_verify(&p, s, &read, hash, &err), CZ_INVALID);
+}
+
+/* What a decoder or the book refuses before is refused here too. */
+static void an_adapter_on_its_own_trusts_nobody(void **state)
+{
+    const struct czi_adapter *a = &czi_adapter_simulated;
+    cz_sim_chain *c = sim_sample("moon", 1);
+    struct czi_slice p = sim_parameters(c);
+    struct czi_item item = {.type = CZI_ITEM_FACT};
+    struct czi_fact block_fact, f;
+    struct czi_block block;
+    cz_error err = {0};
+
+    (void)state;
+    sim_all(c, NULL, &facts);
+    sim_decode(&facts.meta[sim_find(&facts, CZ_FACT_BLOCK, 1)], &block_fact);
+    sim_decode(&facts.meta[sim_find(&facts, CZ_FACT_DEPOSIT, 1)], &f);
+    assert_int_equal(czi_fact_block(&block_fact, &block, NULL), CZ_OK);
+    assert_ok(a->header(p, &block_fact, &err), err);
+    assert_ok(a->inclusion(p, &f, &block, &err), err);
+    assert_int_equal(a->inclusion(p, &block_fact, &block, &err), CZ_BAD_INCLUSION);
+    block.root_count = 1;
+    assert_int_equal(a->inclusion(p, &f, &block, &err), CZ_BAD_INCLUSION);
+    block.root_count = 2;
+    block_fact.has_header = true;
+    assert_int_equal(a->header(p, &block_fact, &err), CZ_BAD_HEADER);
+    block_fact.has_header = false;
+    block_fact.kind = CZ_FACT_DEPOSIT;
+    assert_int_equal(a->header(p, &block_fact, &err), CZ_BAD_HEADER);
+    block_fact.kind = CZ_FACT_BLOCK;
+    block_fact.proof_count = 0;
+    assert_int_equal(a->header(p, &block_fact, &err), CZ_BAD_HEADER);
+    item.fact = f;
+    assert_ok(czi_item_verify(&item, a, p, &block, NULL, &err), err);
+    assert_int_equal(czi_item_verify(&item, a, p, NULL, NULL, &err), CZ_BAD_INCLUSION);
+    item.fact.has_header = false;
+    assert_int_equal(czi_item_verify(&item, a, p, &block, NULL, &err), CZ_BAD_INCLUSION);
+    sim_facts_done(&facts);
+    cz_sim_free(c);
 }
 
 /* A header that the validator signs for a block that is not built on its genesis. */
@@ -841,6 +942,7 @@ static void parameters_are_what_the_adapter_wants(void **state)
     cz_sim_chain *c = sim_chain("moon", 1);
     struct czi_slice p = sim_parameters(c), none = {0};
     uint8_t longer[CZI_SIM_PARAMETERS_SIZE_MAX] = {0};
+    char name[33] = "abcdefghijklmnopqrstuvwxyz0123456"; /* without a zero */
     cz_error err = {0};
 
     (void)state;
@@ -855,6 +957,13 @@ static void parameters_are_what_the_adapter_wants(void **state)
             assert_int_equal(configure(&czi_adapter_simulated, (struct czi_slice){longer, len},
                                        NULL),
                              CZ_INVALID);
+    for (size_t len = 0; len <= sizeof name; len++) {
+        struct czi_sim_parameters q = {.name = {(const uint8_t *)name, len}};
+        struct czi_slice s = {longer, czi_sim_parameters_encode(&q, longer)};
+
+        assert_int_equal(configure(&czi_adapter_simulated, s, NULL),
+                         len >= 1 && len <= 32 ? CZ_OK : CZ_INVALID);
+    }
     cz_sim_free(c);
 }
 
@@ -1112,11 +1221,15 @@ int main(void)
         cmocka_unit_test(another_seed_or_name_has_no_fact_in_common),
         cmocka_unit_test(every_fact_of_a_chain_verifies_whoever_observed_it),
         cmocka_unit_test(headers_are_as_documented),
+        cmocka_unit_test(event_keys_are_as_documented),
+        cmocka_unit_test(a_path_has_whole_steps_and_at_most_64),
         cmocka_unit_test(roots_are_those_of_an_independent_computation),
         cmocka_unit_test(state_is_ascending_by_kind_and_name),
         cmocka_unit_test(any_change_is_refused_by_its_own_layer),
         cmocka_unit_test(a_proof_of_another_block_is_refused),
         cmocka_unit_test(facts_of_another_chain_or_key_are_refused),
+        cmocka_unit_test(names_are_compared_whole),
+        cmocka_unit_test(an_adapter_on_its_own_trusts_nobody),
         cmocka_unit_test(the_first_block_must_stand_on_the_genesis),
         cmocka_unit_test(a_certificate_is_of_its_block_and_by_its_validator),
         cmocka_unit_test(finality_adds_facts_and_changes_none),
