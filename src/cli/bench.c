@@ -45,6 +45,7 @@ static bool read_options(const struct czi_cli *cli, struct czi_bench *b)
     b->batch = (unsigned)batch;
     b->read_percent = (unsigned)reads;
     b->dir = czi_cli_option(cli, "dir");
+    b->causal = czi_cli_option(cli, "causal") != NULL;
     return true;
 }
 
@@ -52,10 +53,10 @@ static bool read_options(const struct czi_cli *cli, struct czi_bench *b)
 static void print_json(const struct czi_bench *b, const struct czi_bench_result *r)
 {
     printf("{\"mode\":\"%s\",\"accounts\":%u,\"zipf\":%g,\"read_percent\":%u,\"threads\":%u,"
-           "\"batch\":%u,\"effects\":%llu,\"seconds\":%.6f,\"per_second\":%.0f,"
-           "\"bytes_per_effect\":%.1f,",
+           "\"batch\":%u,\"causal\":%s,\"effects\":%llu,\"seconds\":%.6f,"
+           "\"per_second\":%.0f,\"bytes_per_effect\":%.1f,",
            modes[b->mode], b->accounts, b->zipf, b->read_percent, b->threads, b->batch,
-           (unsigned long long)b->effects, r->seconds, r->per_second, r->bytes_per_effect);
+           b->causal ? "true" : "false", (unsigned long long)b->effects, r->seconds, r->per_second, r->bytes_per_effect);
     if (b->batch == 1)
         printf("\"p50_us\":%.1f,\"p99_us\":%.1f,", r->p50_us, r->p99_us);
     printf("\"rejected\":%llu,\"checksum\":\"%016llx\"}\n", (unsigned long long)r->rejected,

@@ -359,7 +359,10 @@ static void remove_store(const char *dir)
 
 static int bench_engine(const struct czi_bench *b, struct czi_bench_result *ret, cz_error *err)
 {
-    cz_options o = {.threads = b->threads, .batch_max = b->batch, .ordered = true};
+    cz_options o = {.threads = b->threads,
+                    .batch_max = b->batch,
+                    .ordered = true,
+                    .causal_now = b->causal};
     CZI_AUTOBUF dir = {0};
     const char *store = NULL;
     cz_engine *g = NULL;
