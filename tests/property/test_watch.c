@@ -81,6 +81,7 @@ struct world {
     struct state states[EVENTS_MAX + 1];
     struct watch watches[WATCHES_MAX];
     _Atomic unsigned watch_count;
+    struct watch *own; /* the last one that no callback made */
     cz_id ids[THINGS];
     unsigned order[WATCHES_MAX]; /* of those that an event ended */
     unsigned ended;
@@ -397,7 +398,10 @@ static void watch(struct world *w, struct czi_rng *rng, unsigned first, unsigned
         spec.with_data = x->thing == DATA;
     }
     CHECK(w, cz_watch(w->engine, &spec, watched, x, &x->number, &err) == CZ_OK);
-    if (w->threads && !from_callback)
+    if (from_callback)
+        return;
+    w->own = x;
+    if (w->threads)
         x->last = w->told_count + 1;
 }
 
@@ -480,11 +484,12 @@ static void give_up(struct world *w, struct czi_rng *rng)
     unsigned count = CZI_MIN(w->watch_count, (unsigned)WATCHES_MAX);
     struct watch *x;
 
-    if (!count)
+    if (w->threads) /* callbacks make others meanwhile */
+        x = w->own;
+    else
+        x = count ? &w->watches[czi_rng_below(rng, count)] : NULL;
+    if (!x || x->given_up != UINT32_MAX)
         return;
-    x = &w->watches[czi_rng_below(rng, count)];
-    if (x->given_up != UINT32_MAX || (x->from_callback && w->threads))
-        return; /* once; and the number of the latter may not be written yet */
     x->given_up = w->told_count;
     x->given_up_code = cz_unwatch(w->engine, x->number, NULL);
     CHECK(w, w->threads || (x->given_up_code == CZ_OK) ==

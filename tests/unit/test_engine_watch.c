@@ -262,6 +262,37 @@ static void data_is_of_its_state_when_the_effect_gives_none(void **state)
     fx_close(g);
 }
 
+static bool is_second_with(void *arg, const cz_resource *r)
+{
+    return r->version == 2 && has_text(r, arg);
+}
+
+static void a_creation_that_finds_the_resource_there_gives_it_no_bytes(void **state)
+{
+    cz_engine *g = open_one_batch();
+    cz_id x = fx_data(g, "x");
+    cz_creation c = fx_creation("x", CZ_DATA, NULL, 0);
+    cz_effect *e = fx_effect("w", 1);
+    char text[] = "new";
+    struct wx_told t = {0};
+    cz_error err = {0};
+
+    (void)state;
+    c.data = (const uint8_t *)"other";
+    c.data_len = 5;
+    c.if_absent = true;
+    (void)wx_watch(g,
+                   &(cz_watch_spec){.resource = &x,
+                                    .resource_is = is_second_with,
+                                    .arg = text,
+                                    .with_data = true},
+                   &t);
+    assert_ok(cz_effect_create(e, &c, &err), err);
+    assert_int_equal(fx_run(g, e).reason, CZ_APPLIED);
+    assert_int_equal(wx_one(&t).position, 2);
+    fx_close(g);
+}
+
 static void without_being_asked_for_data_is_not_shown(void **state)
 {
     cz_engine *g = open_one_batch();
@@ -477,6 +508,49 @@ static void a_watch_from_the_callback_of_an_effect_begins_behind_it(void **state
     fx_close(g);
 }
 
+static void watch_in_watched(void *arg, const cz_watched *w)
+{
+    struct nest *n = arg;
+
+    if (w->code == CZ_OK)
+        (void)wx_watch(n->engine, &(cz_watch_spec){.resource = &n->resource}, &n->told);
+}
+
+static void watch_something_true(void *arg, const cz_result *r)
+{
+    struct nest *n = arg;
+    cz_id y = fx_id("y");
+
+    (void)r;
+    if (cz_watch(n->engine, &(cz_watch_spec){.resource = &y, .resource_is = always},
+                 watch_in_watched, n, NULL, NULL))
+        abort();
+}
+
+/* Also when that one was true at once. */
+static void a_watch_from_the_callback_of_a_watch_begins_before_the_next_effect(void **state)
+{
+    struct nest n = {.engine = open_one_batch()};
+    cz_engine *g = n.engine;
+    cz_error err = {0};
+
+    (void)state;
+    n.resource = fx_data(g, "x");
+    (void)fx_data(g, "y");
+    for (unsigned i = 1; i <= 5; i++) {
+        cz_effect *e = fx_write("w", i, "x", "text");
+        uint64_t ticket;
+
+        assert_ok(cz_submit_effect(g, e, i == 2 ? watch_something_true : NULL, &n, &ticket,
+                                   &err),
+                  err);
+        cz_effect_free(e);
+    }
+    wx_work(g);
+    assert_int_equal(wx_one(&n.told).position, 5);
+    fx_close(g);
+}
+
 static void submit_in_watched(void *arg, const cz_watched *w)
 {
     struct nest *n = arg;
@@ -602,6 +676,10 @@ static void giving_a_watch_up_calls_it_back_first(void **state)
     write_numbers(g, "x", 1, 3);
     wx_work(g);
     assert_int_equal(t.count, 2);
+    /* Nothing is left that would make effects dearer. */
+    assert_null(czi_resource_at(&g->step.core.resources,
+                                czi_id_table_find(&g->step.core.resources.ids, &x))
+                    ->watched);
     fx_close(g);
 }
 
@@ -830,11 +908,13 @@ int main(void)
         cmocka_unit_test(reading_a_resource_changes_nothing),
         cmocka_unit_test(a_resource_that_is_not_there_yet_can_be_watched),
         cmocka_unit_test(data_is_of_its_state_when_the_effect_gives_none),
+        cmocka_unit_test(a_creation_that_finds_the_resource_there_gives_it_no_bytes),
         cmocka_unit_test(without_being_asked_for_data_is_not_shown),
         cmocka_unit_test(what_is_under_way_when_a_watch_begins_is_judged),
         cmocka_unit_test(watches_that_one_effect_ends_are_told_in_order_of_their_numbers),
         cmocka_unit_test(who_watches_again_in_the_callback_sees_every_state_once),
         cmocka_unit_test(a_watch_from_the_callback_of_an_effect_begins_behind_it),
+        cmocka_unit_test(a_watch_from_the_callback_of_a_watch_begins_before_the_next_effect),
         cmocka_unit_test(a_callback_may_submit),
         cmocka_unit_test(a_lamport_deadline_ends_a_watch_at_the_receipt_that_reaches_it),
         cmocka_unit_test(what_becomes_true_with_its_deadline_is_true),
