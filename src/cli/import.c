@@ -53,6 +53,7 @@ static void on_progress(void *arg, uint64_t done, uint64_t total)
     X("native", native, "transfers of the chain's own coin")                                   \
     X("erc20", erc20, "transfers of tokens, as submitted")                                     \
     X("too_large", too_large, "recorded as facts, more than a position holds")                 \
+    X("refused", refused, "facts, by the rules of the store's domain")                         \
     X("applied", applied, "moves")                                                             \
     X("duplicates", duplicates, "moves that were there already")                               \
     X("rejected", rejected, "moves")
@@ -78,7 +79,7 @@ static void print_report(const struct czi_cli *cli, const cz_import_report *r)
 static int import(struct import *m, const cz_import_options *options, char **paths)
 {
     cz_options writing = {.ordered = true, .threads = options->threads};
-    cz_import_report report;
+    cz_import_report report = {0};
     int exit_code, rc = load_all(m, paths);
 
     if (rc)
@@ -88,9 +89,10 @@ static int import(struct import *m, const cz_import_options *options, char **pat
     rc = cz_import_ethereum(m->cli->engine, m->sources, m->count, options, &report,
                             &m->cli->err);
     czi_progress_clear(&m->progress);
+    if (!rc || report.refused)
+        print_report(m->cli, &report);
     if (rc)
         return czi_cli_fail(rc, &m->cli->err);
-    print_report(m->cli, &report);
     return report.rejected ? CZI_EXIT_NO : CZI_EXIT_OK;
 }
 

@@ -91,6 +91,23 @@ class Import(Store):
         self.assertIn(b"neither the trusted block nor linked to it", done.stderr)
         self.assertEqual(self.journal(), before)
 
+    def test_what_must_wait_by_the_domains_rules_is_counted_and_can_be_imported_later(self):
+        path = self.segment()
+        self.ok("domain", "add", "ethereum", "--adapter", "ethereum", "--record-depth", "3")
+        blocks = len(self.blocks(path))
+        done = self.run_command("import", "ethereum", "--json", path)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(b"head is not that far yet", done.stderr)
+        report = json.loads(done.stdout)
+        self.assertEqual(int(report["facts"]), blocks)
+        self.assertGreater(int(report["refused"]), 2000)
+        self.assertEqual((report["applied"], report["rejected"]), ("0", "0"))
+        self.ok("domain", "add", "ethereum", "--record-depth", "0")
+        self.ok("import", "ethereum", path)
+        self.assertEqual(self.positions(), dict(eth_positions.positions(self.blocks(path))))
+        self.ok("audit")
+        self.ok("replay")
+
     def falsify(self, path, rng):
         """One digit or letter of one value, anywhere in the file, and where that is."""
         text = path.read_text()
