@@ -56,7 +56,8 @@ static void print_json(const struct czi_bench *b, const struct czi_bench_result 
            "\"batch\":%u,\"causal\":%s,\"effects\":%llu,\"seconds\":%.6f,"
            "\"per_second\":%.0f,\"bytes_per_effect\":%.1f,",
            modes[b->mode], b->accounts, b->zipf, b->read_percent, b->threads, b->batch,
-           b->causal ? "true" : "false", (unsigned long long)b->effects, r->seconds, r->per_second, r->bytes_per_effect);
+           b->causal ? "true" : "false", (unsigned long long)b->effects, r->seconds,
+           r->per_second, r->bytes_per_effect);
     if (b->batch == 1)
         printf("\"p50_us\":%.1f,\"p99_us\":%.1f,", r->p50_us, r->p99_us);
     printf("\"rejected\":%llu,\"checksum\":\"%016llx\"}\n", (unsigned long long)r->rejected,

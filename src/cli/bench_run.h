@@ -15,7 +15,7 @@ struct czi_bench {
     unsigned threads; /* 0: all */
     unsigned batch;   /* 0: the largest */
     unsigned read_percent;
-    bool causal; /* the causal index is kept up meanwhile */
+    bool causal;     /* the causal index is kept up meanwhile */
     const char *dir; /* durable: where the temporary store is made; NULL: here */
 };
 

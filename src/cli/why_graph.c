@@ -25,12 +25,14 @@ static bool is_space_lead(const uint8_t *p, size_t left)
 static void put_word(struct czi_buf *b, const char *text)
 {
     size_t len = strlen(text);
+    bool within = false; /* a character that is told by its bytes */
 
     for (size_t i = 0; i < len; i++) {
         uint8_t c = (uint8_t)text[i];
 
-        if (c <= 0x20 || c == 0x7f || strchr("%\"\\{}", c) ||
-            is_space_lead((const uint8_t *)text + i, len - i))
+        within =
+            (within && (c & 0xc0) == 0x80) || is_space_lead((const uint8_t *)text + i, len - i);
+        if (within || c <= 0x20 || c == 0x7f || strchr("%\"\\{}", c))
             czi_buf_printf(b, "%%%02x", c);
         else
             czi_buf_put_byte(b, c);

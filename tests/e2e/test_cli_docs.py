@@ -71,6 +71,10 @@ class Completions(Store):
         self.assertIn("FORMAT", self.bash("apply", "FO"))
         self.assertEqual(self.bash("-C", "jour"), {"journal"})
         self.assertEqual(self.bash("import", "eth"), {"ethereum"})
+        self.assertEqual(self.bash("domain", "re"), {"resolve"})
+        self.assertEqual(self.bash("fact", "ver"), {"verify"})
+        self.assertEqual(self.bash("key", ""), self.bash("key", "-") | {"new", "show"})
+        self.assertIn("FORMAT", self.bash("fact", "add", "FO"))
 
     @need("fish")
     def test_fish_offers_exactly_the_options_of_each_verb(self):
@@ -132,21 +136,32 @@ class ManPages(Store):
         for member in self.json("list")[0]:
             self.assertRegex(page, rf"\b{member}\b")
 
-    def test_the_session_of_the_page_happens_so(self):
-        (session,) = literal_blocks("causality.1")
-        script, wanted, here = [], [], False
+    def test_the_sessions_of_the_pages_happen_so(self):
+        for page in ("causality.1", "causality-facts.5"):
+            self.assert_happens(page, "\n".join(literal_blocks(page)))
+
+    def assert_happens(self, page, session):
+        script, wanted = [], []
         for line in session.splitlines():
             if line.startswith(("$ ", "> ")):
                 script.append(line[2:])
             else:
                 wanted.append(line)
-        folder = self.folder / "session"
+        folder = self.folder / page
         folder.mkdir()
         done = subprocess.run(
             ["bash", "-c", "\n".join(script)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             cwd=folder, env={**os.environ, "PATH":
                              f"{pathlib.Path(COMMAND).resolve().parent}:{os.environ['PATH']}"})
         self.assertEqual(done.stdout.decode().splitlines(), wanted)
+
+    def test_the_page_of_facts_names_every_fault(self):
+        page = (ROOT / "man/causality-facts.5").read_text()
+        header = (ROOT / "include/causality/causality.h").read_text()
+        faults = re.search(r"#define CZ_FAULTS\(X\)(.*?)\n\n", header, re.S).group(1)
+        wanted = re.findall(r'"([a-z-]+)",\s+"([^"]+)"', faults)
+        self.assertEqual(len(wanted), 14)
+        self.assertEqual(re.findall(r"(?m)^\.It Ql ([a-z-]+)\n(.+)$", page), wanted)
 
     def test_every_effect_of_the_page_is_applied(self):
         short, long = literal_blocks("causality-effects.5")
