@@ -131,36 +131,34 @@ static int verify(struct czi_cli *cli, const cz_id *id)
     struct layers l = {0};
     cz_error header = {0}, own = {0};
     int rc = cz_fact_get(cli->engine, id, on_layers, &l, &cli->err), header_rc = CZ_OK, own_rc;
+    bool inner; /* it has a layer below the header */
 
     if (rc)
         return czi_cli_fail(rc, &cli->err);
+    inner = l.is_fact && !l.is_block;
     own_rc = cz_fact_verify(cli->engine, id, &own);
-    if (l.is_fact && !l.is_block)
+    if (inner)
         header_rc = cz_fact_verify(cli->engine, &l.block, &header);
     if ((own_rc && own_rc < CZ_UNKNOWN_DOMAIN) || (header_rc && header_rc < CZ_UNKNOWN_DOMAIN))
         return czi_cli_fail(own_rc ? own_rc : header_rc, own_rc ? &own : &header);
+    rc = own_rc ? own_rc : header_rc;
     if (cli->json) {
         czi_json_open(&j, NULL, '{');
         czi_json_id(&j, "id", id);
     }
     print_layer(cli, &j, "observer", own_rc == CZ_BAD_OBSERVER ? own.detail : NULL);
-    if (own_rc == CZ_BAD_OBSERVER)
-        print_layer(cli, &j, l.is_block || !l.is_fact ? "header" : "inclusion",
-                    "not looked at");
-    else if (l.is_block || !l.is_fact)
-        print_layer(cli, &j, "header", own_rc ? own.detail : NULL);
-    else
-        print_layer(cli, &j, "inclusion", own_rc ? own.detail : NULL);
-    if (l.is_fact && !l.is_block)
+    if (inner)
         print_layer(cli, &j, "header", header_rc ? header.detail : NULL);
+    print_layer(cli, &j, inner ? "inclusion" : "header",
+                own_rc == CZ_BAD_OBSERVER ? "not looked at"
+                : own_rc                  ? own.detail
+                                          : NULL);
     if (cli->json) {
-        czi_json_string(&j, "fault",
-                        own_rc || header_rc ? czi_fault_name(own_rc ? own_rc : header_rc)
-                                            : NULL);
+        czi_json_string(&j, "fault", rc ? czi_fault_name(rc) : NULL);
         czi_json_close(&j, '}');
         printf("\n");
     }
-    return own_rc || header_rc ? CZI_EXIT_CORRUPT : CZI_EXIT_OK;
+    return rc ? CZI_EXIT_CORRUPT : CZI_EXIT_OK;
 }
 
 static int fact_verify(struct czi_cli *cli, int argc, char **argv)

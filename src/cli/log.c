@@ -4,6 +4,7 @@
 struct log {
     const struct czi_cli *cli;
     cz_id resource;
+    struct czi_disputed disputed;
 };
 
 static const cz_post *post_of(const struct log *l, const cz_receipt *r)
@@ -12,6 +13,13 @@ static const cz_post *post_of(const struct log *l, const cz_receipt *r)
         if (memcmp(&r->posts[i].resource, &l->resource, sizeof l->resource) == 0)
             return &r->posts[i];
     return NULL;
+}
+
+static bool is_zero(const cz_id *id)
+{
+    static const cz_id none;
+
+    return memcmp(id, &none, sizeof none) == 0;
 }
 
 static void json_entry(const struct log *l, const cz_receipt *r, const cz_post *p)
@@ -29,6 +37,11 @@ static void json_entry(const struct log *l, const cz_receipt *r, const cz_post *
     else
         czi_json_quantity(&j, "quantity", p->quantity);
     czi_json_u64(&j, "lamport", r->lamport);
+    if (is_zero(&r->time))
+        czi_json_string(&j, "time_map", NULL);
+    else
+        czi_json_id(&j, "time_map", &r->time);
+    czi_json_bool(&j, "disputed", czi_disputed_has(&l->disputed, r->position));
     czi_print_ops_json(l->cli, &j, "ops", r->effect_bytes, r->effect_len);
     czi_json_close(&j, '}');
     (void)putc_unlocked('\n', stdout);
@@ -46,6 +59,8 @@ static void text_entry(const struct log *l, const cz_receipt *r, const cz_post *
     printf("%10llu  %7llu  %-8s  %20s  %.*s  ", (unsigned long long)r->position,
            (unsigned long long)p->version, cz_state_name((int)p->state),
            p->kind == CZ_DATA ? "-" : quantity, ID_SHOWN, effect);
+    if (czi_disputed_has(&l->disputed, r->position))
+        printf("[disputed] ");
     czi_print_ops_text(l->cli, stdout, r->effect_bytes, r->effect_len);
     printf("\n");
 }
@@ -74,11 +89,14 @@ int czi_cli_log(struct czi_cli *cli, int argc, char **argv)
     if (!czi_cli_open(cli, NULL, &rc))
         return rc;
     rc = czi_cli_find(cli, argv[0], CZI_FOUND_RESOURCE, &what, &l.resource);
+    if (!rc)
+        rc = czi_disputed_load(cli, &l.disputed);
     if (!rc && !cli->json)
         printf("%s%10s  %7s  %-8s  %20s  %-*s  %s%s\n", czi_bold(cli), "POSITION", "VERSION",
                "STATE", "QUANTITY", ID_SHOWN, "EFFECT", "WHAT", czi_plain(cli));
     if (!rc)
         rc = cz_log(cli->engine, &l.resource, on_entry, &l, &cli->err);
+    czi_buf_done(&l.disputed.positions);
     if (rc == CZ_IO && ferror(stdout))
         return CZI_EXIT_IO;
     return rc ? czi_cli_fail(rc, &cli->err) : CZI_EXIT_OK;

@@ -103,6 +103,8 @@ class Scenarios(Facts):
                          [said[1]["effect"], said[4]["effect"]])
         for i, answer in enumerate(said):
             self.assertIs(self.json("show", answer["effect"])[0]["disputed"], i in (1, 4))
+        self.assertEqual([e["disputed"] for e in self.json("log", "shop")], [False, True])
+        self.assertIn("[disputed] transfer 5", self.ok("log", "shop").splitlines()[-1])
         self.assertIn("\n         2  " + said[1]["effect"] + "  cites     " + second["id"],
                       self.ok("disputed"))
         self.assertIn("disputed   it rests on a fact", self.ok("show", said[4]["effect"]))
@@ -496,7 +498,7 @@ class Show(Facts):
             self.assertEqual({k for k, v in said.items() if v == "ok"}, layers)
             self.assertIsNone(said["fault"])
         self.assertEqual(self.ok("fact", "verify", self.only(facts, "deposit")["id"]),
-                         "observer   ok\ninclusion  ok\nheader     ok\n")
+                         "observer   ok\nheader     ok\ninclusion  ok\n")
 
     def test_imported_blocks_are_facts_of_a_domain(self):
         path = self.folder / "segment.jsonl"

@@ -270,6 +270,23 @@ static const struct refusal refusals[] = {
     {"{\"op\":\"lock\",\"resource\":\"a\",\"nonce\":1,\"signature\":^\"0\"}", "hex digits"},
     {"{\"op\":\"lock\",\"resource\":\"a\",\"nonce\":1,\"priority\":^\"x\"}",
      "urgent, high, normal, low"},
+    {"{\"op\":\"lock\",\"resource\":\"a\",\"nonce\":1,\"facts\":[^1]}",
+     "ids, which are strings"},
+    {"{\"op\":\"lock\",\"resource\":\"a\",\"nonce\":1,\"facts\":[^{}]}",
+     "needs the key \"fact\""},
+    {"{\"op\":\"lock\",\"resource\":\"a\",\"nonce\":1,\"facts\":[{\"fact\":^\"x\"}]}", ""},
+    {"{\"op\":\"lock\",\"resource\":\"a\",\"nonce\":1,\"facts\":[{^\"op\":\"\",\"fact\":\"\"}]"
+     "}",
+     "does not belong to a fact that is cited"},
+    {"{\"op\":\"lock\",\"resource\":\"a\",\"nonce\":1,\"program\":^1}", "expected an object"},
+    {"{\"op\":\"lock\",\"resource\":\"a\",\"nonce\":1,\"program\":^{\"id\":\"x\"}}",
+     "needs the key \"task\""},
+    {"{\"op\":\"lock\",\"resource\":\"a\",\"nonce\":1,\"program\":{\"id\":\"x\",\"task\":^"
+     "4294967296}}",
+     "2^32-1"},
+    {"{\"op\":\"lock\",\"resource\":\"a\",\"nonce\":1,\"time\":^1}", "ids, which are strings"},
+    {"{\"op\":\"lock\",\"resource\":\"a\",\"nonce\":1,^\"purpose\":\"x\"}", "does not belong"},
+    {"{\"nonce\":1,\"ops\":^[]}", "at least one operation"},
 };
 
 static void what_is_wrong_is_refused_at_its_column(void **state)
@@ -357,6 +374,68 @@ static void a_text_cut_anywhere_is_refused(void **state)
     cz_effect_free(e);
 }
 
+static void a_fact_may_be_cited_on_terms(void **state)
+{
+    cz_id me = cz_operator(), a = id_of("a"), fact = id_of("some fact");
+    cz_dependency d = {.fact = fact,
+                       .policy = CZ_AT_LEAST_HEIGHT,
+                       .optional = true,
+                       .finality = CZ_DEPTH,
+                       .depth = 6,
+                       .has_max_age = true,
+                       .max_age = UINT64_MAX,
+                       .purpose = "credit"};
+    cz_effect *e = fresh(&me, 1);
+    char id[CZ_ID_TEXT_SIZE], text[512];
+    cz_error err = {0};
+
+    (void)state;
+    cz_id_print(&fact, id);
+    assert_ok(cz_effect_lock(e, &a, &err), err);
+    assert_ok(cz_effect_depend(e, &d, &err), err);
+    (void)
+        snprintf(text, sizeof text,
+                 "{\"op\":\"lock\",\"resource\":\"a\",\"nonce\":1,\"facts\":[{\"fact\":\"%s\","
+                 "\"policy\":\"at-least-height\",\"optional\":true,\"depth\":6,"
+                 "\"max_age\":\"18446744073709551615\",\"purpose\":\"credit\"}]}",
+                 id);
+    assert_means(text, e);
+}
+
+static void a_fact_without_terms_is_a_plain_citation(void **state)
+{
+    cz_id me = cz_operator(), a = id_of("a"), fact = id_of("some fact");
+    cz_effect *e = fresh(&me, 1);
+    char id[CZ_ID_TEXT_SIZE], text[256];
+    cz_error err = {0};
+
+    (void)state;
+    cz_id_print(&fact, id);
+    assert_ok(cz_effect_lock(e, &a, &err), err);
+    assert_ok(cz_effect_cite(e, &fact, &err), err);
+    (void)snprintf(
+        text, sizeof text,
+        "{\"op\":\"lock\",\"resource\":\"a\",\"nonce\":1,\"facts\":[{\"fact\":\"%s\"}]}", id);
+    assert_means(text, e);
+}
+
+static void an_effect_may_be_an_event_of_a_task_and_carry_a_time(void **state)
+{
+    cz_id me = cz_operator(), program = id_of("swap"), time = id_of("some time");
+    cz_effect *e = fresh(&me, 1);
+    char id[CZ_ID_TEXT_SIZE], text[256];
+
+    (void)state;
+    cz_id_print(&time, id);
+    cz_effect_set_program(e, &program, UINT32_MAX);
+    cz_effect_set_time(e, &time);
+    (void)snprintf(text, sizeof text,
+                   "{\"nonce\":1,\"ops\":[],\"program\":{\"id\":\"swap\",\"task\":4294967295},"
+                   "\"time\":\"%s\"}",
+                   id);
+    assert_means(text, e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -368,6 +447,9 @@ int main(void)
         cmocka_unit_test(escapes_name_code_points),
         cmocka_unit_test(the_long_form_says_everything),
         cmocka_unit_test(the_origin_of_a_list_is_that_of_its_first_operation),
+        cmocka_unit_test(a_fact_may_be_cited_on_terms),
+        cmocka_unit_test(a_fact_without_terms_is_a_plain_citation),
+        cmocka_unit_test(an_effect_may_be_an_event_of_a_task_and_carry_a_time),
         cmocka_unit_test(what_is_wrong_is_refused_at_its_column),
         cmocka_unit_test(bounds_are_limits),
         cmocka_unit_test(out_of_memory_anywhere_is_an_error_and_the_next_read_works),
