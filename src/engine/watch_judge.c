@@ -97,15 +97,16 @@ static cz_resource describe(const struct czi_core *core, uint32_t slot)
 static bool is_true(const struct moment *m, const struct czi_sentry *s, const cz_resource *r,
                     struct czi_slice *data)
 {
-    cz_resource bare = *r;
+    cz_resource whole;
 
     if (!s->with_data || r->kind != CZ_DATA)
-        return s->resource_is(s->arg, &bare);
+        return s->resource_is(s->arg, r);
     if (!data->data)
         *data = data_at(m->engine, s->watched->slot, r->position);
-    bare.data = data->data;
-    bare.data_len = data->len;
-    return s->resource_is(s->arg, &bare);
+    whole = *r;
+    whole.data = data->data;
+    whole.data_len = data->len;
+    return s->resource_is(s->arg, &whole);
 }
 
 /* A write of something watched. */
