@@ -86,9 +86,9 @@ enum cz_code {
 #undef CZ_DECLARE
 };
 
-/* fault, value, name, text: the ways in which a fact, or citing it, can be wrong. They are codes
- * of functions that take facts, and reasons of rejected effects and facts, with one number for
- * both; recorded in receipts, so values never change meaning. */
+/* fault, value, name, text: the ways in which a fact, or citing it, can be wrong. They are
+ * codes of functions that take facts, and reasons of rejected effects and facts, with one
+ * number for both; recorded in receipts, so values never change meaning. */
 #define CZ_FAULTS(X)                                                                           \
     X(CZ_UNKNOWN_DOMAIN, 32, "unknown-domain", "no such domain is known to the store")         \
     X(CZ_BAD_ENCODING, 33, "bad-encoding", "the bytes are not a fact's canonical form")        \
@@ -324,8 +324,8 @@ typedef struct cz_dependency {
     bool has_max_age;
     uint64_t max_age; /* from the fact's block to the domain's newest, in the domain's time */
     /* Not NULL: the effect uses up the fact's event for this purpose, so that no other effect
-     * ever can, by this fact or another one of the same event (a deposit is credited once). 1 to
-     * 64 bytes. */
+     * ever can, by this fact or another one of the same event (a deposit is credited once). 1
+     * to 64 bytes. */
     const char *purpose;
 } cz_dependency;
 
@@ -504,8 +504,8 @@ typedef struct cz_receipt {
     uint64_t position;
     uint64_t lamport;
     enum cz_reason reason;
-    cz_id time;             /* snapshot of the time map; all zero: nothing was known */
-    const cz_post *posts;   /* in access order; none when rejected */
+    cz_id time;           /* snapshot of the time map; all zero: nothing was known */
+    const cz_post *posts; /* in access order; none when rejected */
     size_t post_count;
     const cz_clock_part *clock; /* of its program; NULL: it is no program's */
     size_t clock_count;
@@ -915,8 +915,8 @@ CZ_API CZ_MUST_USE int cz_scheduler_stats_get(cz_scheduler *scheduler, cz_schedu
 /* A domain is an independent source of truth: a chain, with its own blocks, time and finality.
  * External state enters only as facts, each with a proof in two layers: that its block belongs
  * to the domain (the block is a fact too), and that the block says so. Facts are verified, then
- * recorded in the domain's fact log; each store decides for itself which domains it knows, whose
- * observations it takes, and when a block is settled. */
+ * recorded in the domain's fact log; each store decides for itself which domains it knows,
+ * whose observations it takes, and when a block is settled. */
 
 /* kind, value, name */
 #define CZ_FACT_KINDS(X)                                                                       \
@@ -943,8 +943,8 @@ typedef struct cz_observer {
 
 /* What the store knows and wants of a domain. */
 typedef struct cz_domain_spec {
-    const char *name;    /* 1 to 32 bytes */
-    const char *adapter; /* "ethereum", "simulated" */
+    const char *name;       /* 1 to 32 bytes */
+    const char *adapter;    /* "ethereum", "simulated" */
     const void *parameters; /* what the adapter wants to know; see docs/reference/domains.md */
     size_t parameters_len;
     /* Blocks that must be built on one, so that it is safe, final; 0: depth is not enough. */
@@ -982,14 +982,15 @@ typedef int (*cz_domain_fn)(void *arg, const cz_domain *domain);
 /* In the order in which they became known. Strings live until the callback returns. */
 CZ_API CZ_MUST_USE int cz_domain_list(cz_engine *engine, cz_domain_fn fn, void *arg,
                                       cz_error *err);
-/* Ends a freeze: of the two items that contradict, `keep` stays and the other one is retracted. */
+/* Ends a freeze: of the two items that contradict, `keep` stays and the other one is retracted.
+ */
 CZ_API CZ_MUST_USE int cz_domain_resolve(cz_engine *engine, const char *domain,
                                          const cz_id *keep, const char *note, cz_error *err);
 
-/* Checks canonical bytes of a fact (docs/reference/formats.md) completely, and records it: waits
- * until it is on disk. One of CZ_FAULTS, whose detail says what is wrong, and then nothing has
- * changed; recorded before: CZ_OK. seed NULL, or the 32 bytes of an Ed25519 key to sign it with
- * as its observer first. */
+/* Checks canonical bytes of a fact (docs/reference/formats.md) completely, and records it:
+ * waits until it is on disk. One of CZ_FAULTS, whose detail says what is wrong, and then
+ * nothing has changed; recorded before: CZ_OK. seed NULL, or the 32 bytes of an Ed25519 key to
+ * sign it with as its observer first. */
 CZ_API CZ_MUST_USE int cz_fact_add(cz_engine *engine, const void *bytes, size_t len,
                                    const uint8_t *seed, cz_id *ret, cz_error *err);
 /* The same checks, without recording. */
@@ -1004,8 +1005,8 @@ CZ_API CZ_MUST_USE int cz_fact_retract(cz_engine *engine, const cz_id *fact,
                                        const char *note, const uint8_t *seed, cz_id *ret,
                                        cz_error *err);
 
-/* An item of a domain's fact log: a fact, or (kind 0) a retraction, a domain's configuration or a
- * decision. */
+/* An item of a domain's fact log: a fact, or (kind 0) a retraction, a domain's configuration or
+ * a decision. */
 typedef struct cz_fact {
     cz_id id;
     const char *domain;
@@ -1019,7 +1020,7 @@ typedef struct cz_fact {
     bool stands, held;         /* held: it contradicts what is final, and nobody decided yet */
     bool has_expires;
     uint64_t expires;
-    cz_id block;      /* of the fact of its block */
+    cz_id block; /* of the fact of its block */
     cz_id retracted_by;
     bool has_retracted_by;
     const uint8_t *bytes; /* canonical */
@@ -1040,8 +1041,8 @@ CZ_API CZ_MUST_USE int cz_fact_verify(cz_engine *engine, const cz_id *id, cz_err
 typedef struct cz_dispute {
     cz_id effect;
     uint64_t position;
-    cz_id fact;     /* a retracted one that it rests on */
-    bool direct;    /* the effect itself cites it */
+    cz_id fact;  /* a retracted one that it rests on */
+    bool direct; /* the effect itself cites it */
 } cz_dispute;
 typedef int (*cz_dispute_fn)(void *arg, const cz_dispute *dispute);
 /* In order of position. */
@@ -1051,8 +1052,8 @@ CZ_API CZ_MUST_USE int cz_is_disputed(cz_engine *engine, const cz_id *effect, bo
                                       cz_error *err);
 
 /* Checks the facts that an effect cites as they are now (R6; the fault is returned, and nothing
- * was queued), gives the effect the snapshot of the time map, and submits it. It is checked again
- * when it applies. */
+ * was queued), gives the effect the snapshot of the time map, and submits it. It is checked
+ * again when it applies. */
 CZ_API CZ_MUST_USE int cz_propose(cz_engine *engine, cz_effect *effect, cz_done_fn done,
                                   void *arg, uint64_t *ret_ticket, cz_error *err);
 
@@ -1094,8 +1095,8 @@ CZ_API const char *cz_order_name(int order);
 /* How two events, each an effect or a fact, lie in causal order (R4): before means that a path
  * of links leads from a to b: versions read and overwritten, facts cited, effects followed, a
  * task's effect before. From an index that is made at the first question and kept up with every
- * receipt from then on. Cost: about a microsecond; the first time, reading the journal. CZ_LIMIT:
- * the history is larger than options.causal_max. */
+ * receipt from then on. Cost: about a microsecond; the first time, reading the journal.
+ * CZ_LIMIT: the history is larger than options.causal_max. */
 CZ_API CZ_MUST_USE int cz_causal_order(cz_engine *engine, const cz_id *a, const cz_id *b,
                                        enum cz_order *ret, cz_error *err);
 /* The same of two effects by their positions, without looking anything else up: for many. */
@@ -1117,8 +1118,14 @@ CZ_API enum cz_order cz_clock_compare(const cz_clock_part *a, size_t a_count,
                                       const cz_clock_part *b, size_t b_count);
 
 /* Why one event directly follows another. */
-enum cz_link { CZ_LINK_WRITE, CZ_LINK_READ, CZ_LINK_FACT, CZ_LINK_AFTER, CZ_LINK_TASK,
-               CZ_LINK_BLOCK };
+enum cz_link {
+    CZ_LINK_WRITE,
+    CZ_LINK_READ,
+    CZ_LINK_FACT,
+    CZ_LINK_AFTER,
+    CZ_LINK_TASK,
+    CZ_LINK_BLOCK
+};
 CZ_API const char *cz_link_name(int link);
 typedef struct cz_cause {
     enum cz_link link;
@@ -1129,7 +1136,7 @@ typedef struct cz_cause {
 typedef struct cz_event {
     cz_id id;
     bool is_fact;
-    uint64_t number; /* position of an effect, number of a fact */
+    uint64_t number;           /* position of an effect, number of a fact */
     const cz_receipt *receipt; /* of an effect */
     const cz_fact *fact;
     const cz_cause *causes; /* all of them, in the order in which the event names them */
@@ -1143,8 +1150,8 @@ CZ_API CZ_MUST_USE int cz_event_get(cz_engine *engine, const cz_id *id, cz_event
 CZ_API CZ_MUST_USE int cz_event_at(cz_engine *engine, bool is_fact, uint64_t number,
                                    cz_event_fn fn, void *arg, cz_error *err);
 /* The causal past of an event, itself first: the effects from the newest on, then the facts in
- * the same way; so each comes after all that follow it. Read from the journal as it goes, so that
- * the first ones come at once. The engine goes on meanwhile. */
+ * the same way; so each comes after all that follow it. Read from the journal as it goes, so
+ * that the first ones come at once. The engine goes on meanwhile. */
 CZ_API CZ_MUST_USE int cz_causes(cz_engine *engine, const cz_id *id, cz_event_fn fn, void *arg,
                                  cz_error *err);
 
@@ -1153,29 +1160,30 @@ CZ_API CZ_MUST_USE int cz_causes(cz_engine *engine, const cz_id *id, cz_event_fn
 /* Until something becomes true: of a resource, of a domain, or of the whole time map. Judged is
  * each state as it comes on disk, in the order of the journal, also those in the middle of a
  * batch; nothing polls. So a watch ends at the first state of which it is true, and none is
- * missed: it judges every state that anybody is told of after cz_watch has returned; called from
- * a callback of the engine's, every one after what the callback is about.
+ * missed: it judges every state that anybody is told of after cz_watch has returned; called
+ * from a callback of the engine's, every one after what the callback is about.
  *
  * The state at the beginning is judged too, unless an effect that overwrites it was executed
  * already and is on its way to the disk: then that effect's state is the first. Waiting for the
  * engine to rest instead, as cz_resource_get does, would stop it for each watch.
  *
  * A deadline is in the time of a domain, or in Lamport time, and ends the watch with the first
- * event that reaches it, if what is watched was not true by then: the same event may do both, and
- * then it was true.
+ * event that reaches it, if what is watched was not true by then: the same event may do both,
+ * and then it was true.
  *
- * Who watches holds nothing. To await a resource's change while holding a guard that keeps others
- * from changing it lasts until the deadline or for ever: nothing looks for that. */
+ * Who watches holds nothing. To await a resource's change while holding a guard that keeps
+ * others from changing it lasts until the deadline or for ever: nothing looks for that. */
 typedef struct cz_watch_spec {
     /* One of these. The resource may be one that is not there yet. */
     const cz_id *resource;
     const char *domain;
     bool time_map;
-    /* Whether it is true. NULL: with the first change after the beginning. Called on the engine's
-     * thread, which waits: must be quick, and not call back into the library but to look at what
-     * it is given (a resource without its log's head, and with its data only when `with_data`).
-     * resource: after each applied effect that declares it written. time_is: after each item of a
-     * fact log that moves the time map, of `domain`: its entry; that may not be there yet. */
+    /* Whether it is true. NULL: with the first change after the beginning. Called on the
+     * engine's thread, which waits: must be quick, and not call back into the library but to
+     * look at what it is given (a resource without its log's head, and with its data only when
+     * `with_data`). resource: after each applied effect that declares it written. time_is:
+     * after each item of a fact log that moves the time map, of `domain`: its entry; that may
+     * not be there yet. */
     bool (*resource_is)(void *arg, const cz_resource *resource);
     bool (*time_is)(void *arg, const cz_time_map *map); /* of domain and time_map */
     void *arg;
@@ -1194,8 +1202,8 @@ typedef struct cz_watched {
     uint64_t watch;
     int code; /* CZ_OK; CZ_TIMEOUT the deadline; CZ_CANCELLED; CZ_CLOSED; of a resource that is
                  not there yet: CZ_LIMIT or CZ_NOMEM, there is no room for it */
-    /* What ended it: the effect at this position, or the item of a fact log with this number, as
-     * in cz_fact. Both 0: it was so when the watch began, or it was given up. */
+    /* What ended it: the effect at this position, or the item of a fact log with this number,
+     * as in cz_fact. Both 0: it was so when the watch began, or it was given up. */
     uint64_t position, fact;
     uint64_t version; /* of the resource, when it was true */
     uint64_t lamport; /* the latest of all receipts then, */
@@ -1204,14 +1212,14 @@ typedef struct cz_watched {
 /* Once, on the engine's thread but for CZ_CANCELLED, in the order of the journal; of those that
  * end with one event, in order of their numbers. Just before the callback of the effect or fact
  * that ended it. May only call cz_submit*, cz_watch and cz_unwatch. What it watches begins with
- * the next event at the latest, and is judged at once as above: so who follows something must ask
- * for what it has not seen. */
+ * the next event at the latest, and is judged at once as above: so who follows something must
+ * ask for what it has not seen. */
 typedef void (*cz_watched_fn)(void *arg, const cz_watched *result);
 
-/* Strings and ids of spec are copied. Numbers rise, from 1. It may have ended when this returns,
- * but not before *ret_watch is written. CZ_UNKNOWN_DOMAIN; CZ_LIMIT: 2^20 watches have not ended.
- * Costs nothing while nothing happens to what is watched, however many there are; heights and
- * deadlines cost nothing until they are reached. */
+/* Strings and ids of spec are copied. Numbers rise, from 1. It may have ended when this
+ * returns, but not before *ret_watch is written. CZ_UNKNOWN_DOMAIN; CZ_LIMIT: 2^20 watches have
+ * not ended. Costs nothing while nothing happens to what is watched, however many there are;
+ * heights and deadlines cost nothing until they are reached. */
 CZ_API CZ_MUST_USE int cz_watch(cz_engine *engine, const cz_watch_spec *spec,
                                 cz_watched_fn done, void *done_arg, uint64_t *ret_watch,
                                 cz_error *err);
@@ -1258,9 +1266,10 @@ typedef struct cz_import_report {
  * for each header and for each transfer of value, and applies each transfer as an effect that
  * moves between the positions ethereum:<address>:ETH or ethereum:<address>:<token>. What does
  * not verify is CZ_PROOF or CZ_INVALID, names block, transaction and member, and nothing was
- * submitted. The domain "ethereum" is made known if it is not. A fact that the store refuses all
- * the same, as of a block that contradicts the recorded chain, has no effect; everything else is
- * imported, *ret is filled, and the first such fault is returned. Importing again is harmless. */
+ * submitted. The domain "ethereum" is made known if it is not. A fact that the store refuses
+ * all the same, as of a block that contradicts the recorded chain, has no effect; everything
+ * else is imported, *ret is filled, and the first such fault is returned. Importing again is
+ * harmless. */
 CZ_API CZ_MUST_USE int cz_import_ethereum(cz_engine *engine, const cz_import_source *sources,
                                           size_t count, const cz_import_options *options,
                                           cz_import_report *ret, cz_error *err);

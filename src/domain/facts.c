@@ -1,13 +1,13 @@
 /* facts.c - the way into fact logs: what comes from outside is verified here, then recorded.
  *
- * Layer: domain. Threads: any; proofs are checked on the caller's. What the store's state says of
- * an item (is its block recorded, does it stand, is it settled) the book decides: once here, so
- * that the caller gets the reason before anything is queued, and again when it is recorded.
+ * Layer: domain. Threads: any; proofs are checked on the caller's. What the store's state says
+ * of an item (is its block recorded, does it stand, is it settled) the book decides: once here,
+ * so that the caller gets the reason before anything is queued, and again when it is recorded.
  */
+#include "engine/facts.h"
 #include "base/error.h"
 #include "domain/domain.h"
 #include "engine/engine.h"
-#include "engine/facts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -268,7 +268,8 @@ int cz_fact_verify(cz_engine *g, const cz_id *id, cz_error *err)
     if (rc)
         return rc;
     n = czi_book_find(g->step.core.book, id);
-    rc = n == CZI_ID_NONE ? czi_fact_missing(id, err) : czi_find_item(&g->reader, n, &bytes, err);
+    rc = n == CZI_ID_NONE ? czi_fact_missing(id, err)
+                          : czi_find_item(&g->reader, n, &bytes, err);
     if (!rc)
         rc = decode(bytes.data, bytes.len, &item, err);
     if (!rc)
@@ -298,12 +299,11 @@ static int fill_config(const cz_domain_spec *spec, struct czi_domain_item *c, cz
                         spec->observer_count, CZI_OBSERVERS_MAX);
     if ((unsigned)spec->record_finality > CZ_FINAL)
         return czi_fail(err, CZ_INVALID, "there is no finality %d", (int)spec->record_finality);
-    *c = (struct czi_domain_item){
-        .adapter = text(spec->adapter),
-        .parameters = {spec->parameters, spec->parameters_len},
-        .policy = {spec->safe_depth, spec->final_depth, spec->record_depth,
-                   spec->record_finality},
-        .observer_count = (uint32_t)spec->observer_count};
+    *c = (struct czi_domain_item){.adapter = text(spec->adapter),
+                                  .parameters = {spec->parameters, spec->parameters_len},
+                                  .policy = {spec->safe_depth, spec->final_depth,
+                                             spec->record_depth, spec->record_finality},
+                                  .observer_count = (uint32_t)spec->observer_count};
     if (spec->observer_count) {
         memcpy(c->observers, spec->observers, spec->observer_count * sizeof(cz_observer));
         qsort(c->observers, spec->observer_count, sizeof(cz_observer), compare_observers);
@@ -311,8 +311,8 @@ static int fill_config(const cz_domain_spec *spec, struct czi_domain_item *c, cz
     return CZ_OK;
 }
 
-/* With the gate: whether the domain is as wanted, but for the sequence, which is set to the next
- * one. */
+/* With the gate: whether the domain is as wanted, but for the sequence, which is set to the
+ * next one. */
 static bool is_already(const struct czi_book *book, struct czi_item *item)
 {
     uint32_t n = czi_book_domain(book, item->domain);

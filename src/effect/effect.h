@@ -14,8 +14,8 @@
  *   [13, origin … operations as above, facts: [link…], after: [link…],
  *    terms: [[policy, optional bool, finality, depth, max age | null, purpose text | null]…],
  *    time: link | null, program: [bytes(32), task uint] | null, signature: bytes | null]
- * with one element of terms for each fact, or none: then all are plain (fact/depend.h). depth is
- * not 0 just with finality CZ_DEPTH. An effect of a program may have no operation.
+ * with one element of terms for each fact, or none: then all are plain (fact/depend.h). depth
+ * is not 0 just with finality CZ_DEPTH. An effect of a program may have no operation.
  */
 #ifndef CZI_EFFECT_H
 #define CZI_EFFECT_H
@@ -124,7 +124,8 @@ static inline const uint8_t *czi_effect_after(const uint8_t *bytes,
     return bytes + v->after + (size_t)i * CZI_CBOR_LINK_SIZE;
 }
 
-/* ---- What only the full form says ---------------------------------------------------------- */
+/* ---- What only the full form says ----------------------------------------------------------
+ */
 
 /* The terms of the i-th fact and those after it: begin at 0 with *c unset. */
 struct czi_terms czi_effect_next_terms(const uint8_t *bytes, size_t len,

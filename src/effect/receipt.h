@@ -5,9 +5,10 @@
  *   receipt  [3, effect: link, position, lamport, time: link | null,
  *             clock: [[task, count]…] | null, left out: [uint…], reason, posts: […]]
  *            time: the snapshot of the time map; clock: the program's vector clock; left out:
- *            which of the cited facts, all optional, did not hold, by their places; a post of an applied effect is [version, state, value] for each write (value: the
- *            quantity, or the BLAKE3 hash of a data resource's bytes), then the version seen
- *            for each read; of a rejected one the version seen for each access (0: unknown)
+ *            which of the cited facts, all optional, did not hold, by their places; a post of
+ *            an applied effect is [version, state, value] for each write (value: the quantity,
+ *            or the BLAKE3 hash of a data resource's bytes), then the version seen for each
+ *            read; of a rejected one the version seen for each access (0: unknown)
  *   log node [previous node: link | null, receipt or fact: link]
  */
 #ifndef CZI_RECEIPT_H
@@ -43,7 +44,7 @@ struct czi_extra {
     uint64_t left_out;                 /* bit i: the i-th fact */
     uint64_t task_previous;            /* position of the task's effect before; 0: none */
     uint8_t after_count;
-    bool has_terms, has_program; /* of the effect */
+    bool has_terms, has_program;    /* of the effect */
     struct czi_shared_clock *clock; /* NULL: it has no program, or there is no room for it */
 };
 

@@ -21,8 +21,8 @@ int czi_batch_new(uint32_t room, struct czi_batch **ret, cz_error *err)
     b->effect_ids = czi_alloc_aligned(room * sizeof *b->effect_ids);
     b->receipt_ids = czi_alloc_aligned(room * sizeof *b->receipt_ids);
     b->scratch = czi_seal_scratch_new(room, b->post_room);
-    if (!b->entries || !b->posts || !b->hashes || !b->times || !b->effect_ids || !b->receipt_ids ||
-        !b->scratch) {
+    if (!b->entries || !b->posts || !b->hashes || !b->times || !b->effect_ids ||
+        !b->receipt_ids || !b->scratch) {
         czi_batch_free(b);
         return czi_nomem(err, "a batch");
     }

@@ -2,9 +2,10 @@
  * follows directly.
  *
  * Layer: engine. Threads: any; the engine goes on meanwhile. No index is needed: a record holds
- * the positions of the writes before, of those that were seen, of predecessors and of the task's
- * effect before (ledger/record.h). Frames are read newest first, each once, and decoded from
- * behind; so the first event comes after one frame, and a long past costs what reading it does.
+ * the positions of the writes before, of those that were seen, of predecessors and of the
+ * task's effect before (ledger/record.h). Frames are read newest first, each once, and decoded
+ * from behind; so the first event comes after one frame, and a long past costs what reading it
+ * does.
  */
 #include "base/error.h"
 #include "codec/blake3.h"
@@ -291,8 +292,8 @@ static int begin(struct past *p, cz_engine *g, const cz_id *id, bool *is_fact, u
     return rc;
 }
 
-static int tell_one(cz_engine *g, const cz_id *id, bool is_fact, uint64_t number, cz_event_fn fn,
-                    void *arg, cz_error *err)
+static int tell_one(cz_engine *g, const cz_id *id, bool is_fact, uint64_t number,
+                    cz_event_fn fn, void *arg, cz_error *err)
 {
     struct past p;
     int rc = begin(&p, g, id, &is_fact, &number, err);

@@ -17,8 +17,8 @@ struct czi_citing {
     struct czi_extra extra;
 };
 
-/* Checks facts and predecessors as they are now (R5, R6); *lamport rises to the latest of what is
- * followed: predecessors, also those that did not apply, and the task's effect before; so it
+/* Checks facts and predecessors as they are now (R5, R6); *lamport rises to the latest of what
+ * is followed: predecessors, also those that did not apply, and the task's effect before; so it
  * rises along every link (R4). CZ_APPLIED or the first reason. c is filled either way. */
 CZI_MUST_USE uint8_t czi_cite(const struct czi_core *core, const struct czi_pending *p,
                               struct czi_citing *c, uint64_t *lamport);

@@ -75,8 +75,8 @@ struct czi_entry {
     };
     uint32_t posts;    /* first of post_count in the batch's posts */
     uint32_t from, to; /* slots of such a shape */
-    uint32_t origin;     /* of an item: its domain */
-    uint32_t number; /* position - the batch's first position; CZI_ID_NONE without one */
+    uint32_t origin;   /* of an item: its domain */
+    uint32_t number;   /* position - the batch's first position; CZI_ID_NONE without one */
     uint8_t post_count;
     uint8_t reason;
     uint8_t status;
@@ -107,7 +107,7 @@ struct czi_batch {
     cz_id *times;  /* snapshots of the time map, in the order of the items that made them */
     struct czi_buf moves;    /* of struct czi_time_move: what made each of them but the first */
     struct czi_buf replaced; /* of struct czi_replaced, ascending by position */
-    struct czi_buf extras; /* of struct czi_extra */
+    struct czi_buf extras;   /* of struct czi_extra */
     cz_id *effect_ids, *receipt_ids; /* per number */
     struct czi_seal_scratch *scratch;
     uint32_t room, post_room;
@@ -164,7 +164,7 @@ struct czi_task_clock {
 struct czi_predecessor {
     bool applied;
     uint64_t lamport, position;
-    struct czi_parked *parked; /* it waits for a guard: whoever follows it waits too */
+    struct czi_parked *parked;      /* it waits for a guard: whoever follows it waits too */
     struct czi_shared_clock *clock; /* NULL: none */
 };
 
@@ -203,7 +203,7 @@ struct czi_core {
 };
 
 CZI_MUST_USE int czi_core_init(struct czi_core *core, cz_error *err);
-void czi_core_done(struct czi_core *core); /* of all zero: no-op */
+void czi_core_done(struct czi_core *core);         /* of all zero: no-op */
 void czi_core_scratch_done(struct czi_core *core); /* its part in execute.c */
 
 /* Both take the entries from `from` on, which is 0 or where the batch ended when it was
@@ -258,20 +258,24 @@ static inline struct czi_extra *czi_entry_extra(const struct czi_batch *b,
 
 /* The time map that the effects see which come after the item e, or (NULL) at the beginning of
  * the batch; 32 bytes, or NULL: nothing is known. */
-static inline const uint8_t *czi_entry_time(const struct czi_batch *b, const struct czi_entry *e)
+static inline const uint8_t *czi_entry_time(const struct czi_batch *b,
+                                            const struct czi_entry *e)
 {
     const uint8_t *time = b->times[e ? e->from : 0].bytes;
 
     return czi_id_word(time) | czi_id_word(time + 8) ? time : NULL;
 }
 
-static inline struct czi_outcome czi_entry_outcome(const struct czi_batch *b,
-                                                   const struct czi_entry *e,
-                                                   const uint8_t *time)
+static inline struct czi_outcome
+czi_entry_outcome(const struct czi_batch *b, const struct czi_entry *e, const uint8_t *time)
 {
-    return (struct czi_outcome){
-        b->first_position + e->number, e->lamport, e->reason, e->post_count,
-        b->posts + e->posts,           time,       czi_entry_extra(b, e)};
+    return (struct czi_outcome){b->first_position + e->number,
+                                e->lamport,
+                                e->reason,
+                                e->post_count,
+                                b->posts + e->posts,
+                                time,
+                                czi_entry_extra(b, e)};
 }
 
 #endif

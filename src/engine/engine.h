@@ -54,10 +54,10 @@ struct cz_engine {
     struct czi_step step; /* the engine's thread; readers while it is paused and idle */
     struct czi_pending *pendings;
     struct czi_predecessor known[CZI_CITATIONS_MAX]; /* the answer to LOOK_UP */
-    struct czi_finder finder;     /* the persist stage's */
-    struct czi_finder look_up;    /* the engine's thread's */
-    struct czi_finder reader;     /* under `reading` */
-    struct czi_mutex *reading;    /* one reader at a time */
+    struct czi_finder finder;                        /* the persist stage's */
+    struct czi_finder look_up;                       /* the engine's thread's */
+    struct czi_finder reader;                        /* under `reading` */
+    struct czi_mutex *reading;                       /* one reader at a time */
     uint8_t tip[32];              /* hash of the newest frame; the persist stage's */
     atomic_bool wants_checkpoint; /* the persist stage's word, heard at acknowledging */
     uint64_t saved_positions;     /* at the last checkpoint */
@@ -119,7 +119,8 @@ CZI_MUST_USE int czi_submit(cz_engine *engine, const void *bytes, size_t len, bo
                             cz_done_fn done, void *arg, uint64_t *ret_ticket, cz_error *err);
 
 /* Queues one item of a fact log whose proof has been verified (domain/domain.h). The result is
- * APPLIED, DUPLICATE, or REJECTED with what the book said; it has no receipt. done may be NULL. */
+ * APPLIED, DUPLICATE, or REJECTED with what the book said; it has no receipt. done may be NULL.
+ */
 CZI_MUST_USE int czi_submit_item(cz_engine *engine, const void *bytes, size_t len,
                                  cz_done_fn done, void *arg, uint64_t *ret_ticket,
                                  cz_error *err);

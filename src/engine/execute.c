@@ -11,8 +11,8 @@
 #include "base/error.h"
 #include "codec/blake3.h"
 #include "engine/cite.h"
-#include "timemap/lamport.h"
 #include "platform/platform.h"
+#include "timemap/lamport.h"
 
 #include <string.h>
 
@@ -242,7 +242,7 @@ struct general {
     unsigned supply_count, count;
     struct czi_citing citing;
     struct czi_item item; /* the one at hand */
-    bool no_memory; /* not full: nothing may depend on it, so the engine must stop */
+    bool no_memory;       /* not full: nothing may depend on it, so the engine must stop */
 };
 
 static uint8_t change_supply(struct general *g, uint32_t asset, cz_quantity change)

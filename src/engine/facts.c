@@ -116,7 +116,8 @@ int cz_fact_get(cz_engine *g, const cz_id *id, cz_fact_fn fn, void *arg, cz_erro
     if (rc)
         return rc;
     number = czi_book_find(g->step.core.book, id);
-    rc = number == CZI_ID_NONE ? czi_fact_missing(id, err) : visit_fact(g, number, fn, arg, err);
+    rc =
+        number == CZI_ID_NONE ? czi_fact_missing(id, err) : visit_fact(g, number, fn, arg, err);
     czi_read_end(g);
     return rc;
 }

@@ -144,7 +144,8 @@ static void set_bit(struct czi_buf *b, uint32_t event)
     ((uint64_t *)(void *)b->data)[event / 64] |= (uint64_t)1 << event % 64;
 }
 
-/* Room for what `events` more have beside their predecessors, after which put_event cannot fail.
+/* Room for what `events` more have beside their predecessors, after which put_event cannot
+ * fail.
  */
 static bool make_room(struct czi_history *h, uint32_t events)
 {

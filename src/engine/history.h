@@ -4,9 +4,9 @@
  * asks. `lock` guards all of it. It is made from the journal when the first question comes (or
  * with options.causal_now when the store is opened), and kept up from then on.
  *
- * An event is an effect or an item of a fact log, numbered from 0 in the order of the journal. The
- * index of reachability is timemap/causal.h; here is what an event is: 1 bit says whether it is
- * an item, 1 whether it was rejected, and each 64th position knows its event.
+ * An event is an effect or an item of a fact log, numbered from 0 in the order of the journal.
+ * The index of reachability is timemap/causal.h; here is what an event is: 1 bit says whether
+ * it is an item, 1 whether it was rejected, and each 64th position knows its event.
  */
 #ifndef CZI_HISTORY_H
 #define CZI_HISTORY_H
@@ -25,12 +25,12 @@ struct czi_history {
     uint32_t events_max;
     uint64_t positions;
     uint32_t items;
-    struct czi_buf bases;           /* u32 per 64 positions: the event of the first */
-    struct czi_buf is_item;         /* bits by event */
-    struct czi_buf is_rejected;     /* the same */
-    struct czi_buf item_events;     /* u32 per item */
-    struct czi_buf preds, counts;   /* of events that are about to be added */
-    uint32_t pending, next;         /* how many; the number of the next event */
+    struct czi_buf bases;         /* u32 per 64 positions: the event of the first */
+    struct czi_buf is_item;       /* bits by event */
+    struct czi_buf is_rejected;   /* the same */
+    struct czi_buf item_events;   /* u32 per item */
+    struct czi_buf preds, counts; /* of events that are about to be added */
+    uint32_t pending, next;       /* how many; the number of the next event */
     bool too_large;
 };
 
@@ -42,8 +42,8 @@ void czi_history_done(struct czi_history *h); /* of all zero: no-op */
 void czi_history_batch(struct czi_history *h, const struct czi_book *book,
                        const struct czi_batch *b);
 
-/* While the engine rests, `lock` not held: makes the graph if there is none. CZ_LIMIT, CZ_NOMEM,
- * or what reading the journal gives. */
+/* While the engine rests, `lock` not held: makes the graph if there is none. CZ_LIMIT,
+ * CZ_NOMEM, or what reading the journal gives. */
 CZI_MUST_USE int czi_history_ensure(struct czi_history *h, cz_engine *engine, cz_error *err);
 
 /* Under lock, kept. */

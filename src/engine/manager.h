@@ -247,8 +247,8 @@ void czi_performed(void *arg, const cz_result *result);
 CZI_MUST_USE int czi_perform(cz_engine *g, cz_context *c, const uint8_t *bytes, size_t len,
                              bool under_guards, cz_result *ret, cz_error *err);
 /* The same for an item of a fact log, by the calling context. */
-CZI_MUST_USE int czi_perform_item(cz_engine *g, const uint8_t *bytes, size_t len, cz_result *ret,
-                                  cz_error *err);
+CZI_MUST_USE int czi_perform_item(cz_engine *g, const uint8_t *bytes, size_t len,
+                                  cz_result *ret, cz_error *err);
 /* Waits until a ticket that waits for a guard does so no longer. */
 CZI_MUST_USE int czi_wait_parked(cz_engine *g, uint64_t ticket, uint64_t timeout_ms,
                                  cz_error *err);

@@ -38,7 +38,8 @@ static int find_event(cz_engine *g, const cz_id *id, struct named *ret, cz_error
 
 static uint32_t event_of(const struct czi_history *h, struct named n)
 {
-    return n.is_item ? czi_history_item(h, (uint32_t)n.number) : czi_history_effect(h, n.number);
+    return n.is_item ? czi_history_item(h, (uint32_t)n.number)
+                     : czi_history_effect(h, n.number);
 }
 
 /* Under the history's lock, kept. */
@@ -187,8 +188,8 @@ static int by_event(const void *a, const void *b)
     return (x->event > y->event) - (x->event < y->event);
 }
 
-/* While the engine rests, under the history's lock. First what cites, then what follows: so each
- * effect that cites is direct. */
+/* While the engine rests, under the history's lock. First what cites, then what follows: so
+ * each effect that cites is direct. */
 static int find_disputed(struct walk *w, cz_error *err)
 {
     const struct czi_book *book = w->g->step.core.book;

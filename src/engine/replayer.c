@@ -143,8 +143,8 @@ static int compare_extra(const struct czi_extra *was, const struct czi_extra *is
     if (was->left_out != is->left_out)
         return differs(position, "facts left out", was->left_out, is->left_out, err);
     if (was->task_previous != is->task_previous)
-        return differs(position, "the position of its task's effect before",
-                       was->task_previous, is->task_previous, err);
+        return differs(position, "the position of its task's effect before", was->task_previous,
+                       is->task_previous, err);
     if (!czi_clock_same(was->clock, is->clock))
         return czi_fail(err, CZ_DIFFERS,
                         "position %llu: the journal and executing give another vector clock",
@@ -180,7 +180,8 @@ static int compare_outcomes(struct czi_replayer *r, cz_error *err)
             continue;
         }
         if (e->pending->is_item && e->status == CZI_ENTRY_REFUSED)
-            return czi_fail(err, CZ_DIFFERS, "fact %llu: it is recorded, but must be refused: %s",
+            return czi_fail(err, CZ_DIFFERS,
+                            "fact %llu: it is recorded, but must be refused: %s",
                             (unsigned long long)(b->facts_before + b->fact_count + 1),
                             cz_reason_text(e->reason));
         if (e->pending->is_item || e->number == CZI_ID_NONE)
@@ -196,7 +197,8 @@ static int compare_outcomes(struct czi_replayer *r, cz_error *err)
             return differs(position, "Lamport time", o->lamport, e->lamport, err);
         rc = compare_posts(was, b->posts + e->posts, o->post_count, !o->reason, position, err);
         if (!rc)
-            rc = compare_extra(o->extra ? extras++ : NULL, czi_entry_extra(b, e), position, err);
+            rc =
+                compare_extra(o->extra ? extras++ : NULL, czi_entry_extra(b, e), position, err);
         if (!rc)
             rc = compare_times(o->time, time, position, err);
         if (rc)

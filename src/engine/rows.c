@@ -243,10 +243,9 @@ static int bad_row(struct load *l, const struct czi_row *row, const char *what)
 /* A clock, or null; false: out of memory. */
 static bool read_clock(struct czi_cbor *c, struct czi_shared_clock **ret)
 {
-    struct {
-        struct czi_shared_clock head;
-        cz_clock_part parts[CZI_CLOCK_TASKS_MAX];
-    } clock = {.head = {.refs = 0}};
+    _Alignas(8) uint8_t
+        bytes[sizeof(struct czi_shared_clock) + CZI_CLOCK_TASKS_MAX * sizeof(cz_clock_part)];
+    struct czi_shared_clock *clock = (struct czi_shared_clock *)(void *)bytes;
     uint64_t n;
 
     *ret = NULL;
@@ -257,14 +256,14 @@ static bool read_clock(struct czi_cbor *c, struct czi_shared_clock **ret)
         czi_cbor_fail(c, "no clock");
         return true;
     }
-    clock.head.program = czi_cbor_bytes32(c);
-    clock.head.count = (uint32_t)n - 1;
-    for (uint32_t i = 0; i < clock.head.count; i++) {
+    clock->program = czi_cbor_bytes32(c);
+    clock->count = (uint32_t)n - 1;
+    for (uint32_t i = 0; i < clock->count; i++) {
         czi_cbor_array_of(c, 2);
-        clock.head.parts[i].task = (uint32_t)czi_cbor_uint_max(c, UINT32_MAX);
-        clock.head.parts[i].count = czi_cbor_uint(c);
+        clock->parts[i].task = (uint32_t)czi_cbor_uint_max(c, UINT32_MAX);
+        clock->parts[i].count = czi_cbor_uint(c);
     }
-    *ret = czi_clock_copy(&clock.head);
+    *ret = czi_clock_copy(clock);
     return *ret != NULL;
 }
 
@@ -438,8 +437,8 @@ int czi_core_load(struct czi_core *core, struct czi_ledger *ledger, cz_error *er
     static const struct {
         uint8_t table;
         int (*fn)(void *arg, const struct czi_row *row);
-    } tables[] = {{'a', load_asset},  {'r', load_resource}, {'o', load_origin},
-                  {'b', load_book},   {'d', load_domain},   {'k', load_task},
+    } tables[] = {{'a', load_asset}, {'r', load_resource}, {'o', load_origin},
+                  {'b', load_book},  {'d', load_domain},   {'k', load_task},
                   {'c', load_counts}};
     struct load l = {core, err};
     int rc = CZ_OK;

@@ -151,10 +151,10 @@ void czi_rows_done(struct czi_rows *rows);
 /* Hands over the state as of the newest appended frame: the current segment is sealed, a new
  * one begins with the next append, and the rows, the tail's effect ids and the meta row go to
  * the index on a background thread (`background`), or before returning. Takes rows, whose
- * tables may not be e, g, m or p. An error of an earlier background load is reported here and by
- * close, and then nothing is loaded any more; the journal is not harmed. It may be called from
- * within czi_recover_fn, before that frame is executed: it covers the frames before it, so a
- * long recovery (a rebuilt index) needs no more memory than a short one. */
+ * tables may not be e, g, m or p. An error of an earlier background load is reported here and
+ * by close, and then nothing is loaded any more; the journal is not harmed. It may be called
+ * from within czi_recover_fn, before that frame is executed: it covers the frames before it, so
+ * a long recovery (a rebuilt index) needs no more memory than a short one. */
 CZI_MUST_USE int czi_ledger_checkpoint(struct czi_ledger *l, struct czi_rows *rows,
                                        bool background, cz_error *err);
 

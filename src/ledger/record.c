@@ -116,7 +116,7 @@ static void read_write(struct czi_cursor *c, struct czi_post *post, uint64_t pos
 
 static void read_clock(struct czi_record_reader *r, const struct czi_record *rec)
 {
-    struct czi_shared_clock *clock = &r->clock;
+    struct czi_shared_clock *clock = (struct czi_shared_clock *)(void *)r->clock;
     uint64_t n = czi_cursor_varint(&r->in);
     uint32_t task;
 

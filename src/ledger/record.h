@@ -61,11 +61,9 @@ struct czi_record_reader {
     const uint8_t *time; /* in the payload; NULL: none yet */
     struct czi_post posts[CZI_ACCESSES_MAX];
     struct czi_extra extra;
-    union {
-        struct czi_shared_clock clock; /* of the record at hand; refs is 0 */
-        uint8_t clock_bytes[sizeof(struct czi_shared_clock) +
-                            CZI_CLOCK_TASKS_MAX * sizeof(cz_clock_part)];
-    };
+    /* Of the record at hand: a struct czi_shared_clock, whose refs is 0. */
+    _Alignas(8) uint8_t
+        clock[sizeof(struct czi_shared_clock) + CZI_CLOCK_TASKS_MAX * sizeof(cz_clock_part)];
 };
 static inline void czi_record_reader(struct czi_record_reader *r, struct czi_slice payload,
                                      uint64_t first_position)

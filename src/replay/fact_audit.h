@@ -1,7 +1,7 @@
 /* fact_audit.h - verifies again what was recorded in fact logs: signatures and proofs.
  *
- * Layer: replay. Thread: one; proofs are verified on as many threads as are allowed. No domain is
- * asked: what a proof is checked against is the block's fact, which is recorded before it.
+ * Layer: replay. Thread: one; proofs are verified on as many threads as are allowed. No domain
+ * is asked: what a proof is checked against is the block's fact, which is recorded before it.
  */
 #ifndef CZI_FACT_AUDIT_H
 #define CZI_FACT_AUDIT_H

@@ -2,8 +2,8 @@
 #include "replay/journal.h"
 
 #include "base/error.h"
-#include "engine/cite.h"
 #include "codec/blake3.h"
+#include "engine/cite.h"
 #include "engine/rows.h"
 #include "ledger/checkpoint.h"
 #include "ledger/record.h"

@@ -1,8 +1,8 @@
 /* replay.c - executing a store again from its journal alone (R16).
  *
  * Layer: replay. Threads: see journal.h. The state begins empty and every adapter is off: what
- * an effect reads is what the journal made before it, a cited fact is one that was recorded, and
- * every proof is checked again against the block that was.
+ * an effect reads is what the journal made before it, a cited fact is one that was recorded,
+ * and every proof is checked again against the block that was.
  */
 #include "base/error.h"
 #include "replay/fact_audit.h"

@@ -1,8 +1,8 @@
 /* fact_fixture.h - a store that knows a simulated chain, and what one does with its facts.
  *
- * `fw_open` gives a world with engine and chain; `fw_close` closes the store, replays and audits
- * it, and compares: so each story that is told with it is told twice, the second time from the
- * journal alone.
+ * `fw_open` gives a world with engine and chain; `fw_close` closes the store, replays and
+ * audits it, and compares: so each story that is told with it is told twice, the second time
+ * from the journal alone.
  */
 #ifndef CZI_FACT_FIXTURE_H
 #define CZI_FACT_FIXTURE_H
@@ -21,12 +21,14 @@ struct fw {
 
 static inline void fw_reopen(struct fw *w)
 {
-    struct czi_ledger_options store = {
-        .fs = w->fs, .memory_index = true, .segment_size_max = UINT64_MAX};
+    struct czi_ledger_options store = {.fs = w->fs,
+                                       .memory_index = true,
+                                       .segment_size_max = UINT64_MAX};
     cz_options o = {.batch_max = 64, .backlog_max = 1024, .threads = 2};
     cz_error err = {0};
 
-    assert_ok((w->driven ? czi_open_driven : czi_open_store)(&store, &o, &w->engine, &err), err);
+    assert_ok((w->driven ? czi_open_driven : czi_open_store)(&store, &o, &w->engine, &err),
+              err);
 }
 
 /* spec: what differs from cz_sim_domain's, or NULL. */
@@ -168,8 +170,10 @@ static inline cz_effect *fw_move(struct fw *w, const char *from, const char *to,
 static inline void fw_depend(cz_effect *e, const cz_id *fact, enum cz_fact_policy policy,
                              bool optional, const char *purpose)
 {
-    cz_dependency d = {
-        .fact = *fact, .policy = policy, .optional = optional, .purpose = purpose};
+    cz_dependency d = {.fact = *fact,
+                       .policy = policy,
+                       .optional = optional,
+                       .purpose = purpose};
     cz_error err = {0};
 
     assert_ok(cz_effect_depend(e, &d, &err), err);

@@ -1,5 +1,5 @@
-/* test_fact_faults.c - every way that a fact can be wrong has its own error, and changes nothing
- * (R5). */
+/* test_fact_faults.c - every way that a fact can be wrong has its own error, and changes
+ * nothing (R5). */
 #include "codec/ed25519.h"
 #include "fact/item.h"
 #include "fact_fixture.h"
@@ -264,8 +264,7 @@ static void that_is_not_final_enough_for_the_domain(void **state)
     struct fw w;
 
     (void)state;
-    fw_open_with(&w, false,
-                 &(cz_domain_spec){.safe_depth = 3, .record_finality = CZ_SAFE});
+    fw_open_with(&w, false, &(cz_domain_spec){.safe_depth = 3, .record_finality = CZ_SAFE});
     f = deposit_in_one(&w);
     add_block(&w, "1");
     add_block(&w, "2");

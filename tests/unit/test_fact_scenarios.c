@@ -30,7 +30,8 @@ static void an_exact_fact_is_stale_once_its_domain_went_on(void **state)
     struct fw w;
 
     (void)state;
-    TWICE(&w) {
+    TWICE(&w)
+    {
         struct fw_fact price;
 
         price_is(&w, 20);
@@ -49,7 +50,8 @@ static void a_fact_that_is_still_true_serves_after_the_map_advanced(void **state
     struct fw w;
 
     (void)state;
-    TWICE(&w) {
+    TWICE(&w)
+    {
         struct fw_fact price;
 
         price_is(&w, 20);
@@ -72,7 +74,8 @@ static void a_proposal_is_checked_before_it_is_queued_and_again_when_it_applies(
     struct fw w;
 
     (void)state;
-    TWICE(&w) {
+    TWICE(&w)
+    {
         cz_error err = {0};
         struct fw_fact price;
         cz_effect *e, *late;
@@ -112,7 +115,8 @@ static void what_waited_for_a_guard_is_checked_when_it_applies(void **state)
     struct fw w;
 
     (void)state;
-    TWICE(&w) {
+    TWICE(&w)
+    {
         cz_error err = {0};
         struct fw_fact price;
         cz_claim claim = {.resource = fx_id("a"), .mode = CZ_WRITE};
@@ -142,7 +146,8 @@ static void a_missing_fact_blocks_only_if_it_is_required(void **state)
     struct fw w;
 
     (void)state;
-    TWICE(&w) {
+    TWICE(&w)
+    {
         cz_id nothing = fx_id("no fact");
         cz_effect *e = fw_move(&w, "a", "b", 1);
 
@@ -177,7 +182,8 @@ static void a_deposit_that_is_included_in_two_blocks_is_credited_once(void **sta
     struct fw w;
 
     (void)state;
-    TWICE(&w) {
+    TWICE(&w)
+    {
         struct fw_fact first, second;
         uint64_t event = deposit(&w, "alice", 100);
 
@@ -198,7 +204,8 @@ static void one_event_serves_two_purposes_once_each(void **state)
     struct fw w;
 
     (void)state;
-    TWICE(&w) {
+    TWICE(&w)
+    {
         uint64_t event = deposit(&w, "alice", 100);
         struct fw_fact f;
         cz_effect *e;
@@ -222,7 +229,8 @@ static void a_retraction_before_apply_rejects(void **state)
     struct fw w;
 
     (void)state;
-    TWICE(&w) {
+    TWICE(&w)
+    {
         uint64_t event = deposit(&w, "alice", 100);
         struct fw_fact f;
 
@@ -251,7 +259,8 @@ static void a_retraction_after_apply_disputes_all_that_follows_and_nothing_else(
     struct fw w;
 
     (void)state;
-    TWICE(&w) {
+    TWICE(&w)
+    {
         uint64_t event, positions[4];
         struct fw_fact f;
         cz_requirement at_least = {.has_quantity = true, .quantity = 1};
@@ -300,7 +309,8 @@ static void a_dispute_ends_when_the_event_is_included_again(void **state)
     struct fw w;
 
     (void)state;
-    TWICE(&w) {
+    TWICE(&w)
+    {
         uint64_t event = deposit(&w, "alice", 100), position;
         struct fw_fact f;
 
@@ -319,7 +329,8 @@ static void disputes_are_the_same_when_the_store_is_opened_again(void **state)
     struct fw w;
 
     (void)state;
-    TWICE(&w) {
+    TWICE(&w)
+    {
         uint64_t event = deposit(&w, "alice", 100), positions[2];
         cz_error err = {0};
         struct fw_fact f;
@@ -374,7 +385,8 @@ static void final_facts_that_contradict_freeze_the_domain_and_say_how_to_go_on(v
     struct fw w;
 
     (void)state;
-    TWICE(&w) {
+    TWICE(&w)
+    {
         cz_error err = {0};
         struct fw_fact block;
         cz_domain d;
@@ -398,7 +410,8 @@ static void a_freeze_can_be_resolved_against_what_was_final(void **state)
     struct fw w;
 
     (void)state;
-    TWICE(&w) {
+    TWICE(&w)
+    {
         cz_error err = {0};
         uint64_t event = deposit(&w, "alice", 9), position;
         struct fw_fact f;
@@ -456,7 +469,8 @@ static void receipts_name_the_time_map_that_they_were_made_under(void **state)
     struct fw w;
 
     (void)state;
-    TWICE(&w) {
+    TWICE(&w)
+    {
         static const cz_id none;
         cz_error err = {0};
         cz_id first = fw_pay(&w, "a", "b", 1).effect, second, third, time;
@@ -493,7 +507,8 @@ static void facts_and_effects_are_in_one_causal_order(void **state)
     struct fw w;
 
     (void)state;
-    TWICE(&w) {
+    TWICE(&w)
+    {
         uint64_t event = deposit(&w, "alice", 100);
         cz_error err = {0};
         struct fw_fact f, block;
@@ -531,7 +546,8 @@ static void events_of_a_program_are_ordered_by_its_vector_clock(void **state)
     struct fw w;
 
     (void)state;
-    TWICE(&w) {
+    TWICE(&w)
+    {
         cz_id program = fx_id("program"), a, b, c, d;
         cz_error err = {0};
         struct receipt ra, rb, rc;
@@ -546,7 +562,8 @@ static void events_of_a_program_are_ordered_by_its_vector_clock(void **state)
         rb = receipt(&w, &b);
         assert_int_equal(rb.clock_count, 2);
         rc = receipt(&w, &c);
-        assert_int_equal(cz_clock_compare(rb.clock, 2, rc.clock, rc.clock_count), CZ_CONCURRENT);
+        assert_int_equal(cz_clock_compare(rb.clock, 2, rc.clock, rc.clock_count),
+                         CZ_CONCURRENT);
         rc = receipt(&w, &d);
         assert_int_equal(cz_clock_compare(rb.clock, 2, rc.clock, rc.clock_count), CZ_BEFORE);
         assert_ok(cz_causal_order(w.engine, &b, &c, &order, &err), err);
