@@ -137,6 +137,7 @@ static int read_text(struct adding *a, const struct object *o, enum field f, cha
 {
     const struct czi_json_token *t = o->values[f];
 
+    CZI_CHECK(t);
     if (t->type != CZI_JSON_STRING)
         return bad(a, t, "\"%s\" must be a string", field_names[f]);
     if (t->text.len >= size)

@@ -278,35 +278,43 @@ static void text_terms(FILE *out, const cz_id *id, const struct czi_terms *t)
     (void)fputc('\n', out);
 }
 
-static void each_fact(struct czi_json *j, FILE *out, const uint8_t *bytes, size_t len)
+/* The i-th that is cited; c is the caller's, from 0 on. */
+static cz_id fact_of(const uint8_t *bytes, size_t len, const struct czi_effect_view *v,
+                     unsigned i, struct czi_cbor *c, struct czi_terms *ret_terms)
 {
-    struct czi_effect_view v;
-    struct czi_cbor c;
-
-    CZI_CHECK(czi_effect_view(bytes, len, &v, NULL) == CZ_OK);
-    for (unsigned i = 0; i < v.fact_count; i++) {
-        struct czi_terms terms = czi_plain_terms();
-        cz_id id = id_at(czi_effect_fact(bytes, &v, i));
-
-        if (v.has_terms)
-            terms = czi_effect_next_terms(bytes, len, &v, i, &c);
-        if (!j)
-            text_terms(out, &id, &terms);
-        else if (are_plain(&terms))
-            czi_json_id(j, NULL, &id);
-        else
-            json_terms(j, &id, &terms);
-    }
+    *ret_terms = v->has_terms ? czi_effect_next_terms(bytes, len, v, i, c) : czi_plain_terms();
+    return id_at(czi_effect_fact(bytes, v, i));
 }
 
 void czi_print_facts_json(struct czi_json *j, const uint8_t *bytes, size_t len)
 {
+    struct czi_effect_view v;
+    struct czi_terms terms;
+    struct czi_cbor c;
+
+    CZI_CHECK(czi_effect_view(bytes, len, &v, NULL) == CZ_OK);
     czi_json_open(j, "facts", '[');
-    each_fact(j, NULL, bytes, len);
+    for (unsigned i = 0; i < v.fact_count; i++) {
+        cz_id id = fact_of(bytes, len, &v, i, &c, &terms);
+
+        if (are_plain(&terms))
+            czi_json_id(j, NULL, &id);
+        else
+            json_terms(j, &id, &terms);
+    }
     czi_json_close(j, ']');
 }
 
 void czi_print_facts_text(FILE *out, const uint8_t *bytes, size_t len)
 {
-    each_fact(NULL, out, bytes, len);
+    struct czi_effect_view v;
+    struct czi_terms terms;
+    struct czi_cbor c;
+
+    CZI_CHECK(czi_effect_view(bytes, len, &v, NULL) == CZ_OK);
+    for (unsigned i = 0; i < v.fact_count; i++) {
+        cz_id id = fact_of(bytes, len, &v, i, &c, &terms);
+
+        text_terms(out, &id, &terms);
+    }
 }

@@ -78,10 +78,12 @@ static int make_depths(struct czi_why *w)
     return CZ_OK;
 }
 
-int czi_why_walk(struct czi_why *w, const cz_id *id)
+int czi_why_walk(struct czi_why *w, const cz_id *id, czi_why_fn tell, void *arg)
 {
     int rc = w->depth == UINT64_MAX ? CZ_OK : make_depths(w);
 
+    w->tell = tell;
+    w->arg = arg;
     if (!rc)
         rc = cz_causes(w->cli->engine, id, on_event, w, &w->cli->err);
     return w->stopped ? CZ_OK : rc;
@@ -205,8 +207,7 @@ static int why(struct czi_why *w, const char *text)
         return czi_why_shiviz(w, &id);
     if (!cli->json)
         return czi_why_tree(w, &id);
-    w->tell = tell_json;
-    return czi_why_walk(w, &id);
+    return czi_why_walk(w, &id, tell_json, NULL);
 }
 
 int czi_cli_why(struct czi_cli *cli, int argc, char **argv)

@@ -8,6 +8,10 @@
 
 #include "cli/cli.h"
 
+struct czi_why;
+/* Tells one event. */
+typedef int (*czi_why_fn)(struct czi_why *w, const cz_event *e);
+
 struct czi_why {
     struct czi_cli *cli;
     uint64_t max;   /* events that are told */
@@ -19,15 +23,14 @@ struct czi_why {
     /* With a depth: of each effect and fact by its number, + 1; 0: not reached yet. */
     uint32_t *effect_depths, *fact_depths;
     uint64_t reached; /* and not told yet */
-    /* Tells one event. */
-    int (*tell)(struct czi_why *w, const cz_event *e);
-    void *arg;
+    czi_why_fn tell;
+    void *arg; /* tell's */
 };
 
 /* Ends the walk. */
 int czi_why_stop(struct czi_why *w);
-/* Calls w->tell with each event, as far as max and depth go. */
-CZI_MUST_USE int czi_why_walk(struct czi_why *w, const cz_id *id);
+/* Calls tell with each event, as far as max and depth go. */
+CZI_MUST_USE int czi_why_walk(struct czi_why *w, const cz_id *id, czi_why_fn tell, void *arg);
 
 /* "writes a", "cites". */
 void czi_why_link(const struct czi_cli *cli, FILE *out, const cz_cause *cause);

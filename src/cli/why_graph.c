@@ -92,8 +92,8 @@ static void put_host(const struct czi_cli *cli, struct czi_buf *b, const cz_even
  */
 static uint32_t host_number(struct czi_why_graph *g, size_t at)
 {
+    cz_id id = {{0}};
     uint32_t n;
-    cz_id id;
 
     if (g->texts.failed)
         return CZI_ID_NONE;
@@ -151,9 +151,7 @@ int czi_why_graph_load(struct czi_why_graph *g, struct czi_why *w, const cz_id *
     g->out = czi_buf_stream(&g->texts);
     if (!g->out)
         return czi_nomem(&w->cli->err, "a graph");
-    w->tell = collect;
-    w->arg = g;
-    return czi_why_walk(w, id);
+    return czi_why_walk(w, id, collect, g);
 }
 
 void czi_why_graph_done(struct czi_why_graph *g)

@@ -40,6 +40,7 @@ static void merge(struct clocks *c, uint32_t node)
     const struct part *p = (const struct part *)(const void *)c->parts.data;
     struct span s = c->spans[node];
 
+    CZI_CHECK(p || !s.count);
     for (uint32_t i = 0; i < s.count; i++) {
         struct part part = p[s.first + i];
 

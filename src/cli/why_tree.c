@@ -23,7 +23,6 @@
 struct tree {
     uint64_t rails[RAILS_MAX]; /* positions; 0: free */
     unsigned width;            /* rails up to the last one in use */
-    struct czi_finder finder;  /* of facts: while the walk goes on, the engine is not asked */
     uint64_t *facts_told;      /* bits by number */
     struct czi_buf facts;      /* of uint64_t: a stack of those to be told now */
     uint64_t lines;
@@ -172,7 +171,7 @@ static void put_row(const struct row *row, unsigned width, char *out, size_t siz
         }
     for (int i = 0; i < (int)width; i++) {
         bool across = i >= low && i <= high && row->own >= 0;
-        unsigned joint = row->above[i] | row->below[i] << 1u;
+        unsigned joint = (row->above[i] ? 1u : 0u) | (row->below[i] ? 2u : 0u);
         const char *glyph = joints[joint];
 
         if (i == row->own)
@@ -230,7 +229,8 @@ static int tell_fact(struct czi_why *w, struct tree *t, uint64_t number)
     cz_fact fact;
     cz_event e;
     unsigned n;
-    int rc = czi_find_item(&t->finder, own, &bytes, &w->cli->err);
+    /* While the walk goes on, the engine must not be asked; its reader is idle. */
+    int rc = czi_find_item(&w->cli->engine->reader, own, &bytes, &w->cli->err);
 
     if (!rc)
         rc = czi_item_decode(bytes.data, bytes.len, &item, &w->cli->err);
@@ -316,16 +316,14 @@ static void print_rest(const struct tree *t)
 
 int czi_why_tree(struct czi_why *w, const cz_id *id)
 {
-    struct tree t = {.finder = {.ledger = w->cli->engine->ledger},
-                     .columns = czi_terminal_width()};
+    struct tree t = {.columns = czi_terminal_width()};
     uint32_t facts = czi_book_count(w->cli->engine->step.core.book);
     int rc;
 
     t.facts_told = czi_alloc_zero(facts / 64 + 2, sizeof *t.facts_told);
     t.out = czi_buf_stream(&t.text);
-    w->tell = tell;
-    w->arg = &t;
-    rc = t.facts_told && t.out ? czi_why_walk(w, id) : czi_nomem(&w->cli->err, "a picture");
+    rc = t.facts_told && t.out ? czi_why_walk(w, id, tell, &t)
+                               : czi_nomem(&w->cli->err, "a picture");
     if (!rc && w->cut)
         print_rest(&t);
     if (t.out)
@@ -333,6 +331,5 @@ int czi_why_tree(struct czi_why *w, const cz_id *id)
     czi_buf_done(&t.text);
     czi_free(t.facts_told);
     czi_buf_done(&t.facts);
-    czi_finder_done(&t.finder);
     return rc;
 }
