@@ -320,6 +320,40 @@ static void many_heights_are_reached_in_order(void **state)
     finish(&s);
 }
 
+/* Wherever the engine's thread runs out of memory, each watch is told once: what it waited for
+ * is on disk, or the engine has stopped. */
+static void without_memory_each_watch_is_told_all_the_same(void **state)
+{
+    bool failed = true;
+
+    (void)state;
+    for (int64_t skip = 0; failed; skip++) {
+        struct scene s;
+        cz_id x;
+        cz_error err = {0};
+        int rc;
+
+        begin(&s, 2);
+        x = fx_data(s.engine, "x");
+        (void)wx_watch(s.engine, &(cz_watch_spec){.domain = "moon", .height = 1}, &s.told);
+        (void)wx_watch(s.engine, &(cz_watch_spec){.resource = &x, .deadline_lamport = 90},
+                       &s.told);
+        (void)wx_watch(s.engine, &(cz_watch_spec){.time_map = true}, &s.told);
+        wx_work(s.engine);
+        (void)fx_submit(s.engine, fx_write("w", 1, "x", "text"));
+        wx_block(s.engine, &s.facts, 1);
+        czi_alloc_fail_after(skip);
+        wx_work(s.engine);
+        failed = czi_alloc_failed();
+        czi_alloc_fail_after(-1);
+        rc = cz_close(s.engine, &err);
+        assert_int_equal(s.told.count, 3);
+        for (unsigned i = 0; i < 3; i++)
+            assert_true(s.told.got[i].code == CZ_OK || (rc && s.told.got[i].code == CZ_CLOSED));
+        wx_chain_done(s.chain, &s.facts);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -334,6 +368,7 @@ int main(void)
         cmocka_unit_test(a_domains_deadline_that_was_reached_before_ends_a_watch_at_once),
         cmocka_unit_test(the_time_map_is_known_again_after_reopening),
         cmocka_unit_test(many_heights_are_reached_in_order),
+        cmocka_unit_test(without_memory_each_watch_is_told_all_the_same),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
