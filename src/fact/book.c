@@ -44,23 +44,32 @@ struct czi_book *czi_book_new(void)
     return czi_alloc_zero(1, sizeof(struct czi_book));
 }
 
-void czi_book_free(struct czi_book *b)
+static void free_domains(struct czi_book *b)
 {
-    struct czi_id_table *tables[] = {&b->ids,      &b->key_ids,    &b->claim_ids,
-                                     &b->hash_ids, &b->domain_ids, &b->used};
-    struct czi_list *lists[] = {&b->entries, &b->keys,  &b->claims, &b->hashes,
-                                &b->blocks,  &b->roots, &b->domains};
-
-    if (!b)
-        return;
     for (uint32_t i = 0; i < b->domains.count; i++) {
         czi_free(czi_domain_at(b, i)->parameters);
         czi_free(czi_domain_at(b, i)->observers);
     }
-    for (size_t i = 0; i < CZI_COUNTOF(tables); i++)
-        czi_id_table_done(tables[i]);
-    for (size_t i = 0; i < CZI_COUNTOF(lists); i++)
-        czi_list_done(lists[i]);
+    czi_list_done(&b->domains);
+}
+
+void czi_book_free(struct czi_book *b)
+{
+    if (!b)
+        return;
+    free_domains(b);
+    czi_id_table_done(&b->ids);
+    czi_id_table_done(&b->key_ids);
+    czi_id_table_done(&b->claim_ids);
+    czi_id_table_done(&b->hash_ids);
+    czi_id_table_done(&b->domain_ids);
+    czi_id_table_done(&b->used);
+    czi_list_done(&b->entries);
+    czi_list_done(&b->keys);
+    czi_list_done(&b->claims);
+    czi_list_done(&b->hashes);
+    czi_list_done(&b->blocks);
+    czi_list_done(&b->roots);
     czi_time_map_done(&b->time);
     czi_buf_done(&b->changed);
     czi_free(b);

@@ -260,6 +260,8 @@ static uint8_t judge_place(const struct czi_book *b, struct czi_taking *t,
         t->contradicts = misfit->fact;
         return CZ_APPLIED;
     }
+    if (a->below) /* its parent stands where it should */
+        return CZ_APPLIED;
     parent = block_or_null(b, czi_book_block_by_hash(b, t->domain, block->parent));
     return parent && (parent->standing != CZI_STANDS ||
                       stands_elsewhere(parent, block->height > 0, block->height - 1))

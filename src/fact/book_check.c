@@ -219,7 +219,7 @@ uint8_t czi_book_check(const struct czi_book *b, const struct czi_dependency *al
     struct earlier earlier;
 
     CZI_CHECK(i < CZI_CITATIONS_MAX);
-    if (reason == CZ_APPLIED) {
+    if (reason == CZ_APPLIED && (i || all[i].terms.purpose.data)) {
         const struct czi_entry_state *e = czi_entry_at(b, n);
 
         find_earlier(b, all, i, czi_key_of(b, e), &earlier);
