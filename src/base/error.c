@@ -54,7 +54,7 @@ const char *cz_code_name(int code)
         CZ_CODES(CZI_NAME)
 #undef CZI_NAME
 #define CZI_NAME(fault, value, name, text) {value, name},
-        CZ_FAULTS(CZI_NAME)
+            CZ_FAULTS(CZI_NAME)
 #undef CZI_NAME
     };
 

@@ -127,7 +127,8 @@
 /* Resources in one store: 2^26 at about 250 bytes each is what a 24 GiB machine holds. */
 #define CZI_RESOURCES_MAX (1u << 26)
 
-/* Watches that have not ended, at about 250 bytes each: a sleeper for each of as many guards. */
+/* Watches that have not ended, at about 250 bytes each: a sleeper for each of as many guards.
+ */
 #define CZI_WATCHES_MAX (1u << 20)
 
 /* Origins (proposers) whose last nonce is kept. */
