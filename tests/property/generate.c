@@ -12,7 +12,7 @@
 #define MAX_QUANTITY ((cz_quantity)(((unsigned __int128)1 << 127) - 1))
 
 static const char *const assets[] = {"USD", "gold", "ETH"};
-static const char *const domains[] = {"testnet-a", "testnet-b"};
+static const char *const domains[] = {"testnet-b", "testnet-a"};
 
 /* A resource that effects may name: its label, and what it mostly is. */
 struct named {
@@ -29,8 +29,11 @@ struct gen {
     struct named pool[POOL_MANY];
     unsigned pool_count;
     uint64_t nonces[8];
-    cz_id facts[GEN_ITEMS_MAX];
-    size_t fact_count;
+    uint32_t tasks;         /* of the program that grows wide */
+    bool wide, has_widest;  /* it does */
+    cz_id widest;           /* its last effect that applied */
+    struct ref_model model; /* what came of the stream so far, so that the next item can fit */
+    uint64_t blocks;
 };
 
 static uint64_t below(struct gen *g, uint64_t n)
@@ -223,19 +226,81 @@ static void add_link(cz_id *list, unsigned *count, const cz_id *id)
     list[(*count)++] = *id;
 }
 
+/* A fact of late, mostly one that stands. */
+static cz_id some_fact(struct gen *g)
+{
+    const struct ref_book *b = &g->model.book;
+
+    for (unsigned i = 0; i < 8 && b->count; i++) {
+        size_t back = percent(g, 70) ? below(g, CZI_MIN(b->count, 8)) : below(g, b->count);
+        const struct ref_item *x = &b->items[b->count - 1 - back];
+
+        if ((x->type == CZI_ITEM_FACT && x->standing == REF_STANDS) || percent(g, 8))
+            return x->id;
+    }
+    return some_id("fact", below(g, 3));
+}
+
+static void make_terms(struct gen *g, struct ref_cited *c)
+{
+    static const char *const purposes[] = {"credit", "a"};
+
+    c->policy = CZ_STILL_TRUE;
+    if (percent(g, 40))
+        return;
+    c->policy = (enum cz_fact_policy)below(g, 3);
+    c->optional = percent(g, 30);
+    if (percent(g, 35))
+        c->finality = (enum cz_finality)below(g, 4);
+    c->depth = c->finality == CZ_DEPTH ? 1 + below(g, 3) : 0;
+    c->has_max_age = percent(g, 25);
+    c->max_age = c->has_max_age ? below(g, 60) : 0;
+    if (percent(g, 50))
+        strcpy(c->purpose, purposes[percent(g, 20)]);
+}
+
+static void add_fact(struct gen *g, struct ref_effect *e)
+{
+    struct ref_cited c = {.fact = some_fact(g)};
+
+    for (unsigned i = 0; i < e->fact_count; i++)
+        if (memcmp(&e->facts[i].fact, &c.fact, sizeof c.fact) == 0)
+            return;
+    make_terms(g, &c);
+    e->facts[e->fact_count++] = c;
+}
+
 static void add_citations(struct gen *g, struct ref_effect *e)
 {
-    for (unsigned n = (unsigned)below(g, 3); n && percent(g, 12); n--) {
-        cz_id id = g->fact_count && percent(g, 85) ? g->facts[below(g, g->fact_count)]
-                                                   : some_id("fact", below(g, 3));
-
-        add_link(e->facts, &e->fact_count, &id);
-    }
+    for (unsigned n = (unsigned)below(g, REF_CITATIONS_MAX + 1); n && percent(g, 40); n--)
+        add_fact(g, e);
     for (unsigned n = (unsigned)below(g, REF_CITATIONS_MAX); n && percent(g, 15); n--) {
         cz_id id = some_effect(g);
 
         add_link(e->after, &e->after_count, &id);
     }
+    if (percent(g, 10)) {
+        e->has_time = true;
+        e->time = percent(g, 80) ? ref_book_time(&g->model.book) : some_id("time", 1);
+        e->has_time = memcmp(&e->time, &(cz_id){{0}}, sizeof e->time) != 0;
+    }
+}
+
+/* Of few tasks; in some streams one program has a new task all the time, each behind the one
+ * before, until its clock is full. */
+static void add_program(struct gen *g, struct ref_effect *e)
+{
+    if (!percent(g, g->wide ? 95 : 20))
+        return;
+    e->has_program = true;
+    e->program = some_id("program", below(g, 2));
+    e->task = percent(g, 95) ? (uint32_t)below(g, 4) : UINT32_MAX - (uint32_t)below(g, 2);
+    if (!g->wide)
+        return;
+    e->program = some_id("program", 0);
+    e->task = 10 + g->tasks++;
+    if (g->has_widest && e->after_count < REF_CITATIONS_MAX)
+        add_link(e->after, &e->after_count, &g->widest);
 }
 
 static void add_declared(struct gen *g, struct ref_effect *e)
@@ -315,8 +380,23 @@ static void check_builder(const struct ref_effect *e, const struct gen_item *ite
         assert_ok(cz_effect_access(b, &e->declared[i].id,
                                    e->declared[i].written ? CZ_WRITE : CZ_READ, &err),
                   err);
-    for (unsigned i = 0; i < e->fact_count; i++)
-        assert_ok(cz_effect_cite(b, &e->facts[i], &err), err);
+    for (unsigned i = 0; i < e->fact_count; i++) {
+        const struct ref_cited *c = &e->facts[i];
+        cz_dependency d = {.fact = c->fact,
+                           .policy = c->policy,
+                           .optional = c->optional,
+                           .finality = c->finality,
+                           .depth = c->depth,
+                           .has_max_age = c->has_max_age,
+                           .max_age = c->max_age,
+                           .purpose = c->purpose[0] ? c->purpose : NULL};
+
+        assert_ok(cz_effect_depend(b, &d, &err), err);
+    }
+    if (e->has_time)
+        cz_effect_set_time(b, &e->time);
+    if (e->has_program)
+        cz_effect_set_program(b, &e->program, e->task);
     for (unsigned i = 0; i < e->after_count; i++)
         assert_ok(cz_effect_follow(b, &e->after[i], &err), err);
     assert_ok(cz_effect_set_signature(b, e->signature, e->signature_len, &err), err);
@@ -337,11 +417,17 @@ static void put_effect(struct gen *g, struct ref_effect *e)
     uint8_t bytes[REF_EFFECT_SIZE_MAX];
     size_t len = ref_encode(e, bytes);
     struct gen_item *item = next_item(g);
+    cz_result done;
 
     *item = (struct gen_item){.effect = e, .bytes = malloc(len), .len = len};
     assert_non_null(item->bytes);
     memcpy(item->bytes, bytes, len);
     check_builder(e, item);
+    done = ref_apply(&g->model, e);
+    if (e->has_program && done.status == CZ_STATUS_APPLIED) {
+        g->has_widest = true;
+        g->widest = done.effect;
+    }
 }
 
 static void put_copy(struct gen *g, const struct gen_item *old)
@@ -352,31 +438,252 @@ static void put_copy(struct gen *g, const struct gen_item *old)
     item->bytes = malloc(old->len);
     assert_non_null(item->bytes);
     memcpy(item->bytes, old->bytes, old->len);
-    if (!old->effect)
+    if (!old->effect) {
+        (void)ref_record(&g->model, item->bytes, item->len);
         return;
+    }
     item->effect = malloc(sizeof *item->effect);
     assert_non_null(item->effect);
     *item->effect = *old->effect;
+    (void)ref_apply(&g->model, item->effect);
 }
 
-static void put_fact(struct gen *g)
+/* ---- Items of fact logs -------------------------------------------------------------------
+ */
+
+static void put_log_item(struct gen *g, const struct czi_item *x)
 {
-    const char *domain = domains[below(g, CZI_COUNTOF(domains))];
-    struct czi_fact f = {.domain = {(const uint8_t *)domain, strlen(domain)},
-                         .kind = CZ_FACT_BLOCK,
-                         .height = g->o->origin * 1000 + g->s->count,
-                         .time = czi_rng_next(&g->rng) >> 32,
-                         .event_key = {(const uint8_t *)"key", 3}};
     struct gen_item *item = next_item(g);
     struct czi_buf b = {0};
     cz_error err = {0};
 
-    assert_ok(czi_fact_encode(&f, &b, &err), err);
-    *item = (struct gen_item){.bytes = malloc(b.len), .len = b.len, .domain = domain};
+    assert_ok(czi_item_encode(x, &b, &err), err);
+    *item = (struct gen_item){.bytes = malloc(b.len), .len = b.len};
     assert_non_null(item->bytes);
     memcpy(item->bytes, b.data, b.len);
-    g->facts[g->fact_count++] = czi_fact_id(b.data, b.len);
     czi_buf_done(&b);
+    (void)ref_record(&g->model, item->bytes, item->len);
+}
+
+static struct czi_item item_of(unsigned name, enum czi_item_type type)
+{
+    return (struct czi_item){.type = type,
+                             .domain = {(const uint8_t *)domains[name], strlen(domains[name])}};
+}
+
+/* The number of a domain in the model; REF_NONE: it does not know it. */
+static size_t domain_of(const struct gen *g, unsigned name)
+{
+    for (size_t i = 0; i < g->model.book.domain_count; i++)
+        if (strcmp(g->model.book.domains[i].name, domains[name]) == 0)
+            return i;
+    return REF_NONE;
+}
+
+static void put_domain(struct gen *g, unsigned name)
+{
+    struct czi_item x = item_of(name, CZI_ITEM_DOMAIN);
+    struct czi_domain_item *c = &x.config;
+    size_t n = domain_of(g, name);
+
+    c->adapter = (struct czi_slice){(const uint8_t *)"adapter", percent(g, 92) ? 7 : 3};
+    c->parameters = (struct czi_slice){(const uint8_t *)"parameters", percent(g, 92) ? 10 : 0};
+    c->sequence = n == REF_NONE ? 0 : g->model.book.domains[n].sequence + 1;
+    if (percent(g, 8))
+        c->sequence = below(g, 3);
+    if (percent(g, 50))
+        c->policy.final_depth = 3 + below(g, 4);
+    if (percent(g, 50))
+        c->policy.safe_depth = 1 + below(g, 3);
+    if (percent(g, 25))
+        c->policy.record_depth = below(g, 3);
+    if (percent(g, 15))
+        c->policy.record_finality = (enum cz_finality)below(g, 3);
+    c->observer_count = percent(g, 25) ? 1 + (uint32_t)below(g, 2) : 0;
+    for (uint32_t i = 0; i < c->observer_count; i++)
+        memset(c->observers[i], 0x10 + (int)i, 32);
+    put_log_item(g, &x);
+}
+
+/* Mostly somebody who may. */
+static bool some_observer(struct gen *g, size_t domain, uint8_t observer[32])
+{
+    const struct ref_domain *d = &g->model.book.domains[domain];
+    bool has = d->observer_count > 0;
+
+    memset(observer, has ? d->observers[below(g, d->observer_count)][0] : 0x77, 32);
+    if (percent(g, 4))
+        memset(observer, 0x66, 32);
+    return percent(g, 4) ? !has : has;
+}
+
+static void put_block(struct gen *g, unsigned name, size_t domain, bool next)
+{
+    const struct ref_book *b = &g->model.book;
+    size_t head = ref_book_head(b, domain), below_it;
+    struct czi_item x = item_of(name, CZI_ITEM_FACT);
+    struct czi_fact *f = &x.fact;
+    cz_id hash = some_id("block", g->o->origin * 1000000 + ++g->blocks),
+          parent = some_id("parent", g->blocks), root = some_id("root", below(g, 2));
+
+    f->domain = x.domain;
+    f->kind = CZ_FACT_BLOCK;
+    f->height = head == REF_NONE ? 5 + below(g, 3) : b->items[head].height + 1;
+    if (!next) /* somewhere near the head */
+        f->height = CZI_MAX(f->height + 2, 8u) - below(g, 8);
+    below_it = f->height ? ref_book_at(b, domain, f->height - 1) : REF_NONE;
+    if (below_it != REF_NONE && percent(g, 92))
+        memcpy(&parent, b->items[below_it].hash, 32);
+    else if (b->count && percent(g, 30))
+        memcpy(&parent, b->items[below(g, b->count)].hash, 32);
+    if (b->count && percent(g, 4)) /* one that is recorded already */
+        memcpy(&hash, b->items[below(g, b->count)].hash, 32);
+    memcpy(f->block_hash, &hash, 32);
+    f->time = f->height * 10 + (percent(g, 10) ? below(g, 10) : 0);
+    f->event_key = (struct czi_slice){f->block_hash, 32};
+    if (percent(g, 15))
+        f->finality = (enum cz_finality)below(g, 4);
+    if (!next && percent(g, 40))
+        f->finality = CZ_FINAL;
+    f->has_expires = percent(g, 3);
+    f->expires = f->time + below(g, 20);
+    f->claim_count = percent(g, 98) ? 2 : below(g, 7);
+    for (size_t i = 0; i < f->claim_count; i++)
+        f->claim[i] =
+            (struct czi_fact_value){.type = CZI_VALUE_BYTES, .bytes = {root.bytes, 32}};
+    if (f->claim_count)
+        f->claim[0].bytes.data = parent.bytes;
+    f->has_observer = some_observer(g, domain, f->observer);
+    put_log_item(g, &x);
+}
+
+/* The same block once more, with another finality. */
+static void put_block_again(struct gen *g, unsigned name, size_t domain)
+{
+    const struct ref_book *b = &g->model.book;
+    size_t n = ref_book_head(b, domain);
+    struct czi_item x, *old = calloc(1, sizeof *old);
+
+    assert_non_null(old);
+    for (size_t i = 0; i < g->s->count && n != REF_NONE; i++) {
+        const struct gen_item *item = &g->s->items[i];
+        cz_id id;
+
+        czi_blake3(item->bytes, item->len, id.bytes);
+        if (item->effect || memcmp(&id, &b->items[n].id, sizeof id) != 0)
+            continue;
+        assert_int_equal(czi_item_decode(item->bytes, item->len, old, NULL), CZ_OK);
+        x = item_of(name, CZI_ITEM_FACT);
+        x.fact = old->fact;
+        x.fact.finality = (enum cz_finality)below(g, 4);
+        put_log_item(g, &x);
+        break;
+    }
+    free(old);
+}
+
+/* Few events and few claims, so that they meet. */
+static void put_resting(struct gen *g, unsigned name, size_t domain)
+{
+    const struct ref_book *b = &g->model.book;
+    struct czi_item x = item_of(name, CZI_ITEM_FACT);
+    struct czi_fact *f = &x.fact;
+    uint8_t key = (uint8_t)below(g, 3);
+    size_t n = ref_book_head(b, domain);
+
+    f->has_header = true;
+    f->header = some_id("header", 1);
+    for (unsigned i = 0; i < 4 && n != REF_NONE && percent(g, 50); i++) {
+        size_t other = ref_book_at(b, domain, b->items[n].height - below(g, 4));
+
+        n = other == REF_NONE ? n : other;
+    }
+    if (b->count && percent(g, 10))
+        n = below(g, b->count);
+    f->domain = x.domain;
+    f->kind = (enum cz_fact_kind)(CZ_FACT_TRANSACTION + (int)below(g, 8));
+    f->event_key = (struct czi_slice){&key, 1};
+    if (n != REF_NONE) {
+        f->height = b->items[n].height;
+        f->time = b->items[n].time;
+        memcpy(f->block_hash, b->items[n].hash, 32);
+        if (percent(g, 96))
+            f->header = b->items[n].id;
+    }
+    if (percent(g, 3))
+        f->height += below(g, 4);
+    if (percent(g, 2))
+        f->time++;
+    if (percent(g, 2))
+        f->trust = CZI_TRUST_SIGNED;
+    f->has_expires = percent(g, 25);
+    f->expires = f->time + below(g, 30);
+    f->claim_count = 1;
+    f->claim[0] = (struct czi_fact_value){.type = CZI_VALUE_UINT, .number = below(g, 3) / 2};
+    f->has_observer = some_observer(g, domain, f->observer);
+    put_log_item(g, &x);
+}
+
+static void put_retraction(struct gen *g, unsigned name, size_t domain)
+{
+    struct czi_item x = item_of(name, CZI_ITEM_RETRACTION);
+    char note[16];
+
+    x.retraction.fact = some_fact(g);
+    x.retraction.note =
+        (struct czi_slice){(uint8_t *)note,
+                           (size_t)snprintf(note, sizeof note, "%u", (unsigned)below(g, 5))};
+    x.retraction.has_observer = some_observer(g, domain, x.retraction.observer);
+    put_log_item(g, &x);
+}
+
+static void put_decision(struct gen *g, unsigned name, size_t domain)
+{
+    const struct ref_book *b = &g->model.book;
+    const struct ref_domain *d = &b->domains[domain];
+    struct czi_item x = item_of(name, CZI_ITEM_DECISION);
+    unsigned keep = (unsigned)below(g, 2);
+    char note[16];
+
+    x.decision.keep = d->frozen ? b->items[d->contradicts[keep]].id : some_fact(g);
+    x.decision.drop = d->frozen ? b->items[d->contradicts[!keep]].id : some_fact(g);
+    if (percent(g, 10))
+        x.decision.drop = some_fact(g);
+    x.decision.note =
+        (struct czi_slice){(uint8_t *)note,
+                           (size_t)snprintf(note, sizeof note, "%u", (unsigned)below(g, 100))};
+    put_log_item(g, &x);
+}
+
+static void put_log(struct gen *g)
+{
+    unsigned name = (unsigned)below(g, CZI_COUNTOF(domains)), what = (unsigned)below(g, 100);
+    size_t domain = domain_of(g, name);
+
+    if (domain == REF_NONE && percent(g, 50)) {
+        put_domain(g, name);
+    } else if (domain == REF_NONE) {
+        struct czi_item x = item_of(name, CZI_ITEM_RETRACTION);
+
+        x.retraction.fact = some_fact(g);
+        put_log_item(g, &x);
+    } else if (g->model.book.domains[domain].frozen && percent(g, 40)) {
+        put_decision(g, name, domain);
+    } else if (what < 36) {
+        put_block(g, name, domain, true);
+    } else if (what < 44) {
+        put_block(g, name, domain, false);
+    } else if (what < 50) {
+        put_block_again(g, name, domain);
+    } else if (what < 82) {
+        put_resting(g, name, domain);
+    } else if (what < 91) {
+        put_retraction(g, name, domain);
+    } else if (what < 98) {
+        put_domain(g, name);
+    } else {
+        put_decision(g, name, domain);
+    }
 }
 
 static void put_some(struct gen *g)
@@ -387,15 +694,16 @@ static void put_some(struct gen *g)
         put_copy(g, &g->s->items[below(g, g->s->count)]);
         return;
     }
-    if (percent(g, 3)) {
-        put_fact(g);
+    if (percent(g, 20)) {
+        put_log(g);
         return;
     }
     e = new_effect(g);
-    e->op_count = some_op_count(g);
+    add_citations(g, e);
+    add_program(g, e);
+    e->op_count = e->has_program && percent(g, 30) ? 0 : some_op_count(g);
     for (unsigned i = 0; i < e->op_count; i++)
         make_op(g, &e->ops[i], some_code(g));
-    add_citations(g, e);
     add_declared(g, e);
     e->signature_len = percent(g, 8) ? below(g, sizeof e->signature + 1) : 0;
     memset(e->signature, 0xab, e->signature_len);
@@ -404,7 +712,13 @@ static void put_some(struct gen *g)
 
 static void create_most(struct gen *g)
 {
-    put_fact(g);
+    for (unsigned i = 0; i < 2; i++) {
+        put_domain(g, i);
+        for (unsigned k = 0; k < 3 && domain_of(g, i) != REF_NONE; k++) {
+            put_block(g, i, domain_of(g, i), true);
+            put_resting(g, i, domain_of(g, i));
+        }
+    }
     for (unsigned i = 0; i < g->pool_count; i++) {
         struct ref_effect *e;
 
@@ -426,11 +740,13 @@ struct gen_stream *gen_stream(const struct gen_options *o)
     assert_true(g && s && o->origins <= CZI_COUNTOF(g->nonces));
     *g = (struct gen){.rng = czi_rng(o->seed), .o = o, .s = s};
     g->pool_count = o->seed % 8 ? POOL_FEW : POOL_MANY;
+    g->wide = o->seed % 16 == 5;
     name_pool(g);
     if (o->create)
         create_most(g);
     while (s->count < o->count)
         put_some(g);
+    ref_free(&g->model);
     free(g);
     return s;
 }
@@ -442,9 +758,8 @@ void gen_expect(struct gen_stream *s, enum ref_fault fault)
     for (size_t i = 0; i < s->count; i++) {
         struct gen_item *item = &s->items[i];
 
-        item->expected = item->effect
-                             ? ref_apply(&s->model, item->effect)
-                             : ref_record(&s->model, item->bytes, item->len, item->domain);
+        item->expected = item->effect ? ref_apply(&s->model, item->effect)
+                                      : ref_record(&s->model, item->bytes, item->len);
     }
 }
 
@@ -533,6 +848,39 @@ static const char *compare_resources(const struct ref_model *m, cz_engine *g)
     return l.differs;
 }
 
+/* Each item's standing, each domain's log, head and marks, and the time map. */
+static const char *compare_book(const struct ref_book *m, const struct czi_core *core)
+{
+    const struct czi_book *book = core->book;
+    cz_id time = ref_book_time(m);
+
+    if (czi_book_count(book) != m->count || czi_book_domains(book) != m->domain_count)
+        return "the number of items or domains";
+    for (uint32_t i = 0; i < m->count; i++) {
+        struct czi_entry_info info;
+
+        czi_book_entry(book, i, &info);
+        if (memcmp(&info.id, &m->items[i].id, sizeof info.id) != 0 ||
+            info.standing != (uint8_t)m->items[i].standing)
+            return "an item of a fact log, or whether it stands";
+    }
+    for (uint32_t i = 0; i < m->domain_count; i++) {
+        const struct ref_domain *d = &m->domains[i];
+        size_t head = ref_book_head(m, i);
+        struct czi_domain_info info;
+
+        czi_book_domain_info(book, i, &info);
+        if (strcmp(info.name, d->name) != 0 || core->domains[i].items != d->item_count ||
+            memcmp(core->domains[i].head, d->head, 32) != 0)
+            return "a fact log";
+        if (info.frozen != d->frozen || info.has_head != (head != REF_NONE) ||
+            info.head.safe != d->safe.height || info.head.final != d->final.height ||
+            (head != REF_NONE && memcmp(info.head.hash, m->items[head].hash, 32) != 0))
+            return "a domain";
+    }
+    return memcmp(czi_book_time_id(book), &time, sizeof time) ? "the time map" : NULL;
+}
+
 /* What the public interface does not show: supplies, and the logs of facts. */
 static const char *compare_inside(const struct ref_model *m, const struct czi_core *core)
 {
@@ -546,18 +894,7 @@ static const char *compare_inside(const struct ref_model *m, const struct czi_co
         if (supply != core->assets[i].supply)
             return "an asset's supply";
     }
-    if (core->fact_ids.count != m->fact_count || core->domain_ids.count != m->domain_count)
-        return "the number of facts or domains";
-    for (size_t i = 0; i < m->domain_count; i++) {
-        struct czi_slice name = {(const uint8_t *)m->domains[i].name,
-                                 strlen(m->domains[i].name)};
-        uint32_t n = czi_core_domain((struct czi_core *)(uintptr_t)core, name, false);
-
-        if (n == CZI_ID_NONE || core->domains[n].facts != m->domains[i].facts ||
-            memcmp(core->domains[n].head, m->domains[i].head, 32) != 0)
-            return "a fact log";
-    }
-    return NULL;
+    return compare_book(&m->book, core);
 }
 
 struct walk {
@@ -596,7 +933,8 @@ static int compare_receipt(void *arg, const cz_receipt *r)
 
     return memcmp(&d->effect, &r->effect, sizeof(cz_id)) != 0 ||
            memcmp(&d->receipt, &r->id, sizeof(cz_id)) != 0 || d->position != r->position ||
-           d->lamport != r->lamport || d->reason != r->reason;
+           d->lamport != r->lamport || d->reason != r->reason ||
+           d->clock.count != r->clock_count || !d->clock.any == (r->clock != NULL);
 }
 
 const char *gen_compare_state(const struct ref_model *m, cz_engine *g, struct czi_rng *rng)
@@ -613,7 +951,7 @@ const char *gen_compare_state(const struct ref_model *m, cz_engine *g, struct cz
         return "the root";
     if (cz_stats_get(g, &stats, &err) || stats.applied != m->applied ||
         stats.rejected != m->rejected || stats.positions != m->done_count ||
-        stats.facts != m->fact_count || stats.resources != m->resource_count)
+        stats.facts != m->book.count || stats.resources != m->resource_count)
         return "the counts";
     if (czi_read_begin(g, &err))
         return "a read that failed";

@@ -1,5 +1,5 @@
-/* generate.h - random streams of effects and facts from a seed, with what the rules make of
- * them, and what an engine made of them compared to it.
+/* generate.h - random streams of effects and items of fact logs from a seed, with what the
+ * rules make of them, and what an engine made of them compared to it.
  */
 #ifndef CZI_GENERATE_H
 #define CZI_GENERATE_H
@@ -12,10 +12,9 @@
 #define GEN_RESOURCES_MAX 70
 
 struct gen_item {
-    struct ref_effect *effect; /* NULL: a fact */
+    struct ref_effect *effect; /* NULL: an item of a fact log */
     uint8_t *bytes;
     size_t len;
-    const char *domain;
     cz_result expected;
 };
 
@@ -31,7 +30,7 @@ struct gen_options {
     size_t count;
     unsigned origin; /* the first of `origins` that propose */
     unsigned origins;
-    bool create;       /* begins with creating most resources, and a few facts */
+    bool create;       /* begins with creating most resources, and domains with some blocks */
     bool one_priority; /* all effects of an origin have the same one */
 };
 

@@ -41,12 +41,12 @@ static struct ref_done *find_done(const struct ref_model *m, const cz_id *effect
     return NULL;
 }
 
-static bool find_fact(const struct ref_model *m, const cz_id *fact)
+static struct ref_task *find_task(const struct ref_model *m, const struct ref_effect *e)
 {
-    for (size_t i = 0; i < m->fact_count; i++)
-        if (same(&m->facts[i], fact))
-            return true;
-    return false;
+    for (size_t i = 0; i < m->task_count; i++)
+        if (m->tasks[i].task == e->task && same(&m->tasks[i].program, &e->program))
+            return &m->tasks[i];
+    return NULL;
 }
 
 static struct ref_origin *find_origin(struct ref_model *m, const cz_id *id)
@@ -64,7 +64,8 @@ void ref_free(struct ref_model *m)
     free(m->resources);
     free(m->done);
     free(m->origins);
-    free(m->facts);
+    free(m->tasks);
+    ref_book_free(&m->book);
     *m = (struct ref_model){0};
 }
 
@@ -195,12 +196,54 @@ static uint8_t *put_links(uint8_t *p, const cz_id *ids, unsigned count)
     return p;
 }
 
+static bool is_plain(const struct ref_cited *c)
+{
+    return c->policy == CZ_STILL_TRUE && !c->optional && c->finality == CZ_SEEN &&
+           !c->has_max_age && !c->purpose[0];
+}
+
+/* Ascending by the fact, which is the first member. Returns whether all are plain. */
+static bool sort_facts(const struct ref_effect *e, struct ref_cited sorted[REF_CITATIONS_MAX])
+{
+    bool plain = true;
+
+    memcpy(sorted, e->facts, e->fact_count * sizeof *sorted);
+    qsort(sorted, e->fact_count, sizeof *sorted, by_id);
+    for (unsigned i = 0; i < e->fact_count; i++)
+        plain = plain && is_plain(&sorted[i]);
+    return plain;
+}
+
+static uint8_t *put_full(uint8_t *p, const struct ref_effect *e, const struct ref_cited *facts,
+                         unsigned terms)
+{
+    p = czi_cbor_put_array(p, terms);
+    for (unsigned i = 0; i < terms; i++) {
+        p = czi_cbor_put_array(p, 6);
+        p = czi_cbor_put_uint(p, facts[i].policy);
+        p = czi_cbor_put_bool(p, facts[i].optional);
+        p = czi_cbor_put_uint(p, facts[i].finality);
+        p = czi_cbor_put_uint(p, facts[i].depth);
+        p = facts[i].has_max_age ? czi_cbor_put_uint(p, facts[i].max_age)
+                                 : czi_cbor_put_null(p);
+        p = facts[i].purpose[0] ? put_text(p, facts[i].purpose) : czi_cbor_put_null(p);
+    }
+    p = e->has_time ? czi_cbor_put_link(p, &e->time) : czi_cbor_put_null(p);
+    if (!e->has_program)
+        return czi_cbor_put_null(p);
+    p = czi_cbor_put_array(p, 2);
+    p = czi_cbor_put_bytes(p, &e->program, 32);
+    return czi_cbor_put_uint(p, e->task);
+}
+
 size_t ref_encode(const struct ref_effect *e, uint8_t *out)
 {
     struct accesses a = accesses_of(e);
-    uint8_t *p = czi_cbor_put_array(out, 10);
+    struct ref_cited facts[REF_CITATIONS_MAX];
+    bool plain = sort_facts(e, facts), full = !plain || e->has_time || e->has_program;
+    uint8_t *p = czi_cbor_put_array(out, full ? 13 : 10);
 
-    p = czi_cbor_put_uint(p, 1);
+    p = czi_cbor_put_uint(p, full ? 13 : 1);
     p = czi_cbor_put_bytes(p, &e->origin, 32);
     p = czi_cbor_put_uint(p, e->nonce);
     p = czi_cbor_put_uint(p, e->priority);
@@ -215,8 +258,12 @@ size_t ref_encode(const struct ref_effect *e, uint8_t *out)
     p = czi_cbor_put_array(p, e->op_count);
     for (unsigned i = 0; i < e->op_count; i++)
         p = put_op(p, &a, &e->ops[i]);
-    p = put_links(p, e->facts, e->fact_count);
+    p = czi_cbor_put_array(p, e->fact_count);
+    for (unsigned i = 0; i < e->fact_count; i++)
+        p = czi_cbor_put_link(p, &facts[i].fact);
     p = put_links(p, e->after, e->after_count);
+    if (full)
+        p = put_full(p, e, facts, plain ? 0 : e->fact_count);
     p = e->signature_len ? czi_cbor_put_bytes(p, e->signature, e->signature_len)
                          : czi_cbor_put_null(p);
     CZI_CHECK((size_t)(p - out) <= REF_EFFECT_SIZE_MAX);
@@ -380,22 +427,51 @@ static void check_conservation(const struct ref_model *m)
     }
 }
 
-/* Facts, then predecessors, then the operations in order, then accesses that no operation
- * uses. */
+/* Facts, then predecessors. */
+static enum cz_reason check_citations(const struct ref_model *m, const struct ref_effect *e,
+                                      const struct czi_dependency *facts, struct ref_done *d,
+                                      uint64_t *ret_holds)
+{
+    enum cz_reason reason = ref_book_check(&m->book, facts, e->fact_count, ret_holds);
+
+    for (unsigned i = 0; i < e->fact_count && !reason; i++)
+        d->left_out |= (uint64_t)!(*ret_holds >> i & 1) << i;
+    for (unsigned i = 0; i < e->after_count && !reason; i++) {
+        const struct ref_done *before = find_done(m, &e->after[i]);
+
+        if (!before || before->reason)
+            reason = CZ_UNKNOWN_PREDECESSOR;
+    }
+    return reason;
+}
+
+static void make_dependencies(const struct ref_effect *e,
+                              struct ref_cited facts[REF_CITATIONS_MAX],
+                              struct czi_dependency ret[REF_CITATIONS_MAX])
+{
+    (void)sort_facts(e, facts);
+    for (unsigned i = 0; i < e->fact_count; i++) {
+        const struct ref_cited *c = &facts[i];
+
+        ret[i] = (struct czi_dependency){.fact = c->fact.bytes,
+                                         .terms = {.policy = (uint8_t)c->policy,
+                                                   .finality = (uint8_t)c->finality,
+                                                   .optional = c->optional,
+                                                   .has_max_age = c->has_max_age,
+                                                   .depth = c->depth,
+                                                   .max_age = c->max_age}};
+        if (c->purpose[0])
+            ret[i].terms.purpose =
+                (struct czi_slice){(const uint8_t *)c->purpose, strlen(c->purpose)};
+    }
+}
+
+/* The operations in order, then accesses that no operation uses. */
 static enum cz_reason try_all(struct ref_model *m, const struct ref_effect *e,
                               const struct accesses *a)
 {
     enum cz_reason reason = CZ_APPLIED;
 
-    for (unsigned i = 0; i < e->fact_count; i++)
-        if (!find_fact(m, &e->facts[i]))
-            return CZ_UNKNOWN_FACT;
-    for (unsigned i = 0; i < e->after_count; i++) {
-        const struct ref_done *d = find_done(m, &e->after[i]);
-
-        if (!d || d->reason)
-            return CZ_UNKNOWN_PREDECESSOR;
-    }
     for (unsigned i = 0; i < e->op_count && !reason; i++)
         reason = run(m, &e->ops[i]);
     for (unsigned i = 0; i < a->count && !reason; i++)
@@ -404,11 +480,13 @@ static enum cz_reason try_all(struct ref_model *m, const struct ref_effect *e,
     return reason;
 }
 
-/* One more than that of every resource it names and every applied effect it follows. */
+/* One more than that of every resource it names, of what it follows and of its task's effect
+ * before. */
 static uint64_t lamport_of(const struct ref_model *m, const struct ref_effect *e,
                            const struct accesses *a)
 {
-    uint64_t max = 0;
+    const struct ref_task *t = e->has_program ? find_task(m, e) : NULL;
+    uint64_t max = t ? t->lamport : 0;
 
     if (m->fault == REF_NO_LAMPORT && m->done_count)
         return m->done[m->done_count - 1].lamport + 1;
@@ -420,19 +498,119 @@ static uint64_t lamport_of(const struct ref_model *m, const struct ref_effect *e
     for (unsigned i = 0; i < e->after_count; i++) {
         const struct ref_done *d = find_done(m, &e->after[i]);
 
-        max = d && !d->reason ? CZI_MAX(max, d->lamport) : max;
+        max = d ? CZI_MAX(max, d->lamport) : max;
     }
     return max + 1;
 }
 
+/* ---- Vector clocks -------------------------------------------------------------------------
+ */
+
+/* At least so many events of the task, at its place; false: no room. */
+static bool raise_part(struct ref_clock *c, uint32_t task, uint64_t count)
+{
+    unsigned i = 0;
+
+    while (i < c->count && c->parts[i].task < task)
+        i++;
+    if (i == c->count || c->parts[i].task != task) {
+        if (c->count == CZI_CLOCK_TASKS_MAX)
+            return false;
+        memmove(&c->parts[i + 1], &c->parts[i], (c->count - i) * sizeof c->parts[0]);
+        c->parts[i] = (cz_clock_part){.task = task};
+        c->count++;
+    }
+    c->parts[i].count = CZI_MAX(c->parts[i].count, count);
+    return true;
+}
+
+static bool merge_clock(struct ref_clock *into, const struct ref_clock *from)
+{
+    bool fits = true;
+
+    for (unsigned i = 0; from->any && same(&from->program, &into->program) && i < from->count;
+         i++)
+        fits = fits && raise_part(into, from->parts[i].task, from->parts[i].count);
+    return fits;
+}
+
+/* What the task knew, what it follows and what it touches was last written with, and one event
+ * more. None when that does not fit. */
+static struct ref_clock clock_of(const struct ref_model *m, const struct ref_effect *e,
+                                 const struct accesses *a)
+{
+    struct ref_clock c = {.any = true, .program = e->program};
+    const struct ref_task *t = find_task(m, e);
+    uint64_t own = 0;
+    bool fits = !t || merge_clock(&c, &t->clock);
+
+    for (unsigned i = 0; i < e->after_count; i++) {
+        const struct ref_done *d = find_done(m, &e->after[i]);
+
+        fits = fits && (!d || merge_clock(&c, &d->clock));
+    }
+    for (unsigned i = 0; i < a->count && m->fault != REF_NO_MERGE; i++) {
+        const struct ref_resource *r = find(m, &a->at[i].id);
+
+        fits = fits && (!r || merge_clock(&c, &r->clock));
+    }
+    for (unsigned i = 0; i < c.count; i++)
+        if (c.parts[i].task == e->task)
+            own = c.parts[i].count;
+    if (!fits || !raise_part(&c, e->task, own + 1))
+        return (struct ref_clock){.any = false};
+    return c;
+}
+
+static void keep_task(struct ref_model *m, const struct ref_effect *e, const struct ref_done *d)
+{
+    struct ref_task *t = find_task(m, e);
+
+    if (!d->clock.any)
+        return;
+    if (!t) {
+        m->tasks = append(m->tasks, &m->task_count, sizeof *m->tasks);
+        t = &m->tasks[m->task_count - 1];
+        t->program = e->program;
+        t->task = e->task;
+    }
+    t->clock = d->clock;
+    t->lamport = d->lamport;
+}
+
+/* ---- Receipts ------------------------------------------------------------------------------
+ */
+
+static uint8_t *put_clock(uint8_t *p, const struct ref_clock *c)
+{
+    if (!c->any)
+        return czi_cbor_put_null(p);
+    p = czi_cbor_put_array(p, c->count);
+    for (unsigned i = 0; i < c->count; i++) {
+        p = czi_cbor_put_array(p, 2);
+        p = czi_cbor_put_uint(p, c->parts[i].task);
+        p = czi_cbor_put_uint(p, c->parts[i].count);
+    }
+    return p;
+}
+
 static void receipt(const struct ref_model *m, struct ref_done *d, const struct accesses *a)
 {
-    uint8_t bytes[REF_ACCESSES_MAX * 60 + 100], *p = czi_cbor_put_array(bytes, 6);
+    uint8_t bytes[REF_ACCESSES_MAX * 60 + CZI_CLOCK_TASKS_MAX * 15 + 300];
+    uint8_t *p = czi_cbor_put_array(bytes, 9);
+    cz_id time = ref_book_time(&m->book), none = {{0}};
 
-    p = czi_cbor_put_uint(p, 2);
+    p = czi_cbor_put_uint(p, 3);
     p = czi_cbor_put_link(p, &d->effect);
     p = czi_cbor_put_uint(p, d->position);
     p = czi_cbor_put_uint(p, d->lamport);
+    p = same(&time, &none) || m->fault == REF_NO_TIME ? czi_cbor_put_null(p)
+                                                      : czi_cbor_put_link(p, &time);
+    p = put_clock(p, &d->clock);
+    p = czi_cbor_put_array(p, (unsigned)__builtin_popcountll(d->left_out));
+    for (unsigned i = 0; i < REF_CITATIONS_MAX; i++)
+        if (d->left_out >> i & 1)
+            p = czi_cbor_put_uint(p, i);
     p = czi_cbor_put_uint(p, d->reason);
     p = czi_cbor_put_array(p, a->count);
     for (unsigned i = 0; i < a->count; i++) {
@@ -473,6 +651,8 @@ static void commit(struct ref_model *m, const struct accesses *a, const struct r
         r->version += !skip;
         r->position = d->position;
         r->lamport = d->lamport;
+        if (d->clock.any)
+            r->clock = d->clock;
     }
     check_conservation(m);
 }
@@ -505,9 +685,12 @@ cz_result ref_apply(struct ref_model *m, const struct ref_effect *e)
     struct accesses a = accesses_of(e);
     struct ref_origin *origin = find_origin(m, &e->origin);
     struct ref_done d = {.position = m->done_count + 1, .lamport = lamport_of(m, e, &a)};
+    struct ref_cited facts[REF_CITATIONS_MAX];
+    struct czi_dependency dependencies[REF_CITATIONS_MAX];
     struct ref_resource *before;
     size_t count = m->resource_count;
     uint8_t bytes[REF_EFFECT_SIZE_MAX];
+    uint64_t holds = 0;
 
     czi_blake3(bytes, ref_encode(e, bytes), d.effect.bytes);
     if (e->nonce < origin->next_nonce)
@@ -517,7 +700,14 @@ cz_result ref_apply(struct ref_model *m, const struct ref_effect *e)
     CZI_CHECK(before);
     if (count)
         memcpy(before, m->resources, count * sizeof *before);
-    d.reason = try_all(m, e, &a);
+    make_dependencies(e, facts, dependencies);
+    d.reason = check_citations(m, e, dependencies, &d, &holds);
+    if (e->has_program)
+        d.clock = clock_of(m, e, &a);
+    if (!d.reason && e->has_program && !d.clock.any)
+        d.reason = CZ_FULL;
+    if (!d.reason)
+        d.reason = try_all(m, e, &a);
     if (d.reason) {
         if (count)
             memcpy(m->resources, before, count * sizeof *before);
@@ -526,7 +716,12 @@ cz_result ref_apply(struct ref_model *m, const struct ref_effect *e)
     } else {
         commit(m, &a, &d);
         m->applied++;
+        for (unsigned i = 0; i < e->fact_count && m->fault != REF_NO_USE; i++)
+            if (holds >> i & 1 && facts[i].purpose[0])
+                ref_book_consume(&m->book, &dependencies[i]);
     }
+    if (e->has_program)
+        keep_task(m, e, &d);
     free(before);
     receipt(m, &d, &a);
     for (unsigned i = 0; i < a.writes && !d.reason; i++)
@@ -536,27 +731,29 @@ cz_result ref_apply(struct ref_model *m, const struct ref_effect *e)
     return result_of(&d, false);
 }
 
-cz_result ref_record(struct ref_model *m, const void *fact, size_t len, const char *domain)
+cz_result ref_record(struct ref_model *m, const void *bytes, size_t len)
 {
     cz_result r = {.status = CZ_STATUS_APPLIED};
-    struct ref_domain *d = m->domains;
+    struct czi_item *item = malloc(sizeof *item);
+    struct ref_domain *d;
 
-    czi_blake3(fact, len, r.effect.bytes);
-    if (find_fact(m, &r.effect)) {
+    CZI_CHECK(item && !czi_item_decode(bytes, len, item, NULL));
+    czi_blake3(bytes, len, r.effect.bytes);
+    if (ref_book_find(&m->book, &r.effect) != REF_NONE) {
         m->duplicates++;
         r.status = CZ_STATUS_DUPLICATE;
+        free(item);
         return r;
     }
-    m->facts = append(m->facts, &m->fact_count, sizeof *m->facts);
-    m->facts[m->fact_count - 1] = r.effect;
-    while (d < m->domains + m->domain_count && strcmp(d->name, domain) != 0)
-        d++;
-    if (d == m->domains + m->domain_count) {
-        CZI_CHECK(m->domain_count++ < REF_DOMAINS_MAX);
-        strcpy(d->name, domain);
+    r.reason = ref_book_take(&m->book, item, &r.effect);
+    free(item);
+    if (r.reason) {
+        r.status = CZ_STATUS_REJECTED;
+        return r;
     }
+    d = &m->book.domains[m->book.items[m->book.count - 1].domain];
     extend(d->head, &r.effect);
-    d->facts++;
+    d->item_count++;
     return r;
 }
 

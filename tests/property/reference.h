@@ -8,6 +8,8 @@
 #ifndef CZI_REFERENCE_H
 #define CZI_REFERENCE_H
 
+#include "reference_book.h"
+
 #include "base/bytes.h"
 #include "causality/causality.h"
 
@@ -46,6 +48,16 @@ struct ref_access {
     bool written;
 };
 
+/* What is asked of a fact. */
+struct ref_cited {
+    cz_id fact;
+    enum cz_fact_policy policy;
+    enum cz_finality finality;
+    bool optional, has_max_age;
+    uint64_t depth, max_age;
+    char purpose[8]; /* empty: none */
+};
+
 struct ref_effect {
     cz_id origin;
     uint64_t nonce;
@@ -54,13 +66,25 @@ struct ref_effect {
     unsigned op_count;
     struct ref_access declared[REF_ACCESSES_MAX]; /* that no operation implies */
     unsigned declared_count;
-    cz_id facts[REF_CITATIONS_MAX], after[REF_CITATIONS_MAX];
+    struct ref_cited facts[REF_CITATIONS_MAX];
+    cz_id after[REF_CITATIONS_MAX];
     unsigned fact_count, after_count;
+    cz_id time, program;
+    bool has_time, has_program;
+    uint32_t task;
     uint8_t signature[128];
     size_t signature_len;
 };
 
 /* ---- The model -------------------------------------------------------------------------- */
+
+/* A program's vector clock, by task; room for one task more than there may be at a time. */
+struct ref_clock {
+    bool any;
+    cz_id program;
+    unsigned count;
+    cz_clock_part parts[CZI_CLOCK_TASKS_MAX];
+};
 
 struct ref_resource {
     cz_id id, creator, controller, head, data_hash;
@@ -71,6 +95,7 @@ struct ref_resource {
     uint8_t data[REF_DATA_MAX];
     size_t data_len;
     uint64_t version, position, lamport;
+    struct ref_clock clock; /* of the program's effect that wrote it last */
 };
 
 /* An effect that has a position. */
@@ -78,18 +103,20 @@ struct ref_done {
     cz_id effect, receipt;
     uint64_t position, lamport;
     enum cz_reason reason;
+    uint64_t left_out; /* facts, as bits */
+    struct ref_clock clock;
+};
+
+struct ref_task {
+    cz_id program;
+    uint32_t task;
+    uint64_t lamport;
+    struct ref_clock clock;
 };
 
 struct ref_origin {
     cz_id id;
     uint64_t next_nonce;
-};
-
-#define REF_DOMAINS_MAX 4
-struct ref_domain {
-    char name[33];
-    uint8_t head[32];
-    uint64_t facts;
 };
 
 /* Rules that the model breaks on demand, to show that a comparison with it can fail. */
@@ -99,6 +126,9 @@ enum ref_fault {
     REF_NO_LAMPORT,  /* Lamport times are those of the effect before, plus one */
     REF_LOST_MOVE,   /* a payment of 5 is not booked */
     REF_LOST_REASON, /* an overdraft is called a wrong state */
+    REF_NO_MERGE,    /* what a task reads does not come into its clock */
+    REF_NO_USE,      /* events are not used up */
+    REF_NO_TIME,     /* receipts name no time map */
 };
 
 /* All zero is a valid empty one. */
@@ -106,9 +136,9 @@ struct ref_model {
     struct ref_resource *resources;
     struct ref_done *done;
     struct ref_origin *origins;
-    cz_id *facts;
-    size_t resource_count, done_count, origin_count, fact_count, domain_count;
-    struct ref_domain domains[REF_DOMAINS_MAX];
+    struct ref_task *tasks;
+    size_t resource_count, done_count, origin_count, task_count;
+    struct ref_book book;
     uint64_t applied, rejected, duplicates;
     enum ref_fault fault;
 };
@@ -117,9 +147,9 @@ void ref_free(struct ref_model *m);
 
 /* Canonical bytes; out holds REF_EFFECT_SIZE_MAX. */
 size_t ref_encode(const struct ref_effect *e, uint8_t *out);
-/* What becomes of an effect, of a fact: a cz_result but for the ticket. */
+/* What becomes of an effect, of an item of a fact log: a cz_result but for the ticket. */
 cz_result ref_apply(struct ref_model *m, const struct ref_effect *e);
-cz_result ref_record(struct ref_model *m, const void *fact, size_t len, const char *domain);
+cz_result ref_record(struct ref_model *m, const void *item, size_t len);
 void ref_root(const struct ref_model *m, uint8_t out[32]);
 
 #endif

@@ -5,6 +5,7 @@
 #include "generate.h"
 
 #include "codec/blake3.h"
+#include "engine/cite.h"
 
 struct known {
     cz_id effect;
@@ -75,9 +76,16 @@ static void seal(struct driver *d, struct czi_batch *b)
     for (uint32_t i = 0; i < b->entry_count; i++) {
         const struct czi_entry *e = &b->entries[i];
 
-        if (e->status == CZI_ENTRY_EFFECT)
+        if (e->status == CZI_ENTRY_EFFECT) {
+            const struct czi_extra *x = czi_entry_extra(b, e);
+
             d->known[d->known_count++] =
-                (struct known){b->effect_ids[e->number], {e->reason == 0, e->lamport}};
+                (struct known){b->effect_ids[e->number],
+                               {.applied = e->reason == 0,
+                                .lamport = e->lamport,
+                                .position = b->first_position + e->number,
+                                .clock = czi_clock_ref(x ? x->clock : NULL)}};
+        }
     }
 }
 
@@ -101,6 +109,8 @@ static void acknowledge(struct driver *d, struct czi_batch *b)
         } else {
             assert_int_equal(e->status == CZI_ENTRY_DUPLICATE,
                              expected->status == CZ_STATUS_DUPLICATE);
+            assert_int_equal(e->status == CZI_ENTRY_REFUSED,
+                             expected->status == CZ_STATUS_REJECTED);
         }
     }
 }
@@ -127,8 +137,10 @@ static void answer_look_up(struct driver *d)
 
     for (unsigned i = 0; i < p->view.after_count; i++)
         for (size_t k = 0; k < d->known_count; k++)
-            if (memcmp(&d->known[k].effect, czi_effect_after(p->bytes, &p->view, i), 32) == 0)
+            if (memcmp(&d->known[k].effect, czi_effect_after(p->bytes, &p->view, i), 32) == 0) {
                 answers[i] = d->known[k].what;
+                (void)czi_clock_ref(answers[i].clock);
+            }
     d->look_up = NULL;
     event(d, (struct czi_event){.type = CZI_EVENT_KNOWN, .predecessors = answers});
 }
@@ -146,7 +158,7 @@ static void arrive(struct driver *d, size_t n)
                                            .accesses = (uint8_t)czi_effect_accesses(&p->view),
                                            .priority = p->view.priority,
                                            .after_count = p->view.after_count,
-                                           .is_fact = p->is_fact};
+                                           .is_item = p->is_item};
     }
     d->arrived += n;
     event(d, (struct czi_event){.type = CZI_EVENT_ADMIT,
@@ -164,11 +176,11 @@ static void make_pendings(struct driver *d)
 
         *p = (struct czi_pending){.bytes = item->bytes,
                                   .len = (uint32_t)item->len,
-                                  .is_fact = !item->effect};
+                                  .is_item = !item->effect};
         if (item->effect)
             assert_ok(czi_effect_view(item->bytes, item->len, &p->view, &err), err);
         else
-            assert_ok(czi_pending_fact(p, &err), err);
+            p->item_id = czi_fact_id(p->bytes, p->len);
     }
 }
 
@@ -222,6 +234,8 @@ static void drive(uint64_t seed, unsigned batch_max, struct driver *d)
     ref_root(&d->s->model, expected);
     assert_memory_equal(root, expected, 32);
     gen_free(d->s);
+    for (size_t k = 0; k < d->known_count; k++)
+        czi_predecessors_done(&d->known[k].what, 1);
     czi_step_done(&d->step);
 }
 

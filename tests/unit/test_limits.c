@@ -2,6 +2,7 @@
  * reached here; every other one is named by the test that reaches it, which is checked too.
  */
 #include "cli/json_read.h"
+#include "codec/blake3.h"
 #include "engine/engine.h"
 #include "ledger/record.h"
 #include "test.h"
@@ -128,11 +129,12 @@ static void json_nests_so_deep_and_no_deeper(void **state)
 
 /* Reaching these takes more memory or time than a test may. */
 static const char *const too_large[] = {
-    "CZI_RESOURCES_MAX",     /* 16 GiB of resources */
-    "CZI_ORIGINS_MAX",       /* 4 GiB of origins */
-    "CZI_SEGMENT_SIZE_MAX",  /* 256 MiB of journal; the ledger's tests set smaller ones */
-    "CZI_PROGRAM_TASKS_MAX", /* 2.5 GiB of clocks */
-    "CZI_EVENTS_MAX",        /* 80 GiB of the causal index */
+    "CZI_RESOURCES_MAX",         /* 16 GiB of resources */
+    "CZI_ORIGINS_MAX",           /* 4 GiB of origins */
+    "CZI_SEGMENT_SIZE_MAX",      /* 256 MiB of journal; the ledger's tests set smaller ones */
+    "CZI_PROGRAM_TASKS_MAX",     /* 2.5 GiB of clocks */
+    "CZI_CAUSAL_EVENTS_DEFAULT", /* 4 GiB of it */
+    "CZI_EVENTS_MAX",            /* 80 GiB of the causal index */
 };
 
 static struct czi_buf tests;
