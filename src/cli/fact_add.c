@@ -16,6 +16,7 @@
 #include "cli/fact_add.h"
 
 #include "base/error.h"
+#include "base/id_table.h"
 #include "base/limits.h"
 #include "cli/json_read.h"
 #include "fact/item.h"
@@ -87,6 +88,9 @@ struct adding {
     struct czi_buf bytes; /* of the fact, the evidence or the parameters */
     struct line line;
     const uint8_t *seed;
+    /* Signing gives a block another id: what rests on the one that was read rests on that. */
+    struct czi_id_table unsigned_ids;
+    struct czi_buf signed_ids; /* of cz_id, by their numbers */
     uint64_t recorded, known, refused;
 };
 
@@ -384,16 +388,56 @@ static int count_items(struct adding *a, uint64_t *ret)
     return rc;
 }
 
+/* The id that a fact which was signed before has now. */
+static void follow_signed(const struct adding *a, cz_id *id)
+{
+    uint32_t n = czi_id_table_find(&a->unsigned_ids, id);
+
+    if (n != CZI_ID_NONE)
+        memcpy(id, a->signed_ids.data + n * sizeof *id, sizeof *id);
+}
+
+static int add_signed(struct adding *a, cz_id *ret_id)
+{
+    cz_error *err = &a->cli->err;
+    CZI_AUTOBUF bytes = {0};
+    struct czi_item item;
+    cz_id before = czi_fact_id(a->bytes.data, a->bytes.len);
+    bool fact = czi_item_decode(a->bytes.data, a->bytes.len, &item, NULL) == CZ_OK &&
+                item.type == CZI_ITEM_FACT;
+    int rc = CZ_OK;
+
+    if (!fact || !item.fact.has_header)
+        czi_buf_put(&bytes, a->bytes.data, a->bytes.len);
+    if (fact && item.fact.has_header) {
+        follow_signed(a, &item.fact.header);
+        rc = czi_item_encode(&item, &bytes, err);
+    }
+    if (!rc && bytes.failed)
+        rc = czi_nomem(err, "a fact");
+    if (!rc)
+        rc = cz_fact_add(a->cli->engine, bytes.data, bytes.len, a->seed, ret_id, err);
+    if (rc || !fact || czi_id_table_find(&a->unsigned_ids, &before) != CZI_ID_NONE)
+        return rc;
+    czi_buf_put(&a->signed_ids, ret_id, sizeof *ret_id);
+    if (a->signed_ids.failed || czi_id_table_insert(&a->unsigned_ids, &before) == CZI_ID_NONE)
+        return czi_nomem(err, "the ids of facts");
+    return CZ_OK;
+}
+
 static int add_line(struct adding *a, cz_id *ret_id)
 {
-    const struct line *l = &a->line;
+    struct line *l = &a->line;
     cz_engine *g = a->cli->engine;
     cz_error *err = &a->cli->err;
 
     switch (l->type) {
     case LINE_FACT:
-        return cz_fact_add(g, a->bytes.data, a->bytes.len, a->seed, ret_id, err);
+        if (a->seed)
+            return add_signed(a, ret_id);
+        return cz_fact_add(g, a->bytes.data, a->bytes.len, NULL, ret_id, err);
     case LINE_RETRACTION:
+        follow_signed(a, &l->fact);
         return cz_fact_retract(g, &l->fact, a->bytes.len ? a->bytes.data : NULL, a->bytes.len,
                                l->note, a->seed, ret_id, err);
     case LINE_DOMAIN:
@@ -512,5 +556,7 @@ int czi_fact_add_run(struct czi_cli *cli, int argc, char **argv)
         czi_buf_done(&texts[i]);
     czi_json_doc_done(&a->doc);
     czi_buf_done(&a->bytes);
+    czi_id_table_done(&a->unsigned_ids);
+    czi_buf_done(&a->signed_ids);
     return exit_code;
 }

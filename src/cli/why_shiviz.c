@@ -130,11 +130,10 @@ static int print(const struct czi_why *w, const struct czi_why_graph *g)
     c.largest = of_hosts + hosts;
     c.touched = of_hosts + 2 * (size_t)hosts;
     /* They came from the newest on, and facts rest on no effect. */
-    for (uint32_t i = nodes; i-- > 0 && !rc;) {
+    for (uint32_t i = nodes; i-- > 0 && !rc;)
         rc = make_clock(w, g, &c, i);
-        if (!rc)
-            print_event(g, &c, i);
-    }
+    for (uint32_t i = nodes; i-- > 0 && !rc;)
+        print_event(g, &c, i);
     czi_buf_done(&c.parts);
     return rc;
 }

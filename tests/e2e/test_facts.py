@@ -344,6 +344,24 @@ class Faults(Facts):
         self.assertEqual(said["status"], "recorded")
         self.assertEqual(self.json("fact", "show", said["id"])[0]["observer"], public)
 
+    def test_facts_that_are_signed_on_the_way_in_are_those_of_a_chain_that_signs(self):
+        key = self.folder / "key"
+        public = self.ok("key", "new", key).strip()
+        steps = ("deposit=alice:MOON:100", "mine=2", "finalize=1")
+        said = self.add([self.domain(observers=[public]), *self.sim(*steps, "facts")],
+                        "--sign", key)
+        self.assertEqual({a["status"] for a in said}, {"recorded"})
+        signed = self.ok("sim", "moon", "--seed", 7, "--sign", key, *steps).splitlines()
+        self.assertEqual([a["id"] for a in said[1:]],
+                         [json.loads(line)["id"] for line in signed[1:]])
+        later = self.sim(*steps, "facts", "reorg-drop=1", "retract=2", "facts=2")
+        said = self.add(later, "--sign", key)
+        known = len(signed) - 1
+        self.assertEqual([a["status"] for a in said],
+                         ["known"] * known + ["recorded"] * (len(said) - known))
+        self.assertEqual({f["observer"] for f in self.json("fact", "list", "moon")
+                          if f["type"] != "domain"}, {public})
+
     def test_a_signature_over_something_else(self):
         key = self.folder / "key"
         self.ok("key", "new", key)
@@ -517,6 +535,32 @@ class Show(Facts):
         self.assertIn("trust      operator\n", self.ok("fact", "show", moved["id"]))
         (now,) = self.json("time-map")
         self.assertEqual(now["domains"][0]["height"], domain["height"])
+
+
+    def test_a_block_that_was_imported_can_be_retracted(self):
+        path = self.folder / "segment.jsonl"
+        data = gzip.decompress((ROOT / "tests/golden/anvil-segment.jsonl.gz").read_bytes())
+        path.write_bytes(data)
+        self.ok("import", "ethereum", path)
+        facts = self.json("fact", "list", "ethereum")
+        height = max(int(f["height"]) for f in facts if "height" in f)
+        gone = {f["id"]: f["kind"] for f in facts if f.get("height") == str(height - 1)
+                or f.get("height") == str(height)}
+        block = [f["id"] for f in facts if f.get("kind") == "block"
+                 and f["height"] == str(height - 1)][0]
+        self.assertIn("disputed   ", self.ok("fact", "retract", block, "--note", "a reorg"))
+        retracted = self.json("fact", "list", "ethereum", "--retracted")
+        self.assertEqual({f["id"] for f in retracted}, set(gone))
+        disputed = self.json("disputed")
+        moved = {i for i, kind in gone.items() if kind == "transaction"}
+        self.assertGreater(len(moved), 10)
+        self.assertEqual({d["fact"] for d in disputed}, moved)
+        self.assertTrue(all(d["direct"] for d in disputed))
+        (domain,) = self.json("domain", "list")
+        self.assertEqual(int(domain["height"]), height - 2)
+        # The map of time does not go back.
+        self.assertEqual(int(self.json("time-map")[0]["domains"][0]["height"]), height)
+        self.check()
 
 
 class TimeMap(Facts):
