@@ -160,6 +160,8 @@ static int domain_show(struct czi_cli *cli, int argc, char **argv)
 
 /* ---- Adding ----------------------------------------------------------------------------- */
 
+_Static_assert(CZI_CLI_MANY_MAX == CZI_OBSERVERS_MAX, "as many as there may be");
+
 /* What is wanted: what the store has, if it knows the domain, changed by the options. */
 struct wanted {
     cz_domain_spec spec;

@@ -225,7 +225,11 @@ void czi_print_what(const struct czi_cli *cli, FILE *out, const uint8_t *bytes, 
         return;
     }
     c = czi_cbor(bytes + o.view.ops, o.view.ops_len);
-    czi_op_next(&c, &o.op);
+    for (unsigned i = 0; i < o.view.op_count; i++) {
+        czi_op_next(&c, &o.op);
+        if (o.op.code != CZI_OP_CREATE || !o.op.if_absent)
+            break;
+    }
     text_op(cli, out, &o);
     if (o.view.op_count > 1)
         (void)fprintf(out, "; and %u more", o.view.op_count - 1u);

@@ -592,6 +592,45 @@ class TimeMap(Facts):
         (again,) = self.apply([plain])
         self.assertEqual((again["status"], again["effect"]), ("duplicate", said["effect"]))
 
+    def blocks(self, car):
+        """The blocks of a CAR file (version 1): each a length, a CID of 36 bytes, and data."""
+        def varint(at):
+            value = shift = 0
+            while True:
+                value |= (car[at] & 127) << shift
+                shift += 7
+                at += 1
+                if car[at - 1] < 128:
+                    return value, at
+
+        size, at = varint(0)
+        at += size
+        while at < len(car):
+            size, at = varint(at)
+            yield car[at + 36:at + size]
+            at += size
+
+    def test_effects_with_terms_are_the_same_in_cbor(self):
+        deposit = self.only(self.start("deposit=a:MOON:1", "mine"), "deposit")
+        said = self.apply([self.credit(deposit, policy="exact", finality="seen"),
+                           {**create("p", 1, 2), "program": {"id": "swap", "task": 1}},
+                           create("q", 1, 3)], "--propose")
+        self.ok("export", "-o", self.folder / "car")
+        effects = [b for b in self.blocks((self.folder / "car").read_bytes())
+                   if b[:2] in (b"\x8a\x01", b"\x8d\x0d")]
+        self.assertEqual(len(effects), 3)
+        self.store = self.new_store("other")
+        self.start("deposit=a:MOON:1", "mine")
+        order = {a["effect"]: i for i, a in enumerate(said)}
+        again = []
+        for words in ((), ("--propose",)):
+            done = self.run_command("apply", "--json", *words, "-", stdin=b"".join(effects))
+            again.append([json.loads(line) for line in done.stdout.splitlines()])
+        self.assertEqual(sorted(order), sorted(a["effect"] for a in again[0]))
+        self.assertEqual({a["status"] for a in again[0]}, {"applied"})
+        self.assertEqual(sorted(str(a["reason"]) for a in again[1]),
+                         ["None", "None", "event-consumed"])
+
     def test_show_prints_the_terms_of_cited_facts_as_apply_reads_them(self):
         facts = self.start("deposit=a:MOON:1", "price=X:1", "mine")
         terms = [{"fact": self.only(facts, "deposit")["id"], "policy": "exact", "optional": True,
