@@ -52,11 +52,6 @@ static void read_observers(struct czi_cbor *c, struct czi_domain_item *d)
     }
 }
 
-static bool is_name(struct czi_slice s)
-{
-    return s.len && s.len <= CZI_DOMAIN_SIZE_MAX && !memchr(s.data, 0, s.len);
-}
-
 static int load_domain(struct czi_book *b, struct czi_slice key, struct czi_slice value,
                        cz_error *err)
 {
@@ -68,12 +63,12 @@ static int load_domain(struct czi_book *b, struct czi_slice key, struct czi_slic
     uint32_t contradicts[2] = {CZI_ID_NONE, CZI_ID_NONE}, n;
     bool frozen;
 
-    czi_cbor_array_of(&c, 9);
+    czi_cbor_array_of(&c, CZI_ROW_DOMAIN);
     name = czi_cbor_text(&c);
     config.adapter = czi_cbor_text(&c);
     config.parameters = czi_cbor_bytes(&c);
     config.sequence = czi_cbor_uint(&c);
-    czi_cbor_array_of(&c, 4);
+    czi_cbor_array_of(&c, CZI_ROW_POLICY);
     config.policy.safe_depth = czi_cbor_uint(&c);
     config.policy.final_depth = czi_cbor_uint(&c);
     config.policy.record_depth = czi_cbor_uint(&c);
@@ -87,7 +82,7 @@ static int load_domain(struct czi_book *b, struct czi_slice key, struct czi_slic
         contradicts[0] = (uint32_t)czi_cbor_uint_max(&c, CZI_ID_NONE - 1);
         contradicts[1] = (uint32_t)czi_cbor_uint_max(&c, CZI_ID_NONE - 1);
     }
-    if (czi_cbor_end(&c, NULL) || !is_name(name) || !is_name(config.adapter) ||
+    if (czi_cbor_end(&c, NULL) || !czi_is_name(name) || !czi_is_name(config.adapter) ||
         !is_next(key, b->domains.count) || b->domains.count >= CZI_DOMAINS_MAX ||
         czi_book_domain(b, name) != CZI_ID_NONE)
         return bad_row(key, "is malformed", err);
@@ -120,7 +115,7 @@ static void read_block(struct czi_cbor *c, struct row *r)
     uint64_t roots;
 
     r->has_block = true;
-    czi_cbor_array_of(c, 7);
+    czi_cbor_array_of(c, CZI_ROW_BLOCK);
     r->at.height = czi_cbor_uint(c);
     r->at.time = czi_cbor_uint(c);
     hash = czi_cbor_bytes32(c);
@@ -170,7 +165,7 @@ static int read_row(struct czi_slice value, struct row *r)
         r->retracted_by = (uint32_t)czi_cbor_uint_max(&c, CZI_ID_NONE - 1);
     if (r->type == CZI_ITEM_FACT)
         read_fact(&c, r);
-    if (count != (r->type == CZI_ITEM_FACT ? 12u : 5u))
+    if (count != (uint64_t)(r->type == CZI_ITEM_FACT ? CZI_ROW_FACT : CZI_ROW_OTHER))
         czi_cbor_fail(&c, "another number of values");
     return czi_cbor_end(&c, NULL);
 }

@@ -15,8 +15,6 @@
 
 #include "codec/dag_cbor.h"
 
-enum { DOMAIN_TUPLE = 9, POLICY_TUPLE = 4, OTHER_TUPLE = 5, FACT_TUPLE = 12, BLOCK_TUPLE = 7 };
-
 /* ---- Writing ---------------------------------------------------------------------------- */
 
 static void put_uint(struct czi_buf *b, uint64_t v)
@@ -63,12 +61,12 @@ static void put_mark(struct czi_buf *b, const struct czi_mark *m)
 
 static void put_domain(struct czi_buf *b, const struct czi_domain_state *d)
 {
-    put_array(b, DOMAIN_TUPLE);
+    put_array(b, CZI_ROW_DOMAIN);
     put_text(b, d->name);
     put_text(b, d->adapter);
     put_bytes(b, d->parameters, d->parameters_len);
     put_uint(b, d->sequence);
-    put_array(b, POLICY_TUPLE);
+    put_array(b, CZI_ROW_POLICY);
     put_uint(b, d->policy.safe_depth);
     put_uint(b, d->policy.final_depth);
     put_uint(b, d->policy.record_depth);
@@ -90,7 +88,7 @@ static void put_domain(struct czi_buf *b, const struct czi_domain_state *d)
 static void put_block(struct czi_buf *b, const struct czi_book *book,
                       const struct czi_block_state *at)
 {
-    put_array(b, BLOCK_TUPLE);
+    put_array(b, CZI_ROW_BLOCK);
     put_uint(b, at->height);
     put_uint(b, at->time);
     put_bytes(b, at->hash, sizeof at->hash);
@@ -106,7 +104,7 @@ static void put_entry(struct czi_buf *b, const struct czi_book *book, uint32_t n
 {
     const struct czi_entry_state *e = czi_entry_at(book, n);
 
-    put_array(b, czi_is_fact(e) ? FACT_TUPLE : OTHER_TUPLE);
+    put_array(b, czi_is_fact(e) ? CZI_ROW_FACT : CZI_ROW_OTHER);
     put_uint(b, e->type);
     put_bytes(b, czi_book_id(book, n), sizeof(cz_id));
     put_uint(b, e->domain);

@@ -152,6 +152,21 @@ static inline bool czi_is_fact(const struct czi_entry_state *e)
     return e->type == CZI_ITEM_FACT;
 }
 
+/* A domain's or adapter's name can be a string. */
+static inline bool czi_is_name(struct czi_slice s)
+{
+    return s.len && s.len <= CZI_DOMAIN_SIZE_MAX && !memchr(s.data, 0, s.len);
+}
+
+/* Numbers of values in rows (book_rows.c). */
+enum {
+    CZI_ROW_DOMAIN = 9,
+    CZI_ROW_POLICY = 4,
+    CZI_ROW_OTHER = 5,
+    CZI_ROW_FACT = 12,
+    CZI_ROW_BLOCK = 7,
+};
+
 /* ---- Trees (book_tree.c) ------------------------------------------------------------------
  * Ordered by height, then by number: blocks in a chain, facts that have a key or claim. The
  * number of a root is CZI_ID_NONE when the tree is empty. Cost: logarithmic. */
@@ -166,7 +181,8 @@ uint32_t czi_tree_up_to(const struct czi_book *b, enum czi_tree t, uint32_t root
 uint32_t czi_tree_first(const struct czi_book *b, enum czi_tree t, uint32_t root);
 uint32_t czi_tree_last(const struct czi_book *b, enum czi_tree t, uint32_t root);
 
-/* ---- Recording (book.c) ------------------------------------------------------------------ */
+/* ---- Recording (book_state.c)
+ * ------------------------------------------------------------------ */
 
 /* An item on its way in: it is judged, which changes nothing but what is said here, and then
  * recorded, which cannot be refused any more. */

@@ -221,17 +221,6 @@ int czi_fact_decode(const void *bytes, size_t len, struct czi_fact *ret, cz_erro
     return rc == CZ_OK ? CZ_OK : czi_wrap(err, rc, "fact");
 }
 
-int czi_fact_domain(const void *bytes, size_t len, struct czi_slice *ret, cz_error *err)
-{
-    struct czi_cbor c = czi_cbor(bytes, len);
-    struct czi_slice domain = read_domain(&c);
-
-    if (c.what)
-        return czi_wrap(err, czi_cbor_end(&c, err), "fact");
-    *ret = domain;
-    return CZ_OK;
-}
-
 cz_id czi_fact_id(const void *bytes, size_t len)
 {
     cz_id id;

@@ -16,7 +16,8 @@
  *   CZI_BLOCK_ROOTS_MAX roots: what later proofs of inclusion are checked against.
  * - The event key survives a reorganisation: it names the event, or what the observation is
  *   about, and not where it stands.
- * - finality is what the proof itself shows about the anchor; what it is by now, the book knows.
+ * - finality is what the proof itself shows about the anchor; what it is by now, the book
+ * knows.
  * - expires is in the domain's time.
  * - The observer's Ed25519 signature is over the id that the fact has with null in its place.
  *   Both are there, or neither.
@@ -80,10 +81,6 @@ CZI_MUST_USE int czi_fact_encode(const struct czi_fact *f, struct czi_buf *out, 
 /* Strict: exactly the tuple above, canonical, within the limits. Slices point into bytes.
  * CZ_INVALID with the byte offset, CZ_LIMIT. */
 CZI_MUST_USE int czi_fact_decode(const void *bytes, size_t len, struct czi_fact *ret,
-                                 cz_error *err);
-
-/* Only the domain's name, for what needs no more of a fact. */
-CZI_MUST_USE int czi_fact_domain(const void *bytes, size_t len, struct czi_slice *ret,
                                  cz_error *err);
 
 cz_id czi_fact_id(const void *bytes, size_t len);

@@ -195,6 +195,14 @@ static void take_random_block(struct world *w, const char *domain, unsigned numb
         return;
     }
     make_fact(&s, &m);
+    if (one_in(w, 30)) { /* of another block's hash */
+        AUTOMADE again = {0};
+
+        block_hash(s.branch, 1 + below(w, HEIGHTS - 1), m.item.fact.block_hash);
+        make_item(&m.item, &again);
+        (void)take_both(w, &again, &s);
+        return;
+    }
     (void)take_both(w, &m, &s);
 }
 

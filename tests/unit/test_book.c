@@ -236,18 +236,30 @@ static void a_parent_of_another_height_is_not_canonical(void **state)
     czi_book_free(b);
 }
 
-static void a_hash_that_stands_elsewhere_is_not_canonical(void **state)
+/* A block at height 7 with the hash of branch and height. */
+static uint8_t take_with_hash(struct czi_book *b, char branch, uint64_t height)
 {
-    struct czi_book *b = book_with(no_policy);
     AUTOMADE made = {0};
     AUTOMADE again = {0};
 
-    (void)state;
-    assert_int_equal(TAKE(b, .branch = 'a', .height = 1), CZ_APPLIED);
-    make_fact(SPEC(.branch = 'b', .height = 7), &made);
-    block_hash('a', 1, made.item.fact.block_hash);
+    make_fact(SPEC(.branch = 'z', .height = 7), &made);
+    block_hash(branch, height, made.item.fact.block_hash);
     make_item(&made.item, &again);
-    assert_int_equal(take_made(b, &again), CZ_NOT_CANONICAL);
+    return take_made(b, &again);
+}
+
+static void a_hash_that_stands_elsewhere_is_not_canonical(void **state)
+{
+    struct czi_book *b = book_with(no_policy);
+
+    (void)state;
+    take_chain(b, 'a', 0, 1, 2);
+    assert_int_equal(take_with_hash(b, 'a', 2), CZ_NOT_CANONICAL);
+    assert_int_equal(RETRACT(b, .branch = 'a', .height = 2), CZ_APPLIED);
+    assert_int_equal(TAKE(b, .branch = 'a', .height = 2, .salt = 1), CZ_APPLIED);
+    assert_int_equal(take_with_hash(b, 'a', 2), CZ_NOT_CANONICAL);
+    assert_int_equal(RETRACT(b, .branch = 'a', .height = 2, .salt = 1), CZ_APPLIED);
+    assert_int_equal(take_with_hash(b, 'a', 2), CZ_APPLIED);
     czi_book_free(b);
 }
 
@@ -1032,6 +1044,24 @@ static void a_dropped_block_is_as_if_it_had_never_stood(void **state)
     czi_book_free(b);
 }
 
+/* Two final blocks of one hash that say different roots: whichever is kept, the hash stands. */
+static void a_decision_between_blocks_of_one_hash_keeps_the_hash(void **state)
+{
+    (void)state;
+    for (int keep_held = 0; keep_held < 2; keep_held++) {
+        struct czi_book *b = book_final();
+        cz_id two = id_of(SPEC(.branch = 'a', .height = 2)), other;
+
+        assert_int_equal(TAKE(b, .branch = 'a', .height = 2, .claim = 5, .finality = CZ_FINAL),
+                         CZ_APPLIED);
+        other = *czi_book_id(b, czi_book_count(b) - 1);
+        assert_int_equal(decide(b, keep_held ? &other : &two, keep_held ? &two : &other),
+                         CZ_APPLIED);
+        assert_int_equal(take_with_hash(b, 'a', 2), CZ_NOT_CANONICAL);
+        czi_book_free(b);
+    }
+}
+
 static void a_kept_fact_replaces_the_claim_of_the_other(void **state)
 {
     struct czi_book *b = book_final();
@@ -1181,6 +1211,7 @@ int main(void)
         cmocka_unit_test(a_kept_retraction_takes_effect),
         cmocka_unit_test(a_kept_block_replaces_what_it_contradicts_and_what_is_above),
         cmocka_unit_test(a_dropped_block_is_as_if_it_had_never_stood),
+        cmocka_unit_test(a_decision_between_blocks_of_one_hash_keeps_the_hash),
         cmocka_unit_test(a_kept_fact_replaces_the_claim_of_the_other),
         cmocka_unit_test(a_kept_state_replaces_the_claim_in_its_block_only),
         cmocka_unit_test(a_dropped_fact_leaves_the_other_as_it_was),

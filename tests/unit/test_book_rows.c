@@ -15,7 +15,7 @@ static struct czi_book *one_of_everything(void)
 {
     struct czi_book *b = book_with((struct czi_domain_policy){.safe_depth = 2});
     struct czi_item other = domain_item("other", 0, no_policy);
-    cz_id cited;
+    cz_id cited = id_of(SPEC(EVENT, A(2), .claim = 5, .expires = 5000));
     struct czi_dependency d = {cited.bytes, czi_plain_terms()};
 
     other.config.observer_count = 1;
@@ -26,7 +26,6 @@ static struct czi_book *one_of_everything(void)
     assert_int_equal(RETRACT(b, A(4)), CZ_APPLIED);
     take_chain(b, 'b', 'a', 4, 4);
     assert_int_equal(TAKE(b, A(3), .finality = CZ_FINAL), CZ_APPLIED);
-    cited = id_of(SPEC(EVENT, A(2), .claim = 5, .expires = 5000));
     d.terms.purpose = text_slice("credit");
     assert_true(czi_book_consume(b, &d));
     assert_int_equal(TAKE(b, .branch = 'c', .height = 3, .parent = 'a', .finality = CZ_FINAL),
