@@ -16,8 +16,7 @@
  *   CZI_BLOCK_ROOTS_MAX roots: what later proofs of inclusion are checked against.
  * - The event key survives a reorganisation: it names the event, or what the observation is
  *   about, and not where it stands.
- * - finality is what the proof itself shows about the anchor; what it is by now, the book
- * knows.
+ * - finality is what the proof itself shows about the anchor; the book knows what it is by now.
  * - expires is in the domain's time.
  * - The observer's Ed25519 signature is over the id that the fact has with null in its place.
  *   Both are there, or neither.
