@@ -282,6 +282,16 @@ static void label_many(struct czi_causal *c, struct czi_node *n, const uint32_t 
     }
 }
 
+/* The event goes on with its only predecessor's run if it is the first to follow it. */
+static void label_one(struct czi_causal *c, struct czi_node *n, uint32_t p)
+{
+    const struct czi_node *x = czi_causal_node(c, p);
+
+    if (x->succ[0] == CZI_NONE)
+        n->pred[1] = czi_causal_run(p, x);
+    label_many(c, n, &p, 1);
+}
+
 static bool add_many_preds(struct czi_causal *c, const uint32_t *preds, uint32_t count)
 {
     struct czi_node *n;
@@ -293,7 +303,10 @@ static bool add_many_preds(struct czi_causal *c, const uint32_t *preds, uint32_t
     *n = (struct czi_node){.succ = {CZI_NONE, CZI_NONE}};
     *czi_causal_down(c, c->count) = CZI_NONE;
     keep_preds(c, n, c->scratch, kept);
-    label_many(c, n, c->scratch, kept);
+    if (kept == 1)
+        label_one(c, n, c->scratch[0]);
+    else
+        label_many(c, n, c->scratch, kept);
     c->room = 0;
     c->count++;
     czi_causal_walk(c, kept);
@@ -323,7 +336,7 @@ bool czi_causal_add(struct czi_causal *c, const uint32_t *preds, uint32_t count)
     if (CZI_LIKELY(high != CZI_NONE))
         label_two(c, n, low, high);
     else if (low != CZI_NONE)
-        label_many(c, n, &low, 1);
+        label_one(c, n, low);
     c->room--;
     c->count++;
     czi_causal_walk(c, 2);

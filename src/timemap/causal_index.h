@@ -12,7 +12,9 @@
  *  5. Hubs are in chains. Each reaches the later ones of its chain, but those from `killed` on.
  *  6. An event's family is the chain of its up. Of its ancestors that have predecessors and are
  * of another family, none has a higher number than `foreign`.
- *  7. level = 1 + the highest level of the predecessors; without any 0.
+ *  7. A run is a path of events that have one predecessor, of which each is the first
+ * successor, but for the run's start.
+ *  8. level = 1 + the highest level of the predecessors; without any 0.
  */
 #ifndef CZI_CAUSAL_INDEX_H
 #define CZI_CAUSAL_INDEX_H
@@ -30,7 +32,9 @@
 
 /* 32 bytes: two to a cache line, and nearly all that a search reads of an event is in one. */
 struct czi_node {
-    uint32_t pred[2]; /* the two lowest; more than two: the lowest, CZI_MORE | unit */
+    /* The two lowest; more than two: the lowest, CZI_MORE | unit; of a run: the one, the run's
+     * start, which is not above it. */
+    uint32_t pred[2];
     uint32_t succ[2]; /* the two lowest; more than two: the lowest, CZI_MORE | last unit */
     uint32_t up, family;
     uint32_t level;
@@ -162,7 +166,15 @@ static inline uint32_t czi_causal_pred_count(const struct czi_causal *c,
 {
     if (n->pred[1] == CZI_NONE)
         return n->pred[0] != CZI_NONE;
-    return n->pred[1] & CZI_MORE ? czi_causal_unit(c, n->pred[1] ^ CZI_MORE)->word[0] : 2;
+    if (n->pred[1] & CZI_MORE)
+        return czi_causal_unit(c, n->pred[1] ^ CZI_MORE)->word[0];
+    return n->pred[1] > n->pred[0] ? 2 : 1;
+}
+
+/* The start of the run that event e, with node n, is of: itself, if it is of none. */
+static inline uint32_t czi_causal_run(uint32_t e, const struct czi_node *n)
+{
+    return n->pred[1] <= n->pred[0] && n->pred[1] != CZI_NONE ? n->pred[1] : e;
 }
 
 /* i below the count. */

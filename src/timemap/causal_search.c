@@ -36,7 +36,7 @@ struct search {
     uint32_t cut; /* slabs below are searched forward, the others backward */
     struct front front[2];
     bool families; /* a and b are of two */
-    uint32_t down_a, down_b;
+    uint32_t run_a, down_a, down_b;
     struct czi_hub hub_a; /* that down_a is */
     bool reads_down[2];   /* down of what a side visits can say something */
     bool found;
@@ -189,11 +189,25 @@ static enum follow follow_succ(struct search *q, struct czi_visit *v, const stru
     return visit(q, FROM_A, n->succ[1]) ? DONE : OVER;
 }
 
+/* Backward at one step to the run's start: nothing else leads into a run, so forward comes
+ * there too, or began behind it. */
+static enum follow follow_run(struct search *q, uint32_t event, uint32_t start)
+{
+    q->c->steps++;
+    q->found = start == q->run_a && q->a < event;
+    if (q->found)
+        return OVER;
+    return start < q->a || visit(q, FROM_B, start) ? DONE : OVER;
+}
+
 /* From the highest on. */
 static enum follow follow_pred(struct search *q, struct czi_visit *v, const struct czi_node *n)
 {
-    uint32_t count = czi_causal_pred_count(q->c, n);
+    uint32_t count = czi_causal_pred_count(q->c, n), event = v->event & ~CZI_MORE,
+             start = czi_causal_run(event, n);
 
+    if (start != event)
+        return follow_run(q, event, start);
     for (unsigned k = 0; k < LINKS_AT_ONCE; k++) {
         uint32_t pred;
 
@@ -317,6 +331,7 @@ static void begin(struct search *q)
     while (q->shift < 31 && (q->b - q->a) >> q->shift >= SLABS)
         q->shift++;
     q->cut = ((q->b - q->a) >> q->shift) / 2 + 1;
+    q->run_a = czi_causal_run(q->a, q->na);
     q->families = q->na->family != q->nb->family;
     q->down_a = *czi_causal_down(q->c, q->a);
     q->down_b = *czi_causal_down(q->c, q->b);
@@ -358,15 +373,27 @@ static uint64_t *mark_word(const struct czi_causal *c, uint32_t event)
     return &czi_causal_block(c, event)->mark[event % CZI_BLOCK / 64];
 }
 
-/* Marks the predecessors of event e that are not below a. */
-static void mark_preds(const struct search *q, const struct czi_node *n)
+static void mark(const struct search *q, uint32_t event)
 {
-    for (uint32_t i = czi_causal_pred_count(q->c, n); i-- > 0; q->c->steps++) {
-        uint32_t pred = czi_causal_pred(q->c, n, i);
+    *mark_word(q->c, event) |= (uint64_t)1 << event % 64;
+    q->c->steps++;
+}
 
+/* Marks the predecessors of an event that are not below a; of a run, the start. */
+static void mark_preds(const struct search *q, uint32_t event, const struct czi_node *n)
+{
+    uint32_t start = czi_causal_run(event, n), pred;
+
+    if (start != event) {
+        if (start >= q->a)
+            mark(q, start);
+        return;
+    }
+    for (uint32_t i = czi_causal_pred_count(q->c, n); i-- > 0;) {
+        pred = czi_causal_pred(q->c, n, i);
         if (pred < q->a)
             break;
-        *mark_word(q->c, pred) |= (uint64_t)1 << pred % 64;
+        mark(q, pred);
     }
 }
 
@@ -375,7 +402,7 @@ static bool sweep(const struct search *q)
     uint32_t word = q->b / 64, last = q->a / 64;
     bool found = false;
 
-    mark_preds(q, q->nb);
+    mark_preds(q, q->b, q->nb);
     for (;; word--) {
         uint64_t *at = mark_word(q->c, word * 64);
 
@@ -386,10 +413,11 @@ static bool sweep(const struct search *q)
             enum czi_causal_answer known;
 
             *at &= ~((uint64_t)1 << event % 64);
-            known = event == q->a ? CZI_CAUSAL_YES : reached_by_a(q, event, n);
+            known = czi_causal_run(event, n) == q->run_a ? CZI_CAUSAL_YES
+                                                         : reached_by_a(q, event, n);
             found = known == CZI_CAUSAL_YES;
             if (known == CZI_CAUSAL_OPEN)
-                mark_preds(q, n);
+                mark_preds(q, event, n);
         }
         *at = 0;
         if (word == last)
