@@ -230,12 +230,24 @@ static uint8_t judge_retraction(const struct czi_book *b, struct czi_taking *t)
                                                         : CZ_BAD_OBSERVER;
 }
 
+/* Items of one domain come in runs. */
+static uint32_t find_domain(const struct czi_book *b, struct czi_slice name)
+{
+    if (b->domains.count) {
+        const char *last = czi_domain_at(b, b->last_domain)->name;
+
+        if (same_bytes(name, last, strlen(last)))
+            return b->last_domain;
+    }
+    return czi_book_domain(b, name);
+}
+
 static struct czi_taking taking(const struct czi_book *b, const struct czi_item *item,
                                 const cz_id *id)
 {
     return (struct czi_taking){.item = item,
                                .id = id,
-                               .domain = czi_book_domain(b, item->domain),
+                               .domain = find_domain(b, item->domain),
                                .place = CZI_ID_NONE,
                                .header = CZI_ID_NONE,
                                .contradicts = CZI_ID_NONE,
@@ -287,6 +299,6 @@ uint8_t czi_book_take(struct czi_book *b, const struct czi_item *item, const cz_
         return reason;
     if (!record(b, &t))
         return CZI_BOOK_NOMEM;
-    *ret_domain = t.domain;
+    *ret_domain = b->last_domain = t.domain;
     return CZ_APPLIED;
 }

@@ -65,7 +65,7 @@
  *
  * Cost: of taking and checking, some hashes and lookups, and the logarithm of how many facts
  * have the same key; of a retraction, linear in what it retracts. A head that moves costs a
- * hash of the time map. Memory: 220 bytes a fact, 420 a block.
+ * hash of the time map. Memory: 220 bytes a fact, 420 a block (build/bench/book).
  */
 #ifndef CZI_BOOK_H
 #define CZI_BOOK_H

@@ -109,6 +109,7 @@ struct czi_book {
     struct czi_list blocks, roots;
     struct czi_id_table domain_ids;
     struct czi_list domains;
+    uint32_t last_domain;     /* of the last item */
     struct czi_id_table used; /* event and purpose */
     struct czi_time_map time;
     cz_id time_id;
