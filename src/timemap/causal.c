@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define INSERTS_MAX 32u
-#define AHEAD 16u
+#define AHEAD 32 /* predecessors that are fetched before it is their event's turn */
 
 /* ---- Piles ------------------------------------------------------------------------------- */
 
@@ -313,50 +313,69 @@ static bool add_many_preds(struct czi_causal *c, const uint32_t *preds, uint32_t
     return true;
 }
 
+/* The way of nearly all: two predecessors, and room. */
+static inline void add_two(struct czi_causal *c, uint32_t p, uint32_t q)
+{
+    uint32_t low = CZI_MIN(p, q), high = CZI_MAX(p, q);
+    struct czi_node *n = czi_causal_node(c, c->count);
+
+    *n = (struct czi_node){{low, high}, {CZI_NONE, CZI_NONE}, 0, 0, 0, 0};
+    *czi_causal_down(c, c->count) = CZI_NONE;
+    label_two(c, n, low, high);
+    c->room--;
+    c->count++;
+    czi_causal_walk(c, 2);
+}
+
+static void add_one(struct czi_causal *c, const uint32_t *pred)
+{
+    struct czi_node *n = czi_causal_node(c, c->count);
+
+    *n = (struct czi_node){{CZI_NONE, CZI_NONE}, {CZI_NONE, CZI_NONE}, 0, 0, 0, 0};
+    *czi_causal_down(c, c->count) = CZI_NONE;
+    if (pred) {
+        n->pred[0] = *pred;
+        label_one(c, n, *pred);
+    }
+    c->room--;
+    c->count++;
+    czi_causal_walk(c, 1);
+}
+
 bool czi_causal_add(struct czi_causal *c, const uint32_t *preds, uint32_t count)
 {
-    struct czi_node *n;
-    uint32_t low = CZI_NONE, high = CZI_NONE;
-
     for (uint32_t i = 0; i < count; i++)
         CZI_CHECK(preds[i] < c->count);
     if (CZI_UNLIKELY(count > 2))
         return add_many_preds(c, preds, count);
     if (CZI_UNLIKELY(c->room == 0) && !make_room(c, 2))
         return false;
-    if (count > 0)
-        low = preds[0];
-    if (count > 1 && preds[1] != low) {
-        high = CZI_MAX(low, preds[1]);
-        low = CZI_MIN(low, preds[1]);
-    }
-    n = czi_causal_node(c, c->count);
-    *n = (struct czi_node){{low, high}, {CZI_NONE, CZI_NONE}, 0, 0, 0, 0};
-    *czi_causal_down(c, c->count) = CZI_NONE;
-    if (CZI_LIKELY(high != CZI_NONE))
-        label_two(c, n, low, high);
-    else if (low != CZI_NONE)
-        label_one(c, n, low);
-    c->room--;
-    c->count++;
-    czi_causal_walk(c, 2);
+    if (count == 2 && preds[0] != preds[1])
+        add_two(c, preds[0], preds[1]);
+    else
+        add_one(c, count ? preds : NULL);
     return true;
 }
 
 uint32_t czi_causal_add_many(struct czi_causal *c, const uint32_t *preds,
                              const uint32_t *counts, uint32_t events)
 {
-    const uint32_t *ahead = preds;
-    uint32_t next = 0;
+    const uint32_t *ahead = preds, *end = preds;
 
-    for (uint32_t i = 0; i < events; i++) {
-        for (; next < events && next < i + AHEAD; next++)
-            for (uint32_t k = counts[next]; k > 0; k--, ahead++)
-                if (*ahead < c->count)
-                    __builtin_prefetch(czi_causal_node(c, *ahead), 1);
-        if (!czi_causal_add(c, preds, counts[i]))
+    for (uint32_t i = 0; i < events; i++)
+        end += counts[i];
+    for (uint32_t i = 0; i < events; preds += counts[i++]) {
+        const uint32_t *until = end - preds > AHEAD ? preds + AHEAD : end;
+
+        for (; ahead < until; ahead++)
+            if (CZI_LIKELY(*ahead < c->count))
+                __builtin_prefetch(czi_causal_node(c, *ahead), 1);
+        if (CZI_LIKELY(counts[i] == 2 && c->room && preds[0] != preds[1])) {
+            CZI_CHECK(preds[0] < c->count && preds[1] < c->count);
+            add_two(c, preds[0], preds[1]);
+        } else if (!czi_causal_add(c, preds, counts[i])) {
             return i;
-        preds += counts[i];
+        }
     }
     return events;
 }
