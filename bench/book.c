@@ -140,7 +140,7 @@ static double check_some(struct bench *b, uint64_t among, const char *purpose)
         CZI_CHECK(czi_book_check(b->book, &d, 0, &holds, NULL) == CZ_APPLIED);
         ns += now_ns() - begin;
     }
-    return ns / CHECKS;
+    return ns / (double)CHECKS;
 }
 
 int main(int argc, char **argv)
