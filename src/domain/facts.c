@@ -256,20 +256,15 @@ int cz_fact_retract(cz_engine *g, const cz_id *fact, const void *evidence, size_
     return rc ? rc : record(g, &item, &bytes, ret, err);
 }
 
-int cz_fact_verify(cz_engine *g, const cz_id *id, cz_error *err)
+/* While the engine rests. */
+static int verify_number(cz_engine *g, uint32_t number, cz_error *err)
 {
     struct surroundings s = {0};
-    struct czi_slice bytes;
+    struct czi_slice bytes = {0};
     struct czi_item item;
     uint8_t reason;
-    uint32_t n;
-    int rc = czi_read_begin(g, err);
+    int rc = czi_find_item(&g->reader, number, &bytes, err);
 
-    if (rc)
-        return rc;
-    n = czi_book_find(g->step.core.book, id);
-    rc = n == CZI_ID_NONE ? czi_fact_missing(id, err)
-                          : czi_find_item(&g->reader, n, &bytes, err);
     if (!rc)
         rc = decode(bytes.data, bytes.len, &item, err);
     if (!rc)
@@ -278,8 +273,20 @@ int cz_fact_verify(cz_engine *g, const cz_id *id, cz_error *err)
         rc = czi_item_verify(&item, s.adapter, czi_buf_slice(&s.parameters),
                              s.has_block ? &s.block : NULL, s.has_target ? &s.target : NULL,
                              err);
-    czi_read_end(g);
     czi_buf_done(&s.parameters);
+    return rc;
+}
+
+int cz_fact_verify(cz_engine *g, const cz_id *id, cz_error *err)
+{
+    uint32_t number;
+    int rc = czi_read_begin(g, err);
+
+    if (rc)
+        return rc;
+    number = czi_book_find(g->step.core.book, id);
+    rc = number == CZI_ID_NONE ? czi_fact_missing(id, err) : verify_number(g, number, err);
+    czi_read_end(g);
     return rc;
 }
 

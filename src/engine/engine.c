@@ -106,6 +106,9 @@ static int persist(cz_engine *g, struct czi_batch *const *batches, uint32_t coun
 
     for (uint32_t i = 0; i < count && !rc; i++)
         rc = answer_look_ups(g, batches[i], err);
+    /* Before anyone is told of an effect, so that who is can ask what it follows. */
+    for (uint32_t i = 0; i < count && !rc; i++)
+        czi_history_batch(&g->history, g, batches[i]);
     atomic_store(&g->wants_checkpoint, czi_ledger_wants_checkpoint(g->ledger));
     return rc;
 }
@@ -158,8 +161,6 @@ static int acknowledge(cz_engine *g, struct czi_batch *b, cz_error *err)
 {
     enum { GROUP = 256 };
 
-    /* First: who is told of an effect can ask what it follows. */
-    czi_history_batch(&g->history, g->step.core.book, b);
     czi_watches_batch(g, b);
     for (uint32_t i = 0; i < b->entry_count; i += GROUP) {
         uint32_t end = CZI_MIN(b->entry_count, i + GROUP);

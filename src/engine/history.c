@@ -243,12 +243,27 @@ unsigned czi_linked_items(const struct czi_book *book, const struct czi_item *it
     return 0;
 }
 
-static void put_effect(struct czi_history *h, const struct czi_book *book, const uint8_t *bytes,
+/* As czi_linked_facts; the book goes on meanwhile. */
+static unsigned linked_facts(const struct czi_history *h, cz_engine *g, const uint8_t *bytes,
+                             const struct czi_effect_view *v, const struct czi_extra *x,
+                             uint32_t numbers[CZI_CITATIONS_MAX])
+{
+    unsigned n;
+
+    if (CZI_LIKELY(!v->fact_count))
+        return 0;
+    czi_manager_lock(g);
+    n = czi_linked_facts(g->step.core.book, h->items, bytes, v, x, numbers);
+    czi_manager_unlock(g);
+    return n;
+}
+
+static void put_effect(struct czi_history *h, cz_engine *g, const uint8_t *bytes,
                        const struct czi_effect_view *v, const struct czi_outcome *o)
 {
     const struct czi_extra *x = o->extra;
     uint32_t numbers[CZI_CITATIONS_MAX], count = 0, *preds;
-    unsigned facts = v->fact_count ? czi_linked_facts(book, h->items, bytes, v, x, numbers) : 0;
+    unsigned facts = linked_facts(h, g, bytes, v, x, numbers);
     size_t most = 1 + (size_t)o->post_count + facts + (x ? (size_t)x->after_count + 1 : 0);
 
     preds = (uint32_t *)(void *)czi_buf_reserve(&h->preds, most * sizeof *preds);
@@ -268,14 +283,17 @@ static void put_effect(struct czi_history *h, const struct czi_book *book, const
     put_event(h, false, o->reason != CZ_APPLIED, count);
 }
 
-static void put_item(struct czi_history *h, const struct czi_book *book, const uint8_t *bytes,
-                     size_t len)
+static void put_item(struct czi_history *h, cz_engine *g, const uint8_t *bytes, size_t len)
 {
     struct czi_item item;
     uint32_t numbers[2], *preds;
-    unsigned n = czi_item_decode(bytes, len, &item, NULL)
-                     ? 0
-                     : czi_linked_items(book, &item, h->items, numbers);
+    unsigned n = 0;
+
+    if (!czi_item_decode(bytes, len, &item, NULL)) {
+        czi_manager_lock(g);
+        n = czi_linked_items(g->step.core.book, &item, h->items, numbers);
+        czi_manager_unlock(g);
+    }
 
     preds = (uint32_t *)(void *)czi_buf_reserve(&h->preds, sizeof numbers);
     if (!preds)
@@ -292,8 +310,7 @@ static bool make_some(struct czi_history *h, const struct czi_batch *b, uint32_t
     return i ? !h->preds.failed : make_room(h, b->entry_count);
 }
 
-void czi_history_batch(struct czi_history *h, const struct czi_book *book,
-                       const struct czi_batch *b)
+void czi_history_batch(struct czi_history *h, cz_engine *g, const struct czi_batch *b)
 {
     if (CZI_LIKELY(!atomic_load(&h->kept)))
         return;
@@ -304,10 +321,10 @@ void czi_history_batch(struct czi_history *h, const struct czi_book *book,
         struct czi_outcome o;
 
         if (e->status == CZI_ENTRY_ITEM) {
-            put_item(h, book, p->bytes, p->len);
+            put_item(h, g, p->bytes, p->len);
         } else if (e->status == CZI_ENTRY_EFFECT) {
             o = czi_entry_outcome(b, e, NULL);
-            put_effect(h, book, p->bytes, &p->view, &o);
+            put_effect(h, g, p->bytes, &p->view, &o);
         }
     }
     if (!add_pending(h))
@@ -319,7 +336,7 @@ void czi_history_batch(struct czi_history *h, const struct czi_book *book,
 
 struct making {
     struct czi_history *h;
-    const struct czi_book *book;
+    cz_engine *g;
 };
 
 static int make_frame(void *arg, const struct czi_frame *frame, cz_error *err)
@@ -339,9 +356,9 @@ static int make_frame(void *arg, const struct czi_frame *frame, cz_error *err)
         if (rc || !more)
             continue;
         if (rec.type == CZI_RECORD_ITEM)
-            put_item(h, m->book, rec.bytes.data, rec.bytes.len);
+            put_item(h, m->g, rec.bytes.data, rec.bytes.len);
         else
-            put_effect(h, m->book, rec.bytes.data, &rec.view, &rec.outcome);
+            put_effect(h, m->g, rec.bytes.data, &rec.view, &rec.outcome);
         if (h->pending == TOGETHER && !add_pending(h))
             return CZ_NOMEM;
     }
@@ -358,10 +375,10 @@ static int too_large(const struct czi_history *h, cz_error *err)
 
 static int make(struct czi_history *h, cz_engine *g, cz_error *err)
 {
-    struct making m = {h, g->step.core.book};
+    struct making m = {h, g};
     int rc;
 
-    h->too_large = g->step.core.positions + czi_book_count(m.book) > h->events_max;
+    h->too_large = g->step.core.positions + czi_book_count(g->step.core.book) > h->events_max;
     if (h->too_large)
         return too_large(h, err);
     h->graph = czi_causal_new();

@@ -56,7 +56,7 @@ int cz_causal_order(cz_engine *g, const cz_id *a, const cz_id *b, enum cz_order 
                     cz_error *err)
 {
     struct czi_history *h = &g->history;
-    struct named x, y;
+    struct named x = {0}, y = {0};
     int rc = czi_read_begin(g, err);
 
     if (rc)
@@ -279,7 +279,7 @@ int cz_disputed(cz_engine *g, cz_dispute_fn fn, void *arg, cz_error *err)
 int cz_is_disputed(cz_engine *g, const cz_id *effect, bool *ret, cz_error *err)
 {
     struct walk w = {.g = g};
-    struct named n;
+    struct named n = {0};
     bool is = false;
     int rc = czi_read_begin(g, err);
 
