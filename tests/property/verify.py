@@ -5,8 +5,9 @@ usage: verify.py STORE                    prints positions, facts and root; exit
        verify.py --sample TEST_EXPORT     on a store that this program makes, whole and damaged
 
 It uses Python's standard library, and b3sum for what is long. It does not verify domains' proofs
-and does not judge operations: its use is that it shares no line with the engine.
+and signatures and does not judge operations: its use is that it shares no line with the engine.
 """
+import functools
 import pathlib
 import random
 import subprocess
@@ -43,6 +44,7 @@ def compress(chain, block, length, flags):
     return [v[i] ^ v[i + 8] for i in range(8)]
 
 
+@functools.lru_cache(1 << 16)
 def blake3(data):
     if len(data) > CHUNK:
         out = subprocess.run(["b3sum", "--no-names"], input=data, capture_output=True, check=True)
@@ -161,7 +163,350 @@ def put(value):
     return head(2, 16) + value.to_bytes(16, "big", signed=True)
 
 
+# ---- Fact logs ------------------------------------------------------------------------------
+
+FACT, RETRACTION, DOMAIN, DECISION, TIME_MAP = 6, 14, 15, 16, 17
+BLOCK, FINAL, SAFE, DEPTH = 1, 3, 2, 1
+EVENTS = {1, 2, 3, 4, 9}
+
+
+def is_uint(*values):
+    return all(type(v) is int and 0 <= v < 1 << 64 for v in values)
+
+
+def is_bytes(value, low, high=None):
+    return type(value) is bytes and low <= len(value) <= (low if high is None else high)
+
+
+def is_text(value, low, high):
+    return isinstance(value, str) and low <= len(value.encode()) <= high
+
+
+def need_ascending(values, what):
+    need(all(x < y for x, y in zip(values, values[1:])), what)
+
+
+def need_observer(observer, signature):
+    need((observer is None and signature is None)
+         or (is_bytes(observer, 32) and is_bytes(signature, 64)), "an observer")
+
+
+def strict_fact(t):
+    need(len(t) == 13 and is_uint(t[2]) and 1 <= t[2] <= 9, "a fact's kind")
+    need(isinstance(t[3], list) and len(t[3]) == 3 and is_uint(t[3][0], t[3][2])
+         and is_bytes(t[3][1], 32), "an anchor")
+    need(is_uint(t[4], t[7]) and t[4] <= 3 and t[7] <= 2 and is_bytes(t[5], 0, 64), "a fact")
+    need(t[6] is None or is_uint(t[6]), "when a fact expires")
+    need((t[8] is None) == (t[2] == BLOCK) and (t[8] is None or isinstance(t[8], Link)), "a header")
+    need(len(t[9]) <= 68 and all(is_bytes(p, 0, 1 << 19) for p in t[9]), "a proof")
+    need(len(t[10]) <= 16 and all(c is None or is_uint(c) or is_bytes(c, 0, 1 << 19)
+                                  or isinstance(c, str) for c in t[10]), "a claim")
+    need_observer(t[11], t[12])
+
+
+def strict_item(data):
+    """The tuple of an item of a fact log, if it has just the form that the page gives."""
+    t = cbor(data)
+    need(len(data) <= 524288 and isinstance(t, list) and put(t) == data, "an item's form")
+    need(t[0] in (FACT, RETRACTION, DOMAIN, DECISION) and is_text(t[1], 1, 32), "an item")
+    if t[0] == FACT:
+        strict_fact(t)
+    elif t[0] == RETRACTION:
+        need(len(t) == 7 and isinstance(t[2], Link) and is_text(t[3], 0, 256) and len(t[4]) <= 4
+             and all(is_bytes(e, 0, 1 << 19) for e in t[4]), "a retraction")
+        need_observer(t[5], t[6])
+    elif t[0] == DOMAIN:
+        need(len(t) == 7 and is_uint(t[2]) and is_text(t[3], 1, 32) and is_bytes(t[4], 0, 4096)
+             and len(t[5]) == 4 and is_uint(*t[5]) and t[5][3] <= 3, "a domain")
+        need(len(t[6]) <= 64 and all(is_bytes(k, 32) for k in t[6]), "observers")
+        need_ascending(t[6], "observers do not ascend")
+    else:
+        need(len(t) == 5 and isinstance(t[2], Link) and isinstance(t[3], Link)
+             and is_text(t[4], 0, 256), "a decision")
+    return t
+
+
+class Item:
+    def __init__(self, ident, t):
+        self.id, self.t, self.type, self.domain = ident, t, t[0], t[1]
+        self.standing = "stands"
+        if self.type == FACT:
+            self.kind, (self.height, self.hash, self.time) = t[2], t[3]
+            self.finality, self.expires, self.trust = t[4], t[6], t[7]
+            self.key, self.claim = (t[1], t[2], t[5]), put(t[10])
+            self.observer = t[11]
+            self.parent = t[10][0] if t[10] else None
+        elif self.type == RETRACTION:
+            self.observer = t[5]
+
+    def is_block(self):
+        return self.type == FACT and self.kind == BLOCK
+
+
+class Domain:
+    def __init__(self, t):
+        self.adapter, self.parameters = t[3], t[4]
+        self.final = self.safe = -1  # the highest height that is
+        self.held = None  # frozen: (what stands, what is held)
+        self.known = None  # the time map's [height, hash, time, safe, final]
+        self.configure(t)
+
+    def configure(self, t):
+        self.sequence, self.observers = t[2], t[6]
+        self.safe_depth, self.final_depth, self.record_depth, self.record_finality = t[5]
+
+
+class Book:
+    def __init__(self):
+        self.items, self.domains, self.used = {}, {}, set()
+
+    def standing(self, domain):
+        return [i for i in self.items.values()
+                if i.type == FACT and i.domain == domain and i.standing == "stands"]
+
+    def chain(self, domain):
+        """The first fact of each block that stands, by height."""
+        blocks = {}
+        for i in self.standing(domain):
+            if i.is_block():
+                blocks.setdefault(i.height, i)
+        return blocks
+
+    def head(self, domain):
+        chain = self.chain(domain)
+        return chain[max(chain)] if chain else None
+
+    # Each gives a reason, or 0 and what the item is held against.
+
+    def judge_block(self, d, new):
+        chain = self.chain(new.domain)
+        if not 1 <= len(new.t[10]) <= 5 or not all(is_bytes(c, 32) for c in new.t[10]):
+            return 33, None
+        at = chain.get(new.height)
+        if at and (at.hash, at.time, at.key, at.claim) == (new.hash, new.time, new.key, new.claim):
+            return 0, None
+        if any(b.hash == new.hash and h != new.height for h, b in chain.items()):
+            return 38, None
+        below, above = chain.get(new.height - 1), chain.get(new.height + 1)
+        misfits = [b for b, bad in ((below, below and below.hash != new.parent), (at, at),
+                                    (above, above and above.parent != new.hash)) if bad]
+        if misfits:
+            lowest = min(new.height, misfits[0].height)
+            held = new.finality == FINAL and lowest <= d.final
+            return (0, misfits[0]) if held else (38, None)
+        parents = [i for i in self.items.values()
+                   if i.is_block() and i.domain == new.domain and i.hash == new.parent]
+        if parents and not (below and below.hash == new.parent):
+            return 38, None
+        return 0, None
+
+    def level(self, d, height, head):
+        if height <= d.final:
+            return FINAL
+        if height <= d.safe:
+            return SAFE
+        return DEPTH if height < head else 0
+
+    def judge_other(self, d, new):
+        chain, head = self.chain(new.domain), self.head(new.domain)
+        rests = self.items.get(bytes(new.t[8]))
+        if not rests or not rests.is_block() or rests.domain != new.domain:
+            if not head or new.height > head.height:
+                return 37, None
+            at = chain.get(new.height)
+            return (38 if at and at.hash != new.hash else 36), None
+        if rests.standing != "stands":
+            return 38, None
+        if (rests.height, rests.hash, rests.time, rests.trust) != (new.height, new.hash, new.time,
+                                                                   new.trust):
+            return 36, None
+        if head.height - new.height < d.record_depth:
+            return 37, None
+        if self.level(d, new.height, head.height) < d.record_finality:
+            return 39, None
+        same = [i for i in self.standing(new.domain) if i.key == new.key]
+        if new.kind in EVENTS:
+            others = sorted(same, key=lambda i: i.height)[:1]
+        else:
+            others = [i for i in same if i.height == new.height][-1:]
+        if not others or others[0].claim == new.claim:
+            return 0, None
+        final = max(new.height, others[0].height) <= d.final
+        return (0, others[0]) if final else (45, None)
+
+    def judge_retraction(self, d, new):
+        fact = self.items.get(bytes(new.t[2]))
+        if not fact:
+            return 11, None
+        if fact.standing != "stands":
+            return 38, None
+        if fact.type != FACT or fact.domain != new.domain:
+            return 5, None
+        return 0, fact if fact.height <= d.final else None
+
+    def judge_domain(self, d, new):
+        if "\0" in new.domain or "\0" in new.t[3]:
+            return 33
+        if not d:
+            return 32 if new.t[2] else 15 if len(self.domains) == 4096 else 0
+        if new.t[2] == 0:
+            return 2
+        if new.t[2] != d.sequence + 1:
+            return 44
+        return 3 if (new.t[3], new.t[4]) != (d.adapter, d.parameters) else 0
+
+    def judge(self, new):
+        d = self.domains.get(new.domain)
+        if new.type == DOMAIN:
+            return self.judge_domain(d, new), None
+        if not d:
+            return 32, None
+        if new.type == DECISION:
+            named = {bytes(new.t[2]), bytes(new.t[3])}
+            return (0 if d.held and named == {i.id for i in d.held} else 5), None
+        if d.held:
+            return 43, None
+        if (new.observer not in d.observers) if d.observers else new.observer is not None:
+            return 42, None
+        if new.type == RETRACTION:
+            return self.judge_retraction(d, new)
+        head = self.head(new.domain)
+        if new.expires is not None and head and new.expires < head.time:
+            return 40, None
+        return (self.judge_block if new.kind == BLOCK else self.judge_other)(d, new)
+
+    # What taking one does.
+
+    def settle(self, domain):
+        d, head = self.domains[domain], self.head(domain)
+        if not head:
+            return
+        if d.final_depth and head.height >= d.final_depth:
+            d.final = max(d.final, head.height - d.final_depth)
+        if d.safe_depth and head.height >= d.safe_depth:
+            d.safe = max(d.safe, head.height - d.safe_depth)
+        d.safe = max(d.safe, d.final)
+        now, old = (head.height, head.time, head.hash), d.known
+        if not old or now > (old[0], old[2], old[1]):
+            d.known = [head.height, head.hash, head.time] + (old[3:] if old else [0, 0])
+        d.known = d.known[:3] + [max(d.known[3], d.safe), max(d.known[4], d.final)]
+
+    def enter(self, block):
+        d = self.domains[block.domain]
+        if block.finality == FINAL:
+            d.final = max(d.final, block.height)
+        if block.finality == SAFE:
+            d.safe = max(d.safe, block.height)
+        self.settle(block.domain)
+
+    def retract(self, fact):
+        d = self.domains[fact.domain]
+        if not fact.is_block():
+            fact.standing = "retracted"
+            return
+        for i in self.standing(fact.domain):
+            if i.height >= fact.height:
+                i.standing = "retracted"
+        d.final, d.safe = min(d.final, fact.height - 1), min(d.safe, fact.height - 1)
+
+    def decide(self, d, keep):
+        stands, held = d.held
+        d.held = None
+        if keep == stands.id:
+            held.standing = "retracted"
+            return
+        if stands.is_block() or held.type == RETRACTION:
+            self.retract(stands)
+        else:
+            for i in self.standing(stands.domain):
+                if (i.key, i.claim) == (stands.key, stands.claim) and (
+                        i.kind in EVENTS or i.height == stands.height):
+                    i.standing = "retracted"
+        held.standing = "stands"
+        if held.is_block():
+            self.enter(held)
+
+    def take(self, ident, t):
+        need(ident not in self.items, "an item stands twice")
+        new = Item(ident, t)
+        reason, against = self.judge(new)
+        need(reason == 0, f"an item that is not taken, for {reason}")
+        self.items[ident] = new
+        d = self.domains.get(new.domain)
+        if against:
+            new.standing, d.held = "held", (against, new)
+        elif new.type == DOMAIN:
+            if d:
+                d.configure(t)
+            else:
+                self.domains[new.domain] = Domain(t)
+            self.settle(new.domain)
+        elif new.type == DECISION:
+            self.decide(d, bytes(t[2]))
+        elif new.type == RETRACTION:
+            self.retract(self.items[bytes(t[2])])
+        elif new.kind == BLOCK:
+            self.enter(new)
+
+    def time(self):
+        known = sorted((name.encode(), d.known) for name, d in self.domains.items() if d.known)
+        if not known:
+            return None
+        return blake3(put([TIME_MAP, [[name.decode()] + at for name, at in known]]))
+
+    # Dependencies.
+
+    def fault(self, fact_id, terms, earlier):
+        policy, _, finality, depth, max_age, purpose = terms
+        f = self.items.get(bytes(fact_id))
+        if not f or f.type != FACT:
+            return 11
+        d = self.domains[f.domain]
+        if d.held:
+            return 43
+        if f.standing != "stands":
+            return 38
+        if policy == 0 and d.known[:3] != [f.height, f.hash, f.time]:
+            return 44
+        if policy == 1 and f.kind not in EVENTS:
+            same = [i for i in self.standing(f.domain) if i.key == f.key]
+            if max(same, key=lambda i: i.height).claim != f.claim:
+                return 44
+        head = self.head(f.domain).height
+        settled = {0: True, DEPTH: head - f.height >= depth or f.height <= d.final,
+                   SAFE: f.height <= d.safe, FINAL: f.height <= d.final}
+        if not settled[finality]:
+            return 39
+        now = d.known[2]
+        if (f.expires is not None and f.expires < now) or (max_age is not None
+                                                           and now - f.time > max_age):
+            return 40
+        alike = [(g, p) for g, p in earlier if g.key == f.key]
+        if any(g.claim != f.claim for g, _ in alike):
+            return 45
+        if purpose is not None and (purpose in [p for _, p in alike]
+                                    or (f.key, purpose) in self.used):
+            return 41
+        return 0
+
+    def judge_facts(self, facts, terms):
+        """The reason, which facts are left out, and what an applied effect uses up."""
+        earlier, left_out = [], []
+        for n, (fact, term) in enumerate(zip(facts, terms)):
+            reason = self.fault(fact, term, earlier)
+            if reason and not term[1]:
+                return reason, [], []
+            if reason:
+                left_out.append(n)
+            else:
+                earlier.append((self.items[bytes(fact)], term[5]))
+        return 0, left_out, [(f.key, p) for f, p in earlier if p is not None]
+
+
 # ---- The journal ----------------------------------------------------------------------------
+
+PLAIN = [1, False, 0, 0, None, None]
+CITED = {11, 12} | set(range(32, 46))
 
 
 class State:
@@ -169,8 +514,12 @@ class State:
         self.positions = self.facts = 0
         self.hash = bytes(32)
         self.place = ["checkpoint/1", 1, 0, 88, 0, 0, bytes(32)]
-        self.resources = {}  # id -> [version, position, lamport, kind, quantity, head]
-        self.nonces, self.effects, self.fact_ids, self.domains = {}, {}, set(), {}
+        # id -> [version, position, lamport, kind, quantity, head, (program, clock)]
+        self.resources = {}
+        self.nonces, self.domains = {}, {}
+        self.effects = {}  # id -> (applied, position, lamport, (program, clock))
+        self.tasks = {}  # (program, task) -> (position, lamport, (program, clock))
+        self.book = Book()
         self.sums = {}  # of positions, by asset
         self.assets = {}
 
@@ -182,64 +531,167 @@ def node(previous, item):
     return blake3(put([Link(previous) if previous else None, Link(item)]))
 
 
-def read_effect(state, record, position, applied):
-    data = record.take(record.varint())
-    tag, origin, nonce, _, writes, reads, operations, cited, after, _ = cbor(data)
-    need(tag == 1 and put(cbor(data)) == data, "not an effect in canonical form")
-    need(nonce >= state.nonces.get(origin, 0), "a nonce does not rise")
-    state.nonces[origin] = nonce + 1
-    lamport, reason = record.varint(), 0 if applied else record.byte()
-    accesses = writes + reads
-    before = [state.resources.get(i, [0, 0, 0, None, 0, None]) for i in accesses]
-    highest = max((b[2] for b in before), default=0)
-    for follows in after:
-        done = state.effects.get(bytes(follows))
-        need(done or reason in (11, 12), "it follows what is not applied")
-        highest = max(highest, done or 0)
-    need(all(bytes(f) in state.fact_ids for f in cited) == (reason != 11), "a cited fact")
-    need(lamport == highest + 1, "a Lamport time")
-    for op in operations:
+class Effect:
+    """The tuple of an effect, if it has just the form that the page gives."""
+
+    def __init__(self, data):
+        t = cbor(data)
+        need(len(data) <= 131072 and isinstance(t, list) and put(t) == data, "an effect's form")
+        full = t[0] == 13
+        need(len(t) == (13 if full else 10) and t[0] in (1, 13), "not an effect")
+        (self.origin, self.nonce, priority, self.writes, self.reads, self.operations, self.facts,
+         self.after) = t[1:9]
+        terms, self.time, self.program = t[9:12] if full else ([], None, None)
+        need(is_bytes(self.origin, 32) and is_uint(self.nonce, priority) and priority <= 3
+             and self.nonce < (1 << 64) - 1, "an effect's head")
+        self.accesses = self.writes + self.reads
+        need(all(is_bytes(i, 32) for i in self.accesses) and len(self.accesses) <= 64
+             and not set(self.writes) & set(self.reads), "accesses")
+        for ids in (self.writes, self.reads, self.facts, self.after):
+            need_ascending(ids, "ids do not ascend")
+        for links in (self.facts, self.after):
+            need(len(links) <= 64 and all(isinstance(i, Link) for i in links), "citations")
+        need((1 if self.program is None else 0) <= len(self.operations) <= 256, "operations")
+        need(t[-1] is None or is_bytes(t[-1], 1, 128), "a signature")
+        need(self.time is None or isinstance(self.time, Link), "a proposal's time")
+        if self.program is not None:
+            need(len(self.program) == 2 and is_bytes(self.program[0], 32)
+                 and is_uint(self.program[1]) and self.program[1] < 1 << 32, "a program")
+        self.has_terms = bool(terms)
+        self.check_terms(terms)
+        need(not full or terms or self.time is not None or self.program is not None,
+             "the full form without need")
+        self.terms = terms or [PLAIN] * len(self.facts)
+
+    def check_terms(self, terms):
+        need(not terms or (len(terms) == len(self.facts) and any(x != PLAIN for x in terms)),
+             "terms")
+        for x in terms:
+            need(len(x) == 6 and is_uint(x[0], x[2], x[3]) and x[0] <= 2 and x[2] <= 3
+                 and isinstance(x[1], bool) and (x[3] != 0) == (x[2] == DEPTH)
+                 and (x[4] is None or is_uint(x[4])) and (x[5] is None or is_text(x[5], 1, 64)),
+                 "terms of a fact")
+
+
+def back(record, position):
+    n = record.varint()
+    need(n < position or n == 0, "a link to nowhere")
+    return position - n if n else 0
+
+
+def read_post(record, position, old, write):
+    """What is recorded of one access: its post, and what the resource is then."""
+    version = record.varint()
+    need(back(record, position) == old[1], "a position before")
+    if not write:
+        need(version == old[0], "a version that was seen")
+        return version, None
+    both = record.byte()
+    kind, lifecycle = both >> 4, both & 15
+    value = record.take(32) if kind == 2 else record.zigzag()
+    need(version == old[0] + 1, "a version")
+    need(kind <= 2 and lifecycle <= 4 and old[3] in (None, kind), "a kind or state")
+    need(kind != 0 or value >= 0, "a negative balance")
+    return [version, lifecycle, value], [version, position, None, kind, value, old[5], old[6]]
+
+
+def clock_of(state, e, before):
+    """None: there is no room."""
+    program, task = e.program
+    parts = {}
+    known = [state.tasks[program, task][2]] if (program, task) in state.tasks else []
+    known += [state.effects[bytes(i)][3] for i in e.after if bytes(i) in state.effects]
+    for clock in known + [b[6] for b in before]:
+        if clock and clock[0] == program:
+            for k, count in clock[1]:
+                parts[k] = max(parts.get(k, 0), count)
+    parts[task] = parts.get(task, 0) + 1
+    return (program, [[k, parts[k]] for k in sorted(parts)]) if len(parts) <= 64 else None
+
+
+def read_links(state, record, e, position, left_out, clock):
+    for follows in e.after:
+        there = state.effects.get(bytes(follows))
+        need(back(record, position) == (there[1] if there else 0), "a link to a predecessor")
+    if e.has_terms:
+        need(record.varint() == sum(1 << n for n in left_out), "facts left out")
+    if e.program is None:
+        return
+    task = state.tasks.get(tuple(e.program))
+    need(back(record, position) == (task[0] if task else 0), "a link to the task's effect before")
+    parts = [[record.varint(), record.varint()] for _ in range(record.varint())]
+    need(parts == (clock[1] if clock else []), "a vector clock")
+
+
+def judge_citations(state, e):
+    reason, left_out, uses = state.book.judge_facts(e.facts, e.terms)
+    if not reason and not all(state.effects.get(bytes(i), (False,))[0] for i in e.after):
+        reason = 12
+    return reason, left_out, uses
+
+
+def lamport_of(state, e, before):
+    times = [b[2] for b in before]
+    times += [state.effects[bytes(i)][2] for i in e.after if bytes(i) in state.effects]
+    if e.program is not None and tuple(e.program) in state.tasks:
+        times.append(state.tasks[tuple(e.program)][1])
+    return 1 + max(times, default=0)
+
+
+def note_assets(state, e):
+    for op in e.operations:
         if op[0] == 0 and op[5] is not None:
-            state.assets.setdefault(accesses[op[1]], op[5])
+            state.assets.setdefault(e.accesses[op[1]], op[5])
+
+
+def read_effect(state, record, position, applied, time):
+    data = record.take(record.varint())
+    e = Effect(data)
+    need(e.nonce >= state.nonces.get(e.origin, 0), "a nonce does not rise")
+    state.nonces[e.origin] = e.nonce + 1
+    lamport, reason = record.varint(), 0 if applied else record.byte()
+    need(applied or 1 <= reason <= 15 or reason in CITED, "a reason")
+    before = [state.resources.get(i, [0, 0, 0, None, 0, None, None]) for i in e.accesses]
+    need(time == state.book.time(), "the snapshot of the time map")
+    need(lamport == lamport_of(state, e, before), "a Lamport time")
+    fault, left_out, uses = judge_citations(state, e)
+    clock = clock_of(state, e, before) if e.program is not None else None
+    need(reason == fault if fault else reason not in CITED, "a reason of what is cited")
+    need(fault or clock or e.program is None or reason == 15, "a clock without room")
+    note_assets(state, e)
     posts, news = [], []
     for n, old in enumerate(before):
-        version = record.varint()
-        if not applied or n >= len(writes):
-            need(version == old[0], "a version that was seen")
-            posts.append(version)
-            continue
-        back = record.varint()
-        both = record.byte()
-        kind, lifecycle = both >> 4, both & 15
-        value = record.take(32) if kind == 2 else record.zigzag()
-        need(version == old[0] + 1, "a version")
-        need((position - back if back else 0) == old[1], "a previous position")
-        need(old[3] in (None, kind), "a kind")
-        need(kind != 0 or value >= 0, "a negative balance")
-        posts.append([version, lifecycle, value])
-        news.append([version, position, lamport, kind, value, old[5]])
-        if kind == 1:
-            asset = state.assets[accesses[n]]
-            state.sums[asset] = state.sums.get(asset, 0) + value - old[4]
+        post, new = read_post(record, position, old, applied and n < len(e.writes))
+        posts.append(post)
+        if new:
+            new[2] = lamport
+            new[6] = clock or old[6]
+            news.append(new)
+            if new[3] == 1:
+                asset = state.assets[e.accesses[n]]
+                state.sums[asset] = state.sums.get(asset, 0) + new[4] - old[4]
     need(all(v == 0 for v in state.sums.values()), "positions do not sum to zero")
+    read_links(state, record, e, position, left_out, clock)
     effect = blake3(data)
-    receipt = blake3(put([2, Link(effect), position, lamport, reason, posts]))
-    for i, new in zip(writes, news):
+    receipt = blake3(put([3, Link(effect), position, lamport, Link(time) if time else None,
+                          clock[1] if clock else None, left_out, reason, posts]))
+    for i, new in zip(e.writes, news):
         new[5] = node(new[5], receipt)
         state.resources[i] = new
+    state.effects[effect] = (applied, position, lamport, clock)
+    if clock:
+        state.tasks[tuple(e.program)] = (position, lamport, clock)
     if applied:
-        state.effects[effect] = lamport
+        state.book.used.update(uses)
     return receipt
 
 
-def read_fact(state, record):
+def read_item(state, record):
     data = record.take(record.varint())
-    fact, fact_id = cbor(data), blake3(data)
-    need(fact[0] == 5 and len(fact) == 10 and put(fact) == data, "not a fact in canonical form")
-    need(fact_id not in state.fact_ids, "a fact stands twice")
-    need(fact[7] is None or bytes(fact[7]) in state.fact_ids, "a fact without its header")
-    state.fact_ids.add(fact_id)
-    state.domains[fact[1]] = node(state.domains.get(fact[1]), fact_id)
+    item = strict_item(data)
+    ident = blake3(data)
+    state.book.take(ident, item)
+    state.domains[item[1]] = node(state.domains.get(item[1]), ident)
 
 
 def read_frame(state, reader, segment):
@@ -254,15 +706,20 @@ def read_frame(state, reader, segment):
     need(blake3(header[:96] + payload) == own, "a frame's hash")
     need(previous == state.hash, "a frame's chain")
     need(first == state.positions + 1 and facts_before == state.facts, "a frame's counts")
-    record, receipts, seen_facts = Reader(payload), [], 0
+    record, receipts, seen_facts, time = Reader(payload), [], 0, None
     while record.at < len(payload):
         kind = record.byte()
+        if kind == 4:
+            now = record.take(32)
+            need(now != bytes(32) and now != time, "a time that is none, or was so before")
+            time, kind = now, record.byte()
+            need(kind in (1, 2), "a time that no effect sees")
         need(kind in (1, 2, 3), "a record's type")
         if kind == 3:
-            read_fact(state, record)
+            read_item(state, record)
             seen_facts += 1
         else:
-            receipts.append(read_effect(state, record, first + len(receipts), kind == 1))
+            receipts.append(read_effect(state, record, first + len(receipts), kind == 1, time))
     need(len(receipts) == positions and seen_facts == facts, "a frame's contents")
     need(blake3(b"".join(receipts)) == receipts_hash, "a frame's receipts")
     state.positions += positions
@@ -309,6 +766,186 @@ def verify(store):
     return state
 
 
+# ---- Forging --------------------------------------------------------------------------------
+# A journal is taken apart into records and put together again with frames, hashes, chain and
+# CHECKPOINT that all fit, but for the hash over receipts, which is looked at last: what is found
+# before that is what was changed.
+
+
+def varint(n):
+    out = bytearray()
+    while n > 127:
+        out.append(n & 127 | 128)
+        n >>= 7
+    out.append(n)
+    return bytes(out)
+
+
+class Record:
+    """Fields by name, in their order: numbers are varints, bytes stand as they are."""
+
+    def __init__(self, reader):
+        self.fields = {}
+        self.type = reader.byte()
+        self.effect = None
+        if self.type == 4:
+            self.fields["time"] = reader.take(32)
+            return
+        self.bytes = reader.take(reader.varint())
+        if self.type != 3:
+            self.effect = Effect(self.bytes)
+            self.take_outcome(reader)
+
+    def take_outcome(self, reader):
+        e, f = self.effect, self.fields
+        f["lamport"] = reader.varint()
+        if self.type == 2:
+            f["reason"] = reader.take(1)
+        for n in range(len(e.accesses)):
+            f[f"version {n}"], f[f"back {n}"] = reader.varint(), reader.varint()
+            if self.type == 1 and n < len(e.writes):
+                f[f"state {n}"] = reader.take(1)
+                is_data = f[f"state {n}"][0] >> 4 == 2
+                f[f"value {n}"] = reader.take(32) if is_data else reader.varint()
+        for n in range(len(e.after)):
+            f[f"after {n}"] = reader.varint()
+        if e.has_terms:
+            f["left out"] = reader.varint()
+        if e.program is not None:
+            f["task"], f["clock"] = reader.varint(), reader.varint()
+            for n in range(f["clock"]):
+                f[f"clock task {n}"], f[f"clock count {n}"] = reader.varint(), reader.varint()
+
+    def put(self):
+        out = bytes([self.type])
+        if self.type != 4:
+            out += varint(len(self.bytes)) + self.bytes
+        return out + b"".join(v if isinstance(v, bytes) else varint(v)
+                              for v in self.fields.values())
+
+
+class Forger:
+    def __init__(self, store):
+        self.store = pathlib.Path(store)
+        self.journal = self.store / "journal" / "0000000000000001"
+        reader = Reader(self.journal.read_bytes())
+        self.header = reader.take(88)
+        self.frames = []  # (header, records); each is written as an append of its own
+        while reader.at < len(reader.data):
+            if reader.data[reader.at:reader.at + 4] == b"CZA1":
+                reader.take(48)
+            header = reader.take(128)
+            payload = Reader(reader.take(int.from_bytes(header[4:8], "little")))
+            records = []
+            while payload.at < len(payload.data):
+                records.append(Record(payload))
+            self.frames.append((header, records))
+
+    def write(self):
+        out, previous, place = self.header, bytes(32), None
+        positions = items = 0
+        for header, records in self.frames:
+            payload = b"".join(r.put() for r in records)
+            mark = b"CZA1" + (1).to_bytes(4, "little") + len(out).to_bytes(8, "little")
+            out += mark + blake3(mark)
+            at = len(out)
+            head = b"CZF1" + len(payload).to_bytes(4, "little") + header[8:32] + previous
+            head += header[64:96]
+            previous = blake3(head + payload)
+            out += head + previous + payload
+            positions += sum(r.effect is not None for r in records)
+            items += sum(r.type == 3 for r in records)
+            place = put(["checkpoint/1", 1, at, len(out), positions, items, previous])
+        self.journal.write_bytes(out)
+        (self.store / "CHECKPOINT").write_bytes(place + blake3(place))
+
+
+def outcome_changes(record):
+    """Each number of what is recorded of an effect, changed."""
+    for name, value in record.fields.items():
+        if name.startswith(("state", "value")):
+            continue  # these only execution and the receipts tell
+        if name == "reason":  # to one of what is cited; else execution judges
+            yield name, bytes([38 if value[0] != 38 else 39])
+        elif isinstance(value, bytes):
+            yield name, bytes([value[0] ^ 1]) + value[1:]
+        else:
+            yield name, value + 1
+            if value:
+                yield name, value - 1
+
+
+# What every item says that later ones, effects or the time map depend on.
+ITEM_CHANGES = {
+    FACT: {"domain": lambda t: t.__setitem__(1, t[1] + "x"),
+           "height": lambda t: t[3].__setitem__(0, t[3][0] + 1),
+           "block hash": lambda t: t[3].__setitem__(1, bytes(32)),
+           "time": lambda t: t[3].__setitem__(2, t[3][2] + 1),
+           "header": lambda t: t.__setitem__(8, Link(bytes(32))),
+           "observer": lambda t: t.__setitem__(slice(11, 13), [bytes(32), bytes(64)])},
+    RETRACTION: {"domain": lambda t: t.__setitem__(1, t[1] + "x"),
+                 "fact": lambda t: t.__setitem__(2, Link(bytes(32))),
+                 "observer": lambda t: t.__setitem__(slice(5, 7), [bytes(32), bytes(64)])},
+    DOMAIN: {"name": lambda t: t.__setitem__(1, t[1] + "x"),
+             "sequence": lambda t: t.__setitem__(2, t[2] + 1)},
+    DECISION: {"domain": lambda t: t.__setitem__(1, t[1] + "x"),
+               "keep": lambda t: t.__setitem__(2, Link(bytes(32))),
+               "both": lambda t: t.__setitem__(slice(2, 4), [t[3], t[2]])},
+}
+
+
+def item_changes(record):
+    for name, change in ITEM_CHANGES[cbor(record.bytes)[0]].items():
+        t = cbor(record.bytes)
+        change(t)
+        if t != cbor(record.bytes) and not (name == "header" and t[2] == BLOCK):
+            yield name, put(t)
+
+
+def forge_each(store):
+    """Returns how many changes were made; each was found, and not by a hash."""
+    forger = Forger(store)
+    forger.write()
+    verify(store)
+    count = 0
+    records = [r for _, frame in forger.frames for r in frame]
+    for n, record in enumerate(records):
+        changes = item_changes(record) if record.type == 3 else outcome_changes(record)
+        for name, value in list(changes):
+            old = record.bytes if record.type == 3 else record.fields[name]
+            if record.type == 3:
+                record.bytes = value
+            else:
+                record.fields[name] = value
+            forger.write()
+            need_found(store, f"record {n} of type {record.type}, {name}: {value!r}")
+            if record.type == 3:
+                record.bytes = old
+            else:
+                record.fields[name] = old
+            count += 1
+    for n, record in enumerate(records):  # a record that is missing, but for the last item
+        if record.type == 4 or (record.type == 3 and n + 1 < len(records)):
+            frame = next(f for _, f in forger.frames if record in f)
+            at = frame.index(record)
+            del frame[at]
+            forger.write()
+            need_found(store, f"record {n} of type {record.type} left out")
+            frame.insert(at, record)
+            count += 1
+    return count
+
+
+def need_found(store, what):
+    try:
+        verify(store)
+    except Finding as finding:
+        if "receipts" in str(finding) or "hash" in str(finding):
+            sys.exit(f"{what}: only a hash tells: {finding}")
+        return
+    sys.exit(f"{what}: it went by")
+
+
 # ---- Running --------------------------------------------------------------------------------
 
 
@@ -337,7 +974,10 @@ def sample(program):
             except Finding:
                 continue
             sys.exit(f"byte {at}, bit {bit}: a flipped bit went by")
-    print(f"{state.positions} positions, {state.facts} facts: the same root; 50 damages found")
+        journal.write_bytes(whole)
+        forged = forge_each(store)
+    print(f"{state.positions} positions, {state.facts} items: the same root; 50 damages and "
+          f"{forged} forgeries found")
 
 
 if __name__ == "__main__":
