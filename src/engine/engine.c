@@ -106,9 +106,6 @@ static int persist(cz_engine *g, struct czi_batch *const *batches, uint32_t coun
 
     for (uint32_t i = 0; i < count && !rc; i++)
         rc = answer_look_ups(g, batches[i], err);
-    /* Before anyone is told of an effect, so that who is can ask what it follows. */
-    for (uint32_t i = 0; i < count && !rc; i++)
-        czi_history_batch(&g->history, g, batches[i]);
     atomic_store(&g->wants_checkpoint, czi_ledger_wants_checkpoint(g->ledger));
     return rc;
 }
@@ -161,6 +158,9 @@ static int acknowledge(cz_engine *g, struct czi_batch *b, cz_error *err)
 {
     enum { GROUP = 256 };
 
+    /* First, so that who is told of an effect can ask what it follows. Here, because of the
+     * threads this one has most time to spare (measured in mode log). */
+    czi_history_batch(&g->history, g->step.core.book, b);
     czi_watches_batch(g, b);
     for (uint32_t i = 0; i < b->entry_count; i += GROUP) {
         uint32_t end = CZI_MIN(b->entry_count, i + GROUP);

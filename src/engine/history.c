@@ -243,27 +243,12 @@ unsigned czi_linked_items(const struct czi_book *book, const struct czi_item *it
     return 0;
 }
 
-/* As czi_linked_facts; the book goes on meanwhile. */
-static unsigned linked_facts(const struct czi_history *h, cz_engine *g, const uint8_t *bytes,
-                             const struct czi_effect_view *v, const struct czi_extra *x,
-                             uint32_t numbers[CZI_CITATIONS_MAX])
-{
-    unsigned n;
-
-    if (CZI_LIKELY(!v->fact_count))
-        return 0;
-    czi_manager_lock(g);
-    n = czi_linked_facts(g->step.core.book, h->items, bytes, v, x, numbers);
-    czi_manager_unlock(g);
-    return n;
-}
-
-static void put_effect(struct czi_history *h, cz_engine *g, const uint8_t *bytes,
+static void put_effect(struct czi_history *h, const struct czi_book *book, const uint8_t *bytes,
                        const struct czi_effect_view *v, const struct czi_outcome *o)
 {
     const struct czi_extra *x = o->extra;
     uint32_t numbers[CZI_CITATIONS_MAX], count = 0, *preds;
-    unsigned facts = linked_facts(h, g, bytes, v, x, numbers);
+    unsigned facts = v->fact_count ? czi_linked_facts(book, h->items, bytes, v, x, numbers) : 0;
     size_t most = 1 + (size_t)o->post_count + facts + (x ? (size_t)x->after_count + 1 : 0);
 
     preds = (uint32_t *)(void *)czi_buf_reserve(&h->preds, most * sizeof *preds);
@@ -283,17 +268,15 @@ static void put_effect(struct czi_history *h, cz_engine *g, const uint8_t *bytes
     put_event(h, false, o->reason != CZ_APPLIED, count);
 }
 
-static void put_item(struct czi_history *h, cz_engine *g, const uint8_t *bytes, size_t len)
+static void put_item(struct czi_history *h, const struct czi_book *book, const uint8_t *bytes,
+                     size_t len)
 {
     struct czi_item item;
     uint32_t numbers[2], *preds;
     unsigned n = 0;
 
-    if (!czi_item_decode(bytes, len, &item, NULL)) {
-        czi_manager_lock(g);
-        n = czi_linked_items(g->step.core.book, &item, h->items, numbers);
-        czi_manager_unlock(g);
-    }
+    if (!czi_item_decode(bytes, len, &item, NULL))
+        n = czi_linked_items(book, &item, h->items, numbers);
 
     preds = (uint32_t *)(void *)czi_buf_reserve(&h->preds, sizeof numbers);
     if (!preds)
@@ -310,7 +293,8 @@ static bool make_some(struct czi_history *h, const struct czi_batch *b, uint32_t
     return i ? !h->preds.failed : make_room(h, b->entry_count);
 }
 
-void czi_history_batch(struct czi_history *h, cz_engine *g, const struct czi_batch *b)
+void czi_history_batch(struct czi_history *h, const struct czi_book *book,
+                       const struct czi_batch *b)
 {
     if (CZI_LIKELY(!atomic_load(&h->kept)))
         return;
@@ -321,10 +305,10 @@ void czi_history_batch(struct czi_history *h, cz_engine *g, const struct czi_bat
         struct czi_outcome o;
 
         if (e->status == CZI_ENTRY_ITEM) {
-            put_item(h, g, p->bytes, p->len);
+            put_item(h, book, p->bytes, p->len);
         } else if (e->status == CZI_ENTRY_EFFECT) {
             o = czi_entry_outcome(b, e, NULL);
-            put_effect(h, g, p->bytes, &p->view, &o);
+            put_effect(h, book, p->bytes, &p->view, &o);
         }
     }
     if (!add_pending(h))
@@ -336,7 +320,7 @@ void czi_history_batch(struct czi_history *h, cz_engine *g, const struct czi_bat
 
 struct making {
     struct czi_history *h;
-    cz_engine *g;
+    const struct czi_book *book;
 };
 
 static int make_frame(void *arg, const struct czi_frame *frame, cz_error *err)
@@ -356,9 +340,9 @@ static int make_frame(void *arg, const struct czi_frame *frame, cz_error *err)
         if (rc || !more)
             continue;
         if (rec.type == CZI_RECORD_ITEM)
-            put_item(h, m->g, rec.bytes.data, rec.bytes.len);
+            put_item(h, m->book, rec.bytes.data, rec.bytes.len);
         else
-            put_effect(h, m->g, rec.bytes.data, &rec.view, &rec.outcome);
+            put_effect(h, m->book, rec.bytes.data, &rec.view, &rec.outcome);
         if (h->pending == TOGETHER && !add_pending(h))
             return CZ_NOMEM;
     }
@@ -375,7 +359,7 @@ static int too_large(const struct czi_history *h, cz_error *err)
 
 static int make(struct czi_history *h, cz_engine *g, cz_error *err)
 {
-    struct making m = {h, g};
+    struct making m = {h, g->step.core.book};
     int rc;
 
     h->too_large = g->step.core.positions + czi_book_count(g->step.core.book) > h->events_max;

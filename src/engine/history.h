@@ -1,8 +1,8 @@
 /* history.h - the causal graph of all that is acknowledged: events, their links, and questions.
  *
- * Layer: engine. Threads: the persist stage adds a batch before it is acknowledged; any thread
- * asks. `lock` guards all of it. It is made from the journal when the first question comes (or
- * with options.causal_now when the store is opened), and kept up from then on.
+ * Layer: engine. Threads: the engine's thread adds a batch before it is acknowledged; any
+ * thread asks. `lock` guards all of it. It is made from the journal when the first question
+ * comes (or with options.causal_now when the store is opened), and kept up from then on.
  *
  * An event is an effect or an item of a fact log, numbered from 0 in the order of the journal.
  * The index of reachability is timemap/causal.h; here is what an event is: 1 bit says whether
@@ -37,9 +37,10 @@ struct czi_history {
 CZI_MUST_USE int czi_history_init(struct czi_history *h, uint32_t events_max, cz_error *err);
 void czi_history_done(struct czi_history *h); /* of all zero: no-op */
 
-/* The persist stage: what a batch did, once it is on disk. Without memory, or beyond
+/* The engine's thread: what a batch did, once it is on disk. Without memory, or beyond
  * events_max, the graph is dropped, and the next question makes it again or tells why not. */
-void czi_history_batch(struct czi_history *h, cz_engine *engine, const struct czi_batch *b);
+void czi_history_batch(struct czi_history *h, const struct czi_book *book,
+                       const struct czi_batch *b);
 
 /* While the engine rests, `lock` not held: makes the graph if there is none. CZ_LIMIT,
  * CZ_NOMEM, or what reading the journal gives. */
