@@ -105,7 +105,7 @@ static void put_effect(struct czi_buf *out, size_t i, uint64_t position, const u
 {
     static const uint8_t times[2][32] = {{1}, {2}};
     uint8_t bytes[512], hash[32] = {7};
-    struct czi_post posts[2] = {{.quantity = -((cz_quantity)5 << (i * 16)),
+    struct czi_post posts[2] = {{.quantity = -((cz_quantity)5 << (i % 6 * 16)),
                                  .version = 3,
                                  .previous = 1,
                                  .written = true},
