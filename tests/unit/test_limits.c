@@ -45,7 +45,9 @@ static void the_largest_batch_fits_a_frame(void **state)
            post = czi_record_size_max(0, 1) - czi_record_size_max(0, 0);
 
     (void)state;
-    assert_true(CZI_BATCH_BYTES_MAX + CZI_BATCH_ENTRIES_MAX * czi_record_size_max(0, 0) +
+    assert_true(CZI_BATCH_BYTES_MAX +
+                    CZI_BATCH_ENTRIES_MAX * (czi_record_size_max(0, 0) + CZI_RECORD_LINKS_MAX +
+                                             CZI_RECORD_TIME_SIZE) +
                     posts * post + CZI_FRAME_HEADER_SIZE <=
                 CZI_FRAME_SIZE_MAX);
     assert_true(CZI_FACT_SIZE_MAX <= CZI_BATCH_BYTES_MAX);
