@@ -137,7 +137,7 @@ static double check_some(struct bench *b, uint64_t among, const char *purpose)
         d.terms.policy = CZ_AT_LEAST_HEIGHT;
         d.terms.purpose = (struct czi_slice){(const uint8_t *)purpose, purpose ? 6 : 0};
         begin = now_ns();
-        CZI_CHECK(czi_book_check(b->book, &d, 0, &holds, NULL) == CZ_APPLIED);
+        CZI_CHECK(czi_book_check(b->book, &d, 0, &holds) == CZ_APPLIED);
         ns += now_ns() - begin;
     }
     return ns / (double)CHECKS;

@@ -152,7 +152,7 @@ uint8_t czi_cite_facts(const struct czi_book *book, struct czi_citing *c)
 {
     for (unsigned i = 0; i < c->fact_count; i++) {
         bool holds = false;
-        uint8_t reason = czi_book_check(book, c->facts, i, &holds, NULL);
+        uint8_t reason = czi_book_check(book, c->facts, i, &holds);
 
         if (reason)
             return reason;

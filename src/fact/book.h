@@ -130,24 +130,21 @@ CZI_MUST_USE uint8_t czi_book_judge(const struct czi_book *b, const struct czi_i
  * that applies:
  *   CZ_UNKNOWN_FACT it is not recorded, or the item is no fact
  *   CZ_DOMAIN_FROZEN
- *   CZ_NOT_CANONICAL it does not stand, and nothing stands in for it: for `still true` another
- *     standing fact with its kind, event key and claim does, for `at least height` one with its
- *     kind and event key that rests at its height or above; for `exact` nothing. Of several,
- *     the highest that is as settled as is asked for, else the highest; the last recorded
+ *   CZ_NOT_CANONICAL it does not stand, whatever else says the same: nothing stands in for it
  *   CZ_STALE_FACT exact: the time map's entry of its domain is not its anchor; still true, for
- *     kinds that are no event: the highest standing fact with its key has another claim
- *   CZ_BELOW_FINALITY of what it depends on in the end. A depth is blocks built on it; what is
- *     final is deep enough for any
+ *     kinds that are no event: the highest standing fact with its key has another claim; at
+ *     least height: never, newer facts with its key do not matter
+ *   CZ_BELOW_FINALITY of its block. A depth is blocks built on it; what is final is deep enough
+ *     for any
  *   CZ_FACT_EXPIRED older than max age by the time map's time, or it expired before that
- *   CZ_FACT_CONFLICT one before it that holds depends in the end on another claim about the
- *     same domain, kind and event key
+ *   CZ_FACT_CONFLICT one before it that holds has another claim about the same domain, kind and
+ *     event key
  *   CZ_EVENT_CONSUMED it has a purpose, and the event was consumed for it, or is by one before
  *     it that holds
  * An optional dependency that does not hold is left out: *ret_holds is false and the reason
- * CZ_APPLIED. *ret_fact (may be NULL): the fact that it depends on in the end, which may be one
- * that stands in; CZI_ID_NONE when it is left out. i is below CZI_CITATIONS_MAX. */
+ * CZ_APPLIED. i is below CZI_CITATIONS_MAX. */
 CZI_MUST_USE uint8_t czi_book_check(const struct czi_book *b, const struct czi_dependency *all,
-                                    unsigned i, bool *ret_holds, uint32_t *ret_fact);
+                                    unsigned i, bool *ret_holds);
 /* Consumes the event of a dependency with a purpose that holds: for ever, whatever becomes of
  * the fact. False: out of memory. */
 CZI_MUST_USE bool czi_book_consume(struct czi_book *b, const struct czi_dependency *d);

@@ -37,63 +37,7 @@ bool czi_book_consume(struct czi_book *b, const struct czi_dependency *d)
            czi_id_table_insert(&b->used, &use) != CZI_ID_NONE;
 }
 
-/* ---- What a dependency rests on in the end ----------------------------------------------- */
-
-/* The highest block that is as settled as is asked for; false: none is. */
-static bool settled_height(const struct czi_book *b, const struct czi_domain_state *d,
-                           const struct czi_terms *t, uint64_t *ret)
-{
-    uint64_t head = czi_block_at(b, d->head)->height,
-             depth = t->finality != CZ_DEPTH ? 0 : CZI_MAX(t->depth, 1u);
-
-    switch (t->finality) {
-    case CZ_SEEN:
-        *ret = head;
-        return true;
-    case CZ_DEPTH:
-        *ret = head >= depth ? head - depth : 0;
-        if (d->final.any)
-            *ret = CZI_MAX(*ret, d->final.height);
-        return head >= depth || d->final.any;
-    case CZ_SAFE:
-        *ret = d->safe.height;
-        return d->safe.any;
-    default:
-        *ret = d->final.height;
-        return d->final.any;
-    }
-}
-
-/* The last of the tree that rests on `lowest` or above; the last one that is settled enough if
- * there is one. CZI_ID_NONE. */
-static uint32_t find_in(const struct czi_book *b, enum czi_tree tree, uint32_t root,
-                        uint64_t lowest, bool any_settled, uint64_t settled)
-{
-    uint32_t n = any_settled ? czi_tree_up_to(b, tree, root, settled) : CZI_ID_NONE;
-
-    if (n == CZI_ID_NONE || czi_block_of(b, czi_entry_at(b, n))->height < lowest)
-        n = czi_tree_last(b, tree, root);
-    return n != CZI_ID_NONE && czi_block_of(b, czi_entry_at(b, n))->height >= lowest
-               ? n
-               : CZI_ID_NONE;
-}
-
-/* What stands in for a fact that does not stand; CZI_ID_NONE. */
-static uint32_t find_stand_in(const struct czi_book *b, const struct czi_entry_state *e,
-                              const struct czi_terms *t)
-{
-    const struct czi_domain_state *d = czi_domain_at(b, e->domain);
-    uint64_t settled = 0;
-    bool any;
-
-    if (t->policy == CZ_EXACT || d->head == CZI_ID_NONE)
-        return CZI_ID_NONE;
-    any = settled_height(b, d, t, &settled);
-    if (t->policy == CZ_STILL_TRUE)
-        return find_in(b, CZI_BY_CLAIM, czi_claim_at(b, e->claim)->root, 0, any, settled);
-    return find_in(b, CZI_BY_KEY, czi_key_at(b, czi_key_of(b, e))->root,
-                   czi_block_of(b, e)->height, any, settled);
-}
+/* ---- One dependency --------------------------------------------------------------------- */
 
 static bool is_stale(const struct czi_book *b, const struct czi_domain_state *d,
                      const struct czi_entry_state *e, const struct czi_terms *t)
@@ -110,13 +54,23 @@ static bool is_stale(const struct czi_book *b, const struct czi_domain_state *d,
     return czi_entry_at(b, last)->claim != e->claim;
 }
 
+/* Of a fact that stands, so that its domain has a head, which is not below it. */
 static bool is_settled(const struct czi_book *b, const struct czi_domain_state *d,
                        const struct czi_entry_state *e, const struct czi_terms *t)
 {
-    uint64_t settled;
+    uint64_t height = czi_block_of(b, e)->height;
 
-    return t->finality == CZ_SEEN ||
-           (settled_height(b, d, t, &settled) && czi_block_of(b, e)->height <= settled);
+    switch (t->finality) {
+    case CZ_SEEN:
+        return true;
+    case CZ_DEPTH:
+        return czi_mark_reaches(&d->final, height) ||
+               czi_block_at(b, d->head)->height - height >= CZI_MAX(t->depth, 1u);
+    case CZ_SAFE:
+        return czi_mark_reaches(&d->safe, height);
+    default:
+        return czi_mark_reaches(&d->final, height);
+    }
 }
 
 static bool is_expired(const struct czi_book *b, const struct czi_domain_state *d,
@@ -127,39 +81,34 @@ static bool is_expired(const struct czi_book *b, const struct czi_domain_state *
     return e->expires < now || (t->has_max_age && now > time && now - time > t->max_age);
 }
 
-/* All but what the other dependencies have to do with it. *ret: what it rests on in the end. */
-static uint8_t check_alone(const struct czi_book *b, const struct czi_dependency *dependency,
-                           uint32_t *ret)
+/* The fact that it cites; NULL when it is not recorded, or the item is no fact. */
+static const struct czi_entry_state *find_fact(const struct czi_book *b,
+                                               const struct czi_dependency *d)
 {
-    uint32_t n = czi_id_table_find(&b->ids, dependency->fact);
-    const struct czi_terms *t = &dependency->terms;
-    const struct czi_domain_state *d;
-    const struct czi_entry_state *e;
+    uint32_t n = czi_id_table_find(&b->ids, d->fact);
+    const struct czi_entry_state *e = n == CZI_ID_NONE ? NULL : czi_entry_at(b, n);
 
-    if (n == CZI_ID_NONE || !czi_is_fact(czi_entry_at(b, n)))
-        return CZ_UNKNOWN_FACT;
-    e = czi_entry_at(b, n);
-    d = czi_domain_at(b, e->domain);
+    return e && czi_is_fact(e) ? e : NULL;
+}
+
+/* All but what the other dependencies have to do with it. */
+static uint8_t check_alone(const struct czi_book *b, const struct czi_entry_state *e,
+                           const struct czi_terms *t)
+{
+    const struct czi_domain_state *d = czi_domain_at(b, e->domain);
+
     if (d->frozen)
         return CZ_DOMAIN_FROZEN;
-    if (e->standing != CZI_STANDS) {
-        n = find_stand_in(b, e, t);
-        if (n == CZI_ID_NONE)
-            return CZ_NOT_CANONICAL;
-        e = czi_entry_at(b, n);
-    }
+    if (e->standing != CZI_STANDS)
+        return CZ_NOT_CANONICAL;
     if (is_stale(b, d, e, t))
         return CZ_STALE_FACT;
     if (!is_settled(b, d, e, t))
         return CZ_BELOW_FINALITY;
-    if (is_expired(b, d, e, t))
-        return CZ_FACT_EXPIRED;
-    *ret = n;
-    return CZ_APPLIED;
+    return is_expired(b, d, e, t) ? CZ_FACT_EXPIRED : CZ_APPLIED;
 }
 
-/* ---- Several dependencies of one effect ---------------------------------------------------
- */
+/* ---- Several dependencies of one effect -------------------------------------------------- */
 
 static bool same_purpose(struct czi_slice a, struct czi_slice b)
 {
@@ -197,14 +146,10 @@ static void find_earlier(const struct czi_book *b, const struct czi_dependency *
 {
     ret->count = 0;
     for (unsigned j = 0; j < i; j++) {
-        uint32_t n = czi_id_table_find(&b->ids, all[j].fact);
-        const struct czi_entry_state *e = n == CZI_ID_NONE ? NULL : czi_entry_at(b, n);
+        const struct czi_entry_state *e = find_fact(b, &all[j]);
 
-        if (!e || !czi_is_fact(e) || czi_key_of(b, e) != key ||
-            check_alone(b, &all[j], &n) != CZ_APPLIED)
-            continue;
-        e = czi_entry_at(b, n);
-        if (check_beside(b, &all[j], e, ret) != CZ_APPLIED)
+        if (!e || czi_key_of(b, e) != key || check_alone(b, e, &all[j].terms) != CZ_APPLIED ||
+            check_beside(b, &all[j], e, ret) != CZ_APPLIED)
             continue;
         ret->claims[ret->count] = e->claim;
         ret->purposes[ret->count++] = all[j].terms.purpose;
@@ -212,23 +157,19 @@ static void find_earlier(const struct czi_book *b, const struct czi_dependency *
 }
 
 uint8_t czi_book_check(const struct czi_book *b, const struct czi_dependency *all, unsigned i,
-                       bool *ret_holds, uint32_t *ret_fact)
+                       bool *ret_holds)
 {
-    uint32_t n = CZI_ID_NONE;
-    uint8_t reason = check_alone(b, &all[i], &n);
+    const struct czi_entry_state *e = find_fact(b, &all[i]);
+    uint8_t reason = e ? check_alone(b, e, &all[i].terms) : CZ_UNKNOWN_FACT;
     struct earlier earlier;
 
     CZI_CHECK(i < CZI_CITATIONS_MAX);
     if (reason == CZ_APPLIED && (i || all[i].terms.purpose.data)) {
-        const struct czi_entry_state *e = czi_entry_at(b, n);
-
         find_earlier(b, all, i, czi_key_of(b, e), &earlier);
         reason = check_beside(b, &all[i], e, &earlier);
     }
     if (reason != CZ_APPLIED && !all[i].terms.optional)
         return reason;
     *ret_holds = reason == CZ_APPLIED;
-    if (ret_fact)
-        *ret_fact = *ret_holds ? n : CZI_ID_NONE;
     return CZ_APPLIED;
 }

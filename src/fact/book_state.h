@@ -3,11 +3,15 @@
  * Layer: fact. Items, keys, claims and blocks are numbered from 0 as they come, are never
  * removed, and stay where they are in memory. Invariants:
  *
- *   1 A fact is in the trees of its key and its claim exactly while it stands, a block is in
- * the chain of its domain exactly while it stands. 2 A fact's block stands as long as the fact
- * does. 3 Of a key whose kind is an event, all facts that stand have one claim; of any other,
- * all that stand in one block. 4 A domain has an item that is held exactly while it is frozen:
- * contradicts[1].
+ * 1. A fact is in the trees of its key and its claim exactly while it stands, a block is in the
+ *    chain of its domain exactly while it stands.
+ *
+ * 2. A fact's block stands as long as the fact does.
+ *
+ * 3. Of a key whose kind is an event, all facts that stand have one claim; of any other, all
+ *    that stand in one block.
+ *
+ * 4. A domain has an item that is held exactly while it is frozen: contradicts[1].
  */
 #ifndef CZI_BOOK_STATE_H
 #define CZI_BOOK_STATE_H

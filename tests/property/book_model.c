@@ -508,38 +508,6 @@ static bool is_settled(const struct model *m, const struct model_item *x,
     return level >= t->finality;
 }
 
-/* Whether `to` may stand in for x. */
-static bool may_stand_in(const struct model_item *x, const struct model_item *to,
-                         const struct czi_terms *t)
-{
-    if (!stands(to) || !same_key(x, to))
-        return false;
-    if (t->policy == CZ_STILL_TRUE)
-        return same_claim(x, to);
-    return t->policy == CZ_AT_LEAST_HEIGHT && to->fact.height >= x->fact.height;
-}
-
-static uint32_t stand_in(const struct model *m, uint32_t number, const struct czi_terms *t)
-{
-    uint32_t best = CZI_ID_NONE;
-    bool best_settled = false;
-
-    for (uint32_t n = 0; n < m->item_count; n++) {
-        bool settled;
-
-        if (!may_stand_in(&m->items[number], &m->items[n], t))
-            continue;
-        settled = is_settled(m, &m->items[n], t);
-        if (best == CZI_ID_NONE || settled > best_settled ||
-            (settled == best_settled &&
-             m->items[n].fact.height >= m->items[best].fact.height)) {
-            best = n;
-            best_settled = settled;
-        }
-    }
-    return best;
-}
-
 static bool is_stale(const struct model *m, const struct model_item *x,
                      const struct czi_terms *t)
 {
@@ -572,8 +540,6 @@ static uint8_t check_alone(const struct model *m, const struct czi_dependency *d
     if (m->domains[m->items[n].domain].frozen)
         return CZ_DOMAIN_FROZEN;
     if (!stands(&m->items[n]))
-        n = stand_in(m, n, &d->terms);
-    if (n == CZI_ID_NONE)
         return CZ_NOT_CANONICAL;
     x = &m->items[n];
     now = m->domains[x->domain].known.time;
@@ -602,34 +568,33 @@ static bool is_used(const struct model *m, const struct model_item *x, struct cz
 }
 
 uint8_t model_check(const struct model *m, const struct czi_dependency *all, unsigned i,
-                    bool *ret_holds, uint32_t *ret_fact)
+                    bool *ret_holds)
 {
-    uint32_t ends[CZI_CITATIONS_MAX];
+    uint32_t facts[CZI_CITATIONS_MAX]; /* those that hold */
     uint8_t reason = CZ_APPLIED;
 
     for (unsigned k = 0; k <= i; k++) {
         struct czi_slice purpose = all[k].terms.purpose;
 
-        reason = check_alone(m, &all[k], &ends[k]);
+        reason = check_alone(m, &all[k], &facts[k]);
         for (unsigned j = 0; j < k && !reason; j++)
-            if (ends[j] != CZI_ID_NONE && same_key(&m->items[ends[j]], &m->items[ends[k]]) &&
-                !same_claim(&m->items[ends[j]], &m->items[ends[k]]))
+            if (facts[j] != CZI_ID_NONE && same_key(&m->items[facts[j]], &m->items[facts[k]]) &&
+                !same_claim(&m->items[facts[j]], &m->items[facts[k]]))
                 reason = CZ_FACT_CONFLICT;
         for (unsigned j = 0; j < k && !reason; j++)
-            if (ends[j] != CZI_ID_NONE && same_key(&m->items[ends[j]], &m->items[ends[k]]) &&
+            if (facts[j] != CZI_ID_NONE && same_key(&m->items[facts[j]], &m->items[facts[k]]) &&
                 purpose.data && all[j].terms.purpose.data &&
                 same(all[j].terms.purpose.data, all[j].terms.purpose.len, purpose.data,
                      purpose.len))
                 reason = CZ_EVENT_CONSUMED;
-        if (!reason && purpose.data && is_used(m, &m->items[ends[k]], purpose))
+        if (!reason && purpose.data && is_used(m, &m->items[facts[k]], purpose))
             reason = CZ_EVENT_CONSUMED;
         if (reason)
-            ends[k] = CZI_ID_NONE;
+            facts[k] = CZI_ID_NONE;
     }
     if (reason && !all[i].terms.optional)
         return reason;
     *ret_holds = !reason;
-    *ret_fact = ends[i];
     return CZ_APPLIED;
 }
 

@@ -63,7 +63,7 @@ struct model {
 uint32_t model_find(const struct model *m, const cz_id *id); /* CZI_ID_NONE */
 uint8_t model_take(struct model *m, const struct czi_item *item, const cz_id *id);
 uint8_t model_check(const struct model *m, const struct czi_dependency *all, unsigned i,
-                    bool *ret_holds, uint32_t *ret_fact);
+                    bool *ret_holds);
 void model_consume(struct model *m, const struct czi_dependency *d);
 
 /* Number of a block's fact that is the head, or CZI_ID_NONE. */

@@ -1124,7 +1124,7 @@ static void a_dropped_fact_leaves_the_other_as_it_was(void **state)
     czi_book_free(b);
 }
 
-/* ---- What stands in ---------------------------------------------------------------------- */
+/* ---- What still stands ------------------------------------------------------------------- */
 
 static void what_still_stands_of_a_claim_is_found(void **state)
 {
