@@ -303,7 +303,7 @@ CZ_API CZ_MUST_USE int cz_effect_require(cz_effect *e, const cz_id *resource,
 enum cz_fact_policy {
     CZ_EXACT,           /* nothing: its block is still the newest of its domain that is known */
     CZ_STILL_TRUE,      /* the domain may have gone on, but what it says still holds */
-    CZ_AT_LEAST_HEIGHT, /* its own claim or a later one about the same: known at its height */
+    CZ_AT_LEAST_HEIGHT, /* it stands, whatever newer facts say about the same */
 };
 /* How settled a block is. */
 enum cz_finality {
