@@ -158,8 +158,7 @@ static int acknowledge(cz_engine *g, struct czi_batch *b, cz_error *err)
 {
     enum { GROUP = 256 };
 
-    /* First, so that who is told of an effect can ask what it follows. Here, because of the
-     * threads this one has most time to spare (measured in mode log). */
+    /* First, so that who is told of an effect can ask what it follows. */
     czi_history_batch(&g->history, g->step.core.book, b);
     czi_watches_batch(g, b);
     for (uint32_t i = 0; i < b->entry_count; i += GROUP) {
@@ -408,6 +407,10 @@ static void collect(cz_engine *g, struct local_events *l)
     g->inbox_count = 0;
 }
 
+/* Events that come into the causal index before the thread looks for other work again: 30 us.
+ */
+#define CATCH_UP 1024u
+
 /* Waits for something to do; false when the thread shall end. */
 static bool gather(cz_engine *g, struct local_events *l)
 {
@@ -429,6 +432,12 @@ static bool gather(cz_engine *g, struct local_events *l)
         g->resting = idle && (g->pauses || !waiting);
         if (g->resting)
             czi_cond_broadcast(g->acknowledged);
+        if (!g->pauses && atomic_load(&g->history.lag)) {
+            czi_mutex_unlock(g->lock);
+            czi_history_catch_up(&g->history, CATCH_UP);
+            czi_mutex_lock(g->lock);
+            continue;
+        }
         czi_cond_wait(g->wake, g->lock);
     }
     g->resting = false;

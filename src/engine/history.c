@@ -7,6 +7,9 @@
 /* Events that are added to the index together. */
 #define TOGETHER 4096u
 
+/* Events that may wait for the engine's thread to have time for them: 2 ms of work. */
+#define LAG_MAX 65536u
+
 int czi_history_init(struct czi_history *h, uint32_t events_max, cz_error *err)
 {
     *h = (struct czi_history){.events_max = events_max};
@@ -27,6 +30,8 @@ static void drop(struct czi_history *h)
     czi_buf_done(&h->counts);
     h->positions = 0;
     h->items = h->pending = h->next = 0;
+    h->preds_done = h->counts_done = 0;
+    atomic_store(&h->lag, 0);
 }
 
 void czi_history_done(struct czi_history *h)
@@ -183,21 +188,53 @@ static void put_event(struct czi_history *h, bool is_item, bool is_rejected, uin
     h->pending++;
 }
 
-/* False: the graph cannot be kept. */
-static bool add_pending(struct czi_history *h)
+/* Up to `most` of the events that wait come into the index. False: the graph cannot be kept. */
+static bool add_pending(struct czi_history *h, uint32_t most)
 {
-    uint32_t n = h->pending;
-    bool ok = !failed(h);
+    const uint32_t *preds = (const uint32_t *)(const void *)h->preds.data + h->preds_done;
+    const uint32_t *counts = (const uint32_t *)(const void *)h->counts.data + h->counts_done;
+    uint32_t n = CZI_MIN(h->pending, most), links = 0;
 
-    if (ok && h->next > h->events_max) {
-        h->too_large = true;
+    h->too_large = !failed(h) && h->next > h->events_max;
+    if (failed(h) || h->too_large)
         return false;
+    for (uint32_t i = 0; i < n; i++)
+        links += counts[i];
+    if (czi_causal_add_many(h->graph, preds, counts, n) != n)
+        return false;
+    h->preds_done += links;
+    h->counts_done += n;
+    h->pending -= n;
+    if (!h->pending) {
+        h->preds.len = h->counts.len = 0;
+        h->preds_done = h->counts_done = 0;
     }
-    h->pending = 0;
-    ok = ok && czi_causal_add_many(h->graph, (const uint32_t *)(const void *)h->preds.data,
-                                   (const uint32_t *)(const void *)h->counts.data, n) == n;
-    h->preds.len = h->counts.len = 0;
-    return ok;
+    return true;
+}
+
+/* Under lock. */
+static void catch_up(struct czi_history *h, uint32_t most)
+{
+    if (h->pending && !add_pending(h, most))
+        drop(h);
+    atomic_store(&h->lag, h->pending);
+}
+
+void czi_history_catch_up(struct czi_history *h, uint32_t most)
+{
+    czi_mutex_lock(h->lock);
+    catch_up(h, most);
+    czi_mutex_unlock(h->lock);
+}
+
+bool czi_history_lock(struct czi_history *h)
+{
+    czi_mutex_lock(h->lock);
+    catch_up(h, UINT32_MAX);
+    if (CZI_LIKELY(atomic_load(&h->kept)))
+        return true;
+    czi_mutex_unlock(h->lock);
+    return false;
 }
 
 unsigned czi_linked_facts(const struct czi_book *book, uint32_t items_before,
@@ -311,8 +348,9 @@ void czi_history_batch(struct czi_history *h, const struct czi_book *book,
             put_effect(h, book, p->bytes, &p->view, &o);
         }
     }
-    if (!add_pending(h))
+    if (failed(h) || h->next > h->events_max)
         drop(h);
+    catch_up(h, h->pending > LAG_MAX ? h->pending - LAG_MAX : 0);
     czi_mutex_unlock(h->lock);
 }
 
@@ -343,7 +381,7 @@ static int make_frame(void *arg, const struct czi_frame *frame, cz_error *err)
             put_item(h, m->book, rec.bytes.data, rec.bytes.len);
         else
             put_effect(h, m->book, rec.bytes.data, &rec.view, &rec.outcome);
-        if (h->pending == TOGETHER && !add_pending(h))
+        if (h->pending == TOGETHER && !add_pending(h, TOGETHER))
             return CZ_NOMEM;
     }
     return rc ? rc : failed(h) ? CZ_NOMEM : CZ_OK;
@@ -369,7 +407,7 @@ static int make(struct czi_history *h, cz_engine *g, cz_error *err)
     if (!h->graph)
         return czi_nomem(err, "the causal index");
     rc = czi_ledger_scan(g->ledger, true, make_frame, &m, err);
-    if (!rc && !add_pending(h))
+    if (!rc && !add_pending(h, TOGETHER))
         rc = CZ_NOMEM;
     if (rc == CZ_NOMEM)
         rc = h->too_large ? too_large(h, err) : czi_nomem(err, "the causal index");
@@ -386,6 +424,7 @@ int czi_history_ensure(struct czi_history *h, cz_engine *g, cz_error *err)
     int rc = CZ_OK;
 
     czi_mutex_lock(h->lock);
+    catch_up(h, UINT32_MAX);
     if (!atomic_load(&h->kept))
         rc = make(h, g, err);
     czi_mutex_unlock(h->lock);

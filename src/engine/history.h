@@ -25,12 +25,15 @@ struct czi_history {
     uint32_t events_max;
     uint64_t positions;
     uint32_t items;
-    struct czi_buf bases;         /* u32 per 64 positions: the event of the first */
-    struct czi_buf is_item;       /* bits by event */
-    struct czi_buf is_rejected;   /* the same */
-    struct czi_buf item_events;   /* u32 per item */
-    struct czi_buf preds, counts; /* of events that are about to be added */
-    uint32_t pending, next;       /* how many; the number of the next event */
+    struct czi_buf bases;       /* u32 per 64 positions: the event of the first */
+    struct czi_buf is_item;     /* bits by event */
+    struct czi_buf is_rejected; /* the same */
+    struct czi_buf item_events; /* u32 per item */
+    /* Events that are not in the index yet: their predecessors, and how many each has. */
+    struct czi_buf preds, counts;
+    size_t preds_done, counts_done; /* of those arrays, elements that are in the index */
+    uint32_t pending, next;         /* how many wait; the number of the next event */
+    _Atomic uint32_t lag;           /* pending, for whoever has no lock */
     bool too_large;
 };
 
@@ -41,6 +44,12 @@ void czi_history_done(struct czi_history *h); /* of all zero: no-op */
  * events_max, the graph is dropped, and the next question makes it again or tells why not. */
 void czi_history_batch(struct czi_history *h, const struct czi_book *book,
                        const struct czi_batch *b);
+
+/* Up to `most` of the events that wait come into the index. The engine's thread calls it when
+ * it has nothing else to do: so the index costs others little. */
+void czi_history_catch_up(struct czi_history *h, uint32_t most);
+/* Takes the lock, with everything in the index; false, without the lock: there is no graph. */
+CZI_MUST_USE bool czi_history_lock(struct czi_history *h);
 
 /* While the engine rests, `lock` not held: makes the graph if there is none. CZ_LIMIT,
  * CZ_NOMEM, or what reading the journal gives. */

@@ -81,21 +81,15 @@ static int lock_kept(cz_engine *g, cz_error *err)
     struct czi_history *h = &g->history;
     int rc;
 
-    czi_mutex_lock(h->lock);
-    if (CZI_LIKELY(atomic_load(&h->kept)))
+    if (CZI_LIKELY(czi_history_lock(h)))
         return CZ_OK;
-    czi_mutex_unlock(h->lock);
     rc = czi_read_begin(g, err);
     if (rc)
         return rc;
     rc = czi_history_ensure(h, g, err);
-    if (!rc)
-        czi_mutex_lock(h->lock);
-    czi_read_end(g);
-    if (!rc && !atomic_load(&h->kept)) {
-        czi_mutex_unlock(h->lock);
+    if (!rc && !czi_history_lock(h))
         rc = czi_nomem(err, "the causal index");
-    }
+    czi_read_end(g);
     return rc;
 }
 
