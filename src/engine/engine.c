@@ -335,20 +335,18 @@ static bool stays_here(const cz_engine *g, const struct czi_batch *b)
            (czi_step_in_flight(&g->step) == 1 && b->entry_count < CZI_INLINE_ENTRIES);
 }
 
+/* g->known has the answers until the step takes them over. */
 static int perform_look_up(cz_engine *g, const struct czi_pending *p, struct local_events *l,
                            cz_error *err)
 {
-    struct czi_predecessor known[CZI_CITATIONS_MAX] = {0};
     int rc = CZ_OK;
 
     for (unsigned i = 0; i < p->view.after_count && !rc; i++) {
         cz_id id;
 
         memcpy(&id, czi_effect_after(p->bytes, &p->view, i), sizeof id);
-        rc = look_up(g, &id, &known[i], err);
+        rc = look_up(g, &id, &g->known[i], err);
     }
-    /* The step takes them over before anything else can ask for others. */
-    memcpy(g->known, known, sizeof known);
     push(l, (struct czi_event){.type = CZI_EVENT_KNOWN, .predecessors = g->known});
     return rc;
 }
@@ -480,6 +478,8 @@ static int handle(cz_engine *g, const struct czi_event *e, struct local_events *
 
     czi_manager_lock(g);
     rc = czi_step(&g->step, e, err);
+    if (e->type == CZI_EVENT_KNOWN)
+        memset(g->known, 0, sizeof g->known); /* the step's now */
     if (!rc)
         rc = czi_report_parked(g, err);
     czi_manager_unlock(g);
@@ -627,6 +627,7 @@ static int free_engine(cz_engine *g, int rc, cz_error *err)
         g->fs->ops->free(g->fs);
     czi_manager_done(g);
     czi_history_done(&g->history);
+    czi_predecessors_done(g->known, CZI_CITATIONS_MAX);
     czi_watches_done(&g->watches);
     czi_step_done(&g->step);
     czi_pages_give(g->pendings, g->slots * sizeof *g->pendings);
