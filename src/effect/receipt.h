@@ -30,7 +30,7 @@ struct czi_post {
     bool written;
 };
 
-/* A program's clock, shared by all that came to the same; one thread counts. */
+/* A program's clock, shared by all that came to the same, on any thread. */
 struct czi_shared_clock {
     uint32_t refs;
     uint32_t count;

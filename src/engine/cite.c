@@ -8,7 +8,7 @@
 
 void czi_clock_drop(struct czi_shared_clock *c)
 {
-    if (c && --c->refs == 0)
+    if (c && __atomic_sub_fetch(&c->refs, 1, __ATOMIC_ACQ_REL) == 0)
         czi_free(c);
 }
 

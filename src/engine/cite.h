@@ -49,7 +49,7 @@ CZI_MUST_USE bool czi_cite_keep(struct czi_batch *b, struct czi_entry *e,
 static inline struct czi_shared_clock *czi_clock_ref(struct czi_shared_clock *c)
 {
     if (c)
-        c->refs++;
+        __atomic_add_fetch(&c->refs, 1, __ATOMIC_RELAXED);
     return c;
 }
 void czi_clock_drop(struct czi_shared_clock *c);
