@@ -759,7 +759,15 @@ static uint64_t named_offset(const char *detail)
     return at ? strtoull(at + 7, NULL, 10) : UINT64_MAX;
 }
 
-/* One bit of every fifth byte by default (another one each time), all with CAUSALITY_SEEDS. */
+/* Of so many places one is tried, but with CAUSALITY_SEEDS: an odd number, so that over all
+ * frames each part of them comes. */
+#ifdef TEST_IS_SLOW
+#define SPARSE 29
+#else
+#define SPARSE 7
+#endif
+
+/* One bit of a byte by default (another one each time), all with CAUSALITY_SEEDS. */
 static void every_flipped_bit_of_a_closed_journal_is_found_with_its_place(void **state)
 {
     struct state *s = *state;
@@ -768,7 +776,7 @@ static void every_flipped_bit_of_a_closed_journal_is_found_with_its_place(void *
     cz_audit_report r;
 
     get_file(s->fs, "journal/0000000000000001", &bytes);
-    for (uint64_t at = 0; at < bytes.len; at += bits == 1 ? 5 : 1)
+    for (uint64_t at = 0; at < bytes.len; at += bits == 1 ? SPARSE : 1)
         for (unsigned b = 0; b < bits; b++) {
             unsigned bit = (unsigned)(at + b) % 8;
             cz_error err = {0};
@@ -815,17 +823,18 @@ static void cuts_of_a_closed_journal_are_found(void **state)
 }
 
 /* A store that was never closed: what is whole is audited, the rest is reported. */
-static void every_cut_of_a_crashed_journal_is_a_prefix_and_its_tail(void **state)
+static void cuts_of_a_crashed_journal_are_a_prefix_and_its_tail(void **state)
 {
     struct state *s = *state;
     struct czi_place start = czi_place_start();
     struct czi_buf bytes = {0};
     uint64_t before = POSITIONS + 1, whole = 0;
+    uint64_t step = SPARSE > 7 ? SPARSE : 1;
     cz_error err = {0};
 
     assert_ok(czi_checkpoint_write(s->fs, &start, &err), err);
     get_file(s->fs, "journal/0000000000000001", &bytes);
-    for (uint64_t size = bytes.len; size >= CZI_SEGMENT_HEADER_SIZE; size--) {
+    for (uint64_t size = bytes.len; size >= CZI_SEGMENT_HEADER_SIZE; size -= step) {
         cz_audit_report r;
 
         cut(s->fs, size);
@@ -837,7 +846,8 @@ static void every_cut_of_a_crashed_journal_is_a_prefix_and_its_tail(void **state
         whole += !r.journal.unfinished_tail;
     }
     assert_int_equal(before, 0);
-    assert_int_equal(whole, s->forger.frames + 1);
+    if (step == 1)
+        assert_int_equal(whole, s->forger.frames + 1);
     czi_buf_done(&bytes);
 }
 
@@ -1019,7 +1029,7 @@ int main(void)
         FORGED(a_retraction_that_is_missing_is_found),
         FORGED(every_flipped_bit_of_a_closed_journal_is_found_with_its_place),
         FORGED(cuts_of_a_closed_journal_are_found),
-        FORGED(every_cut_of_a_crashed_journal_is_a_prefix_and_its_tail),
+        FORGED(cuts_of_a_crashed_journal_are_a_prefix_and_its_tail),
         FORGED(a_segment_that_was_only_begun_is_an_unfinished_tail),
         FORGED(running_out_of_memory_anywhere_is_an_error_and_leaks_nothing),
         cmocka_unit_test(the_index_is_compared_with_the_journal),
