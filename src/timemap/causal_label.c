@@ -146,6 +146,10 @@ void czi_causal_merge(struct czi_causal *c, uint32_t e, const struct czi_node *x
     if (x->family == 0 || y->family == 0 || cx->tip == 0 || cy->tip == 0)
         return;
     slow = pace(c, cx) > pace(c, cy) ? cx : cy;
+    /* Of two that are about as fast the one with the newer hub goes on: where all that comes
+     * follows both, it is the one that can. */
+    if (pace(c, cx) / 2 <= pace(c, cy) && pace(c, cy) / 2 <= pace(c, cx))
+        slow = x->up < y->up ? cx : cy;
     slow->exit = slow == cx ? x->up : y->up;
     slow->via = e;
     slow->tip = 0;
