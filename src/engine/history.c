@@ -7,9 +7,6 @@
 /* Events that are added to the index together. */
 #define TOGETHER 4096u
 
-/* Events that may wait for the engine's thread to have time for them: 2 ms of work. */
-#define LAG_MAX 65536u
-
 int czi_history_init(struct czi_history *h, uint32_t events_max, cz_error *err)
 {
     *h = (struct czi_history){.events_max = events_max};
@@ -188,6 +185,15 @@ static void put_event(struct czi_history *h, bool is_item, bool is_rejected, uin
     h->pending++;
 }
 
+static void remove_front(struct czi_buf *b, size_t elements)
+{
+    size_t n = elements * sizeof(uint32_t);
+
+    b->len -= n;
+    if (b->len)
+        memmove(b->data, b->data + n, b->len);
+}
+
 /* Up to `most` of the events that wait come into the index. False: the graph cannot be kept. */
 static bool add_pending(struct czi_history *h, uint32_t most)
 {
@@ -205,8 +211,11 @@ static bool add_pending(struct czi_history *h, uint32_t most)
     h->preds_done += links;
     h->counts_done += n;
     h->pending -= n;
-    if (!h->pending) {
-        h->preds.len = h->counts.len = 0;
+    /* Under load there is always something left: it moves to the front now and then, each event
+     * at most once, or the arrays would grow for ever. */
+    if (h->counts_done >= h->pending) {
+        remove_front(&h->preds, h->preds_done);
+        remove_front(&h->counts, h->counts_done);
         h->preds_done = h->counts_done = 0;
     }
     return true;
@@ -350,7 +359,7 @@ void czi_history_batch(struct czi_history *h, const struct czi_book *book,
     }
     if (failed(h) || h->next > h->events_max)
         drop(h);
-    catch_up(h, h->pending > LAG_MAX ? h->pending - LAG_MAX : 0);
+    catch_up(h, h->pending > CZI_HISTORY_LAG_MAX ? h->pending - CZI_HISTORY_LAG_MAX : 0);
     czi_mutex_unlock(h->lock);
 }
 

@@ -45,6 +45,8 @@ void czi_history_done(struct czi_history *h); /* of all zero: no-op */
 void czi_history_batch(struct czi_history *h, const struct czi_book *book,
                        const struct czi_batch *b);
 
+/* Events that may wait for the engine's thread to have time for them: 2 ms of work. */
+#define CZI_HISTORY_LAG_MAX 65536u
 /* Up to `most` of the events that wait come into the index. The engine's thread calls it when
  * it has nothing else to do: so the index costs others little. */
 void czi_history_catch_up(struct czi_history *h, uint32_t most);

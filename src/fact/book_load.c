@@ -36,22 +36,6 @@ static struct czi_mark read_mark(struct czi_cbor *c)
     return m;
 }
 
-static void read_observers(struct czi_cbor *c, struct czi_domain_item *d)
-{
-    uint64_t count = czi_cbor_array(c);
-
-    if (count > CZI_OBSERVERS_MAX) {
-        czi_cbor_fail(c, "more observers than CZI_OBSERVERS_MAX");
-        count = 0;
-    }
-    d->observer_count = (uint32_t)count;
-    for (uint32_t i = 0; i < d->observer_count; i++) {
-        cz_id key = czi_cbor_bytes32(c);
-
-        memcpy(d->observers[i], key.bytes, sizeof key.bytes);
-    }
-}
-
 static int load_domain(struct czi_book *b, struct czi_slice key, struct czi_slice value,
                        cz_error *err)
 {
@@ -73,7 +57,7 @@ static int load_domain(struct czi_book *b, struct czi_slice key, struct czi_slic
     config.policy.final_depth = czi_cbor_uint(&c);
     config.policy.record_depth = czi_cbor_uint(&c);
     config.policy.record_finality = (enum cz_finality)czi_cbor_uint_max(&c, CZ_FINAL);
-    read_observers(&c, &config);
+    czi_item_read_observers(&c, &config);
     safe = read_mark(&c);
     final = read_mark(&c);
     frozen = !czi_cbor_null(&c);

@@ -197,7 +197,7 @@ static void read_retraction(struct czi_cbor *c, struct czi_retraction *r)
     czi_observer_read(c, &r->has_observer, r->observer, r->signature);
 }
 
-static void read_observers(struct czi_cbor *c, struct czi_domain_item *d)
+void czi_item_read_observers(struct czi_cbor *c, struct czi_domain_item *d)
 {
     uint64_t count = czi_cbor_array(c);
 
@@ -230,7 +230,7 @@ static void read_domain(struct czi_cbor *c, struct czi_domain_item *d)
     d->policy.final_depth = czi_cbor_uint(c);
     d->policy.record_depth = czi_cbor_uint(c);
     d->policy.record_finality = (enum cz_finality)czi_cbor_uint_max(c, CZ_FINAL);
-    read_observers(c, d);
+    czi_item_read_observers(c, d);
 }
 
 static void read_decision(struct czi_cbor *c, struct czi_decision *d)

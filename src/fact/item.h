@@ -23,6 +23,8 @@
 
 #include "fact/fact.h"
 
+struct czi_cbor;
+
 enum czi_item_type { CZI_ITEM_FACT, CZI_ITEM_RETRACTION, CZI_ITEM_DOMAIN, CZI_ITEM_DECISION };
 
 #define CZI_EVIDENCE_ITEMS_MAX 4
@@ -74,6 +76,8 @@ CZI_MUST_USE int czi_item_encode(const struct czi_item *item, struct czi_buf *ou
 /* Strict. CZ_INVALID with the byte offset, CZ_LIMIT. */
 CZI_MUST_USE int czi_item_decode(const void *bytes, size_t len, struct czi_item *ret,
                                  cz_error *err);
+/* The observers of a domain's item or row, ascending. */
+void czi_item_read_observers(struct czi_cbor *c, struct czi_domain_item *d);
 /* As of facts; items that have no observer are CZ_OK. */
 CZI_MUST_USE int czi_item_sign(struct czi_item *item, const uint8_t seed[32], cz_error *err);
 CZI_MUST_USE int czi_item_check_signature(const struct czi_item *item, cz_error *err);
