@@ -152,7 +152,11 @@ CZ_API CZ_MUST_USE int cz_quantity_parse(const char *text, cz_quantity *ret, cz_
 #define CZ_KINDS(X)                                                                            \
     X(CZ_FUNGIBLE, 0, "fungible") /* quantity >= 0 of one asset */                             \
     X(CZ_POSITION, 1, "position") /* mirrored external balance; an asset's sum is zero */      \
-    X(CZ_DATA, 2, "data")         /* bytes */
+    X(CZ_DATA, 2, "data")         /* bytes */                                                  \
+    /* The following hold bytes too, of a form that the ledger checks and acts on: */          \
+    X(CZ_ACCOUNT, 3, "account")       /* who may act for it: cz_policy */                      \
+    X(CZ_CAPABILITY, 4, "capability") /* a right that an account has given: cz_grant */        \
+    X(CZ_OUTBOX, 5, "outbox")         /* an account's withdrawals that are not closed */
 
 #define CZ_STATES(X)                                                                           \
     X(CZ_ACTIVE, 0, "active")                                                                  \
@@ -218,6 +222,28 @@ typedef struct cz_resource {
     X(CZ_NOT_EMPTY, 14, "not-empty", "a resource with a quantity cannot be archived")          \
     X(CZ_FULL, 15, "full", "the store holds as many resources or assets as it can")            \
     X(CZ_NONCE, 16, "nonce", "the origin's nonce was used by another effect")                  \
+    /* Authority (R14) */                                                                      \
+    X(CZ_BAD_SIGNATURE, 48, "bad-signature", "a signature is not of its key and this effect")  \
+    X(CZ_UNSIGNED, 49, "unsigned", "the account has not authorised it: nobody has signed")     \
+    X(CZ_WRONG_KEY, 50, "wrong-key", "who has signed is no owner, and not the holder")         \
+    X(CZ_BELOW_THRESHOLD, 51, "below-threshold", "too few of the account's owners signed")     \
+    X(CZ_UNDECLARED, 52, "undeclared",                                                         \
+      "an account or capability that decides is not declared")                                 \
+    X(CZ_REVOKED, 53, "revoked", "the capability was revoked, or is suspended")                \
+    X(CZ_CAPABILITY_EXPIRED, 54, "capability-expired", "the capability's time is over")        \
+    X(CZ_OTHER_RESOURCE, 55, "other-resource", "the capability is for another resource")       \
+    X(CZ_RIGHT_MISSING, 56, "right-missing", "the capability does not give this right")        \
+    X(CZ_OVER_CEILING, 57, "over-ceiling", "the capability's ceiling would be exceeded")       \
+    X(CZ_NOT_ATTENUATED, 58, "not-attenuated", "it would give more than the giver has")        \
+    X(CZ_DIRECT_OWNERSHIP, 59, "direct-ownership", "only an account may control it")           \
+    X(CZ_RATE_LIMIT, 60, "rate-limit", "the account's limit for this time is reached")         \
+    X(CZ_BAD_POLICY, 61, "bad-policy", "the bytes are not those of such a resource")           \
+    X(CZ_UNPROVEN, 62, "unproven", "external value comes and goes only by proven facts")       \
+    X(CZ_WRONG_FACT, 63, "wrong-fact", "the fact does not say what the operation needs")       \
+    X(CZ_NO_WITHDRAWAL, 64, "no-withdrawal", "the outbox holds no such withdrawal")            \
+    X(CZ_OUTBOX_FULL, 65, "outbox-full", "too many withdrawals of the account are open")       \
+    X(CZ_TOO_EARLY, 66, "too-early", "the domain's time is before the one required")           \
+    X(CZ_TOO_LATE, 67, "too-late", "the domain's time is after the one required")              \
     CZ_FAULTS(X)
 
 enum cz_reason {
@@ -341,10 +367,56 @@ CZ_API void cz_effect_set_time(cz_effect *e, const cz_id *snapshot);
 /* A fact that must be recorded and still be true; an effect that must have applied before. */
 CZ_API CZ_MUST_USE int cz_effect_cite(cz_effect *e, const cz_id *fact, cz_error *err);
 CZ_API CZ_MUST_USE int cz_effect_follow(cz_effect *e, const cz_id *effect, cz_error *err);
-/* The signature slot, up to 128 bytes; it signs cz_effect_signing_id. Kept in the canonical
- * bytes; checked once account programs own resources. */
-CZ_API CZ_MUST_USE int cz_effect_set_signature(cz_effect *e, const void *signature, size_t len,
-                                               cz_error *err);
+/* Signs cz_effect_signing_id with an Ed25519 key, for whom it is allowed to act (R14). To be
+ * done last: every later change of the effect makes signatures wrong. Signing again with the
+ * same key replaces. At most CZ_SIGNATURES_MAX keys. */
+#define CZ_SIGNATURES_MAX 16
+CZ_API CZ_MUST_USE int cz_effect_sign(cz_effect *e, const uint8_t seed[32], cz_error *err);
+/* The same with a signature that was made elsewhere; it is checked when the effect is
+ * submitted. */
+CZ_API CZ_MUST_USE int cz_effect_add_signature(cz_effect *e, const uint8_t key[32],
+                                               const uint8_t signature[64], cz_error *err);
+
+/* Presents a capability to the operations that follow; its holder must sign. All above it, of
+ * which it was delegated, must be declared (cz_effect_access), and be declared written just
+ * when they have a ceiling; `mode` says the same of this one. */
+CZ_API CZ_MUST_USE int cz_effect_use(cz_effect *e, const cz_id *capability, enum cz_access mode,
+                                     cz_error *err);
+/* Bytes for the program's log, at most CZ_NOTE_SIZE_MAX; of a program's effect only. */
+#define CZ_NOTE_SIZE_MAX 65536
+CZ_API CZ_MUST_USE int cz_effect_note(cz_effect *e, const void *data, size_t len,
+                                      cz_error *err);
+/* A domain's time, as the time map has it when the effect applies, lies between the two, both
+ * included: else CZ_TOO_EARLY or CZ_TOO_LATE. CZ_UNKNOWN_DOMAIN; no block yet: too early. */
+CZ_API CZ_MUST_USE int cz_effect_when(cz_effect *e, const char *domain, uint64_t not_before,
+                                      uint64_t not_after, cz_error *err);
+/* The gateway. A fungible asset "<domain>:<asset>" of a known domain is external: it is issued
+ * only by deposits and retired only by confirmed withdrawals, and only accounts hold it.
+ *
+ * Credits `to` with what a deposit's fact says; it must be cited with the purpose "deposit", so
+ * that it is credited once. The fact's account is the text of the id, or the label of
+ * cz_operator, of `to` or of its account. Needs nobody's authority. */
+CZ_API CZ_MUST_USE int cz_effect_deposit(cz_effect *e, const cz_id *to, const cz_id *fact,
+                                         cz_error *err);
+/* Moves a quantity of the account's to the reserve of its outbox, and enters it there under
+ * this effect's id and a number, from 0: the how-many-th withdrawal of the effect it is.
+ * Whoever pays outside names "<destination>#<effect id>/<number>" as the account, so that it is
+ * paid once. outbox: resource of kind outbox, label "outbox", created by the account; reserve:
+ * fungible, label the asset, created by and controlled by the outbox. */
+CZ_API CZ_MUST_USE int cz_effect_withdraw(cz_effect *e, const cz_id *from, const cz_id *outbox,
+                                          const cz_id *reserve, cz_quantity quantity,
+                                          const char *destination, cz_error *err);
+/* Closes a withdrawal. Confirmed: a withdrawal's fact of that domain shows that it was paid;
+ * cited with the purpose "withdrawal". Released: a fact of kind register, named "<effect
+ * id>/<number>" with value "refused", shows that it never will be; the quantity goes back to
+ * `to`, of the same account. Only a fact closes it: neither needs nor has anybody's authority.
+ */
+CZ_API CZ_MUST_USE int cz_effect_confirm(cz_effect *e, const cz_id *outbox,
+                                         const cz_id *reserve, const cz_id *fact,
+                                         cz_error *err);
+CZ_API CZ_MUST_USE int cz_effect_release(cz_effect *e, const cz_id *outbox,
+                                         const cz_id *reserve, const cz_id *to,
+                                         const cz_id *fact, cz_error *err);
 
 /* Canonical bytes (docs/reference/formats.md). *ret belongs to e and lives until e is
  * changed or freed. */
@@ -1231,6 +1303,553 @@ CZ_API CZ_MUST_USE int cz_unwatch(cz_engine *engine, uint64_t watch, cz_error *e
  * watch is given up. */
 CZ_API CZ_MUST_USE int cz_await(cz_engine *engine, const cz_watch_spec *spec,
                                 uint64_t timeout_ms, cz_watched *ret, cz_error *err);
+
+/* ---- Accounts ----------------------------------------------------------------------- */
+
+/* An account program is the only gateway by which external value enters, leaves and moves
+ * between programs (R14). An account is a resource of kind account; it *controls* the resources
+ * that were created with it as controller. Everybody may read those, and credit fungibles;
+ * whatever else touches one needs the account's authority: signatures of enough of its owners,
+ * or a capability. All rules are the ledger's own, and hold for whoever submits an effect. The
+ * functions here only make the effects that are usual. An effect that needs an account's
+ * authority declares the account, read; written, when the account has a limit for what leaves.
+ *
+ * The account that a label names is the resource with that label of cz_operator; whoever makes
+ * it first has it. */
+
+/* So much of an asset may leave the account within each window of a domain's time: from n *
+ * window up to but not including (n + 1) * window. */
+typedef struct cz_limit {
+    const char *asset;
+    cz_quantity quantity;
+    const char *domain;
+    uint64_t window;   /* above 0 */
+    uint64_t number;   /* of the window in which something left last, and how much; of a new */
+    cz_quantity spent; /* policy: 0 */
+} cz_limit;
+
+#define CZ_OWNERS_MAX 16
+#define CZ_LIMITS_MAX 16
+typedef struct cz_policy {
+    unsigned threshold;                /* so many owners must sign, from 1 */
+    uint8_t owners[CZ_OWNERS_MAX][32]; /* Ed25519, ascending, none twice */
+    unsigned owner_count;
+    cz_limit limits[CZ_LIMITS_MAX]; /* ascending by asset, none twice */
+    unsigned limit_count;
+} cz_policy;
+
+/* A policy's canonical bytes, to create or write an account with. CZ_INVALID says what is wrong
+ * with it. */
+#define CZ_POLICY_SIZE_MAX 8192
+CZ_API CZ_MUST_USE int cz_policy_encode(const cz_policy *policy,
+                                        uint8_t ret[CZ_POLICY_SIZE_MAX], size_t *ret_len,
+                                        cz_error *err);
+/* Strings of the limits go to `texts`, which must live as long as they. Strict: CZ_INVALID. */
+#define CZ_POLICY_TEXTS_MAX (CZ_LIMITS_MAX * (CZ_ASSET_SIZE_MAX + 1 + 33))
+CZ_API CZ_MUST_USE int cz_policy_decode(const void *bytes, size_t len,
+                                        char texts[CZ_POLICY_TEXTS_MAX], cz_policy *ret,
+                                        cz_error *err);
+
+/* right, bit, name: what a capability gives. */
+#define CZ_RIGHTS(X)                                                                           \
+    X(CZ_RIGHT_DEBIT, 1, "debit")         /* transfer or move out of it */                     \
+    X(CZ_RIGHT_WITHDRAW, 2, "withdraw")   /* out of the ledger */                              \
+    X(CZ_RIGHT_WRITE, 4, "write")         /* data, and declaring it written */                 \
+    X(CZ_RIGHT_LIFECYCLE, 8, "lifecycle") /* lock … archive */                                 \
+    X(CZ_RIGHT_CREATE, 16, "create")      /* resources that the account creates or controls */ \
+    X(CZ_RIGHT_DELEGATE, 32, "delegate")  /* capabilities that give no more than this one */
+
+enum cz_right {
+#define CZ_DECLARE(right, bit, name) right = bit,
+    CZ_RIGHTS(CZ_DECLARE)
+#undef CZ_DECLARE
+};
+
+/* What a capability says. It is used by its holder; ends by being consumed, which its account,
+ * its holder, and the holders of those above it may do; is suspended while locked or frozen,
+ * which its account may do. */
+typedef struct cz_grant {
+    cz_id account; /* whose right it is; the capability's controller too */
+    bool has_parent;
+    cz_id parent;       /* delegated: a capability that gives at least as much */
+    uint8_t holder[32]; /* Ed25519 */
+    bool has_resource;  /* for one resource; else */
+    cz_id resource;
+    const char *asset; /* for all of the account's of one asset; else, NULL, for all it has */
+    unsigned rights;   /* enum cz_right */
+    bool has_ceiling;
+    cz_quantity ceiling; /* so much may leave by it, and by those delegated of it, in all */
+    cz_quantity spent;   /* of that; of a new one 0 */
+    const char *expire_domain; /* NULL: never; else the last moment in that domain's time */
+    uint64_t expire_time;
+} cz_grant;
+#define CZ_GRANT_SIZE_MAX 512
+#define CZ_GRANT_TEXTS_MAX (CZ_ASSET_SIZE_MAX + 1 + 33)
+/* Capabilities above one another. */
+#define CZ_DELEGATION_MAX 8
+CZ_API CZ_MUST_USE int cz_grant_encode(const cz_grant *grant, uint8_t ret[CZ_GRANT_SIZE_MAX],
+                                       size_t *ret_len, cz_error *err);
+CZ_API CZ_MUST_USE int cz_grant_decode(const void *bytes, size_t len,
+                                       char texts[CZ_GRANT_TEXTS_MAX], cz_grant *ret,
+                                       cz_error *err);
+
+/* One withdrawal that is not closed. */
+typedef struct cz_withdrawal {
+    cz_id effect;
+    uint32_t number;
+    const char *asset; /* zero-terminated, as long as what it was read from */
+    cz_quantity quantity;
+    const char *destination; /* at most CZ_DESTINATION_SIZE_MAX bytes */
+} cz_withdrawal;
+#define CZ_DESTINATION_SIZE_MAX 60
+/* Open at one time, in one outbox. */
+#define CZ_WITHDRAWALS_MAX 64
+typedef int (*cz_withdrawal_fn)(void *arg, const cz_withdrawal *withdrawal);
+CZ_API CZ_MUST_USE int cz_outbox_decode(const void *bytes, size_t len, cz_withdrawal_fn fn,
+                                        void *arg, cz_error *err);
+/* "<destination>#<effect id>/<number>" */
+#define CZ_REFERENCE_SIZE (CZ_DESTINATION_SIZE_MAX + 1 + CZ_ID_TEXT_SIZE + 11)
+CZ_API void cz_withdrawal_reference(const cz_withdrawal *w, char ret[CZ_REFERENCE_SIZE]);
+
+/* Ids of what an account has, by convention. */
+CZ_API CZ_MUST_USE int cz_account_id(const char *label, cz_id *ret, cz_error *err);
+CZ_API CZ_MUST_USE int cz_account_balance(const cz_id *account, const char *asset, cz_id *ret,
+                                          cz_error *err);
+CZ_API cz_id cz_account_outbox(const cz_id *account);
+CZ_API CZ_MUST_USE int cz_account_reserve(const cz_id *account, const char *asset, cz_id *ret,
+                                          cz_error *err);
+
+/* These add to an effect what does one thing, with all that must be declared, so that several
+ * can be one effect. Accounts are looked up in the engine: what must be declared depends on
+ * whether they have limits. */
+/* Its own keys must sign. */
+CZ_API CZ_MUST_USE int cz_account_create(cz_effect *e, const char *label,
+                                         const cz_policy *policy, cz_error *err);
+CZ_API CZ_MUST_USE int cz_account_set_policy(cz_engine *engine, cz_effect *e,
+                                             const cz_id *account, const cz_policy *policy,
+                                             cz_error *err);
+/* An empty balance, if there is none. Needs no authority. */
+CZ_API CZ_MUST_USE int cz_account_open(cz_effect *e, const cz_id *account, const char *asset,
+                                       cz_error *err);
+/* From balance to balance; opens the one of `to` if need be. */
+CZ_API CZ_MUST_USE int cz_account_transfer(cz_engine *engine, cz_effect *e, const cz_id *from,
+                                           const cz_id *to, const char *asset,
+                                           cz_quantity quantity, cz_error *err);
+/* Credits a recorded deposit's fact to the account or resource that it names. terms: finality
+ * and so on that are asked of it; NULL: still true, as recorded. */
+CZ_API CZ_MUST_USE int cz_account_deposit(cz_engine *engine, cz_effect *e, const cz_id *fact,
+                                          const cz_dependency *terms, cz_error *err);
+CZ_API CZ_MUST_USE int cz_account_withdraw(cz_engine *engine, cz_effect *e,
+                                           const cz_id *account, const char *asset,
+                                           cz_quantity quantity, const char *destination,
+                                           cz_error *err);
+/* Closes the withdrawal that a fact names: confirmed by a withdrawal's, released by a
+ * register's. */
+CZ_API CZ_MUST_USE int cz_account_close(cz_engine *engine, cz_effect *e, const cz_id *account,
+                                        const cz_id *fact, cz_error *err);
+/* A capability, under a label of the account's (or, delegated, of the giver's key). */
+CZ_API CZ_MUST_USE int cz_account_grant(cz_engine *engine, cz_effect *e, const char *label,
+                                        const cz_grant *grant, cz_id *ret, cz_error *err);
+CZ_API CZ_MUST_USE int cz_account_revoke(cz_engine *engine, cz_effect *e,
+                                         const cz_id *capability, cz_error *err);
+/* Presents a capability, and declares all that is above it. */
+CZ_API CZ_MUST_USE int cz_account_use(cz_engine *engine, cz_effect *e, const cz_id *capability,
+                                      cz_error *err);
+
+/* What an account is and has now. Strings live until the callback returns. */
+typedef struct cz_holding {
+    cz_resource resource;
+    bool is_reserve; /* of its outbox: on its way out */
+} cz_holding;
+typedef struct cz_account_state {
+    cz_id id;
+    const char *label;
+    enum cz_state state;
+    const cz_policy *policy;
+    const cz_holding *holdings; /* fungibles and positions, by asset */
+    size_t holding_count;
+    const cz_id *capabilities; /* that stand, by id */
+    size_t capability_count;
+} cz_account_state;
+typedef int (*cz_account_fn)(void *arg, const cz_account_state *account);
+CZ_API CZ_MUST_USE int cz_account_get(cz_engine *engine, const cz_id *account, cz_account_fn fn,
+                                      void *arg, cz_error *err);
+
+/* What came in and went out, in causal order (that of positions, which is one). */
+enum cz_entry_kind {
+    CZ_ENTRY_DEPOSIT,
+    CZ_ENTRY_TRANSFER,
+    CZ_ENTRY_WITHDRAWAL, /* out: entered in the outbox */
+    CZ_ENTRY_CONFIRMED,  /* out: of a withdrawal */
+    CZ_ENTRY_RELEASED,   /* in: of a withdrawal */
+};
+CZ_API const char *cz_entry_kind_name(int kind);
+typedef struct cz_account_entry {
+    enum cz_entry_kind kind;
+    uint64_t position;
+    cz_id effect;
+    uint64_t lamport;
+    const char *asset;
+    cz_quantity quantity;
+    cz_id other;         /* the other resource of a transfer */
+    const char *outside; /* the destination of a withdrawal; "" */
+    cz_id fact;          /* of a deposit, or that closed a withdrawal */
+    cz_id withdrawal;    /* CONFIRMED, RELEASED, WITHDRAWAL: its effect and number */
+    uint32_t number;
+    bool open;     /* of a withdrawal: nothing has closed it */
+    bool disputed; /* its effect is */
+} cz_account_entry;
+typedef int (*cz_account_entry_fn)(void *arg, const cz_account_entry *entry);
+/* Cost: the resources of the store are looked through, and the logs of the account's read. */
+CZ_API CZ_MUST_USE int cz_account_inbox(cz_engine *engine, const cz_id *account,
+                                        cz_account_entry_fn fn, void *arg, cz_error *err);
+CZ_API CZ_MUST_USE int cz_account_outgoing(cz_engine *engine, const cz_id *account,
+                                           cz_account_entry_fn fn, void *arg, cz_error *err);
+
+/* Whether an effect would be allowed now: CZ_OK, or the reason as a code with a detail that
+ * says who would have to sign or what is missing. What cz_propose checks too. */
+CZ_API CZ_MUST_USE int cz_authorised(cz_engine *engine, cz_effect *e, cz_error *err);
+
+/* ---- Programs ----------------------------------------------------------------------- */
+
+/* A program is a C function that proposes effects and awaits things. A *host* runs programs:
+ * their tasks take turns on one thread. Each start is an *instance* with a log of its own in
+ * the store: its effects, the facts that it saw, and everything that came from outside, in the
+ * order in which it came. So a program's function must do nothing that does not follow from its
+ * arguments and from what the functions here have told it: no clock, no random numbers, no
+ * global state. Then a program goes on where it was when its process dies: its function is
+ * called again, and is told what its log says until that ends (durable execution).
+ *
+ *     static int pay(cz_program *p, const void *args, size_t len, cz_error *err)
+ *     {
+ *         cz_result result;
+ *         …
+ *         cz_future both[] = {cz_watch_future(p, &funded), cz_sleep_future(p, &deadline)};
+ *         if (cz_race(p, both, 2, &first, NULL, err))
+ *             return err->code;
+ *         return first == 0 ? cz_program_perform(p, effect, &result, err) : CZ_TIMEOUT;
+ *     }
+ *
+ * Tasks are structured: whoever forks outlives what it has forked. A function that returns with
+ * futures that are not over has them cancelled and joined. Cancelling takes effect where a task
+ * waits, or next would: it gets CZ_CANCELLED there and each time after that; its guards are
+ * released when it returns; what it has committed stands (R12). */
+typedef struct cz_host cz_host;
+typedef struct cz_program cz_program;
+
+typedef int (*cz_program_fn)(cz_program *p, const void *args, size_t len, cz_error *err);
+typedef struct cz_program_def {
+    const char *name; /* 1 to 63 bytes */
+    uint32_t version; /* from 1: a new one for each change that old logs do not fit */
+    cz_program_fn fn;
+    const char *summary; /* for people; may be NULL */
+} cz_program_def;
+
+typedef struct cz_host_options {
+    const cz_program_def *programs; /* copied; the functions must stay */
+    size_t count;
+    size_t stack_size;    /* of a task; 0: 64 KiB */
+    uint32_t stacks_max;  /* 0: 16384 */
+    uint32_t futures_max; /* not joined, of all programs; 0: 2^20 */
+    /* 32 bytes of secret, from which the keys of programs are made; NULL: they have none. The
+     * same host must get the same one again. */
+    const uint8_t *secret;
+    bool no_resume; /* leaves the unfinished instances of the store alone */
+} cz_host_options;
+
+/* Goes on with all instances of the store that have not ended and whose program and version it
+ * has. One host for an engine. Keeps the engine open. */
+CZ_API CZ_MUST_USE int cz_host_new(cz_engine *engine, const cz_host_options *options,
+                                   cz_host **ret, cz_error *err);
+/* Stops: what runs is unwound with CZ_CLOSED, is not ended in the store, and goes on under the
+ * next host. The error is cz_close's. NULL: no-op. */
+CZ_API int cz_host_close(cz_host *host, cz_error *err);
+
+typedef struct cz_program_spec {
+    const char *name;
+    uint32_t version;  /* 0: the newest that the host has */
+    const char *label; /* 1 to 64 bytes, tells instances apart */
+    const void *args;
+    size_t args_len; /* at most CZ_ARGS_SIZE_MAX */
+} cz_program_spec;
+#define CZ_ARGS_SIZE_MAX 32768
+/* The id is the hash of name, label and arguments: starting the same again is CZ_OK, changes
+ * nothing, and gives the same id. Any thread; returns when the start is queued. */
+CZ_API CZ_MUST_USE int cz_program_start(cz_host *host, const cz_program_spec *spec, cz_id *ret,
+                                        cz_error *err);
+/* As cz_program_start would give it. */
+CZ_API CZ_MUST_USE int cz_program_id(const cz_program_spec *spec, cz_id *ret, cz_error *err);
+/* Asks it to stop: its first task is cancelled. CZ_NOT_FOUND: this host does not run it. */
+CZ_API CZ_MUST_USE int cz_program_cancel(cz_host *host, const cz_id *id, cz_error *err);
+
+#define CZ_PROGRAM_STATES(X)                                                                   \
+    X(CZ_PROGRAM_RUNNING, 0, "running") /* or would, had it a host */                          \
+    X(CZ_PROGRAM_COMPLETED, 1, "completed")                                                    \
+    X(CZ_PROGRAM_FAILED, 2, "failed")                                                          \
+    X(CZ_PROGRAM_CANCELLED, 3, "cancelled")                                                    \
+    /* Its code does other things than its log says; nothing more is recorded. */              \
+    X(CZ_PROGRAM_MISFIT, 4, "misfit")
+enum cz_program_state {
+#define CZ_DECLARE(name, value, text) name = value,
+    CZ_PROGRAM_STATES(CZ_DECLARE)
+#undef CZ_DECLARE
+};
+CZ_API const char *cz_program_state_name(int state);
+
+typedef struct cz_program_report {
+    cz_id id;
+    char name[64];
+    uint32_t version;
+    char label[65];
+    enum cz_program_state state;
+    int code;                    /* once it ended: what its function returned */
+    char detail[CZ_DETAIL_SIZE]; /* of its error, or of the misfit */
+    uint64_t entries;            /* of its log */
+    uint64_t first, last;        /* positions of its log's first and last entry */
+    cz_id head;                  /* newest node of its log */
+    uint64_t value;              /* as cz_program_return set it */
+} cz_program_report;
+/* Until its end is on disk. CZ_TIMEOUT; CZ_NOT_FOUND; CZ_DIFFERS: misfit. */
+CZ_API CZ_MUST_USE int cz_program_wait(cz_host *host, const cz_id *id, uint64_t timeout_ms,
+                                       cz_program_report *ret, cz_error *err);
+/* From the store; no host is needed. A misfit is known to a host only (host may be NULL). */
+CZ_API CZ_MUST_USE int cz_program_get(cz_engine *engine, cz_host *host, const cz_id *id,
+                                      cz_program_report *ret, cz_error *err);
+typedef int (*cz_program_report_fn)(void *arg, const cz_program_report *report);
+/* In the order of their first entries. */
+CZ_API CZ_MUST_USE int cz_program_list(cz_engine *engine, cz_program_report_fn fn, void *arg,
+                                       cz_error *err);
+
+/* One entry of a program's log: an effect of the program, with what its note says. */
+typedef struct cz_program_entry {
+    const cz_receipt *receipt;
+    uint64_t number;     /* from 1 */
+    cz_id node;          /* [previous node, receipt] */
+    const char *text;    /* what it says, for people: one line an event, separated by \n */
+    const uint8_t *note; /* canonical (docs/reference/formats.md); NULL: none */
+    size_t note_len;
+} cz_program_entry;
+typedef int (*cz_program_entry_fn)(void *arg, const cz_program_entry *entry);
+/* Oldest first. */
+CZ_API CZ_MUST_USE int cz_program_log(cz_engine *engine, const cz_id *id,
+                                      cz_program_entry_fn fn, void *arg, cz_error *err);
+
+typedef struct cz_program_replay_report {
+    cz_program_report program;
+    uint64_t entries,
+        effects;     /* reproduced, to the byte; of these, with operations on resources */
+    uint64_t inputs; /* that the code was told */
+} cz_program_replay_report;
+/* Runs an instance's code on its log alone: no engine writes, no domain, no clock. Each effect
+ * and note that it makes is compared with the log's, byte for byte. CZ_DIFFERS: the detail
+ * names the first entry that does not fit, and how. options: programs, stack_size, secret. */
+CZ_API CZ_MUST_USE int cz_program_replay(const char *dir, const cz_id *id,
+                                         const cz_host_options *options,
+                                         cz_program_replay_report *ret, cz_error *err);
+
+/* ---- In a program ------------------------------------------------------------------- */
+
+/* All below are called by a program's tasks only, with the program that they were given. */
+
+CZ_API cz_id cz_program_self(const cz_program *p);
+CZ_API const char *cz_program_label(const cz_program *p);
+/* The instance's Ed25519 key; CZ_UNSUPPORTED: the host has no secret. Of an instance that may
+ * not have begun: cz_host_program_key. */
+CZ_API CZ_MUST_USE int cz_program_key(const cz_program *p, uint8_t ret[32], cz_error *err);
+CZ_API CZ_MUST_USE int cz_host_program_key(const cz_host *host, const cz_id *id,
+                                           uint8_t ret[32], cz_error *err);
+/* What the report's value will be. */
+CZ_API void cz_program_return(cz_program *p, uint64_t value);
+/* A pseudo-random number that follows from the instance's id: each call gives the next. */
+CZ_API uint64_t cz_program_random(cz_program *p);
+/* Lets other tasks have their turn. */
+CZ_API CZ_MUST_USE int cz_program_yield(cz_program *p, cz_error *err);
+
+/* An effect of this program: origin, nonce, program, task and note are set here, and it is
+ * signed with the program's key if it presents a capability or `sign` is set. Waits until it is
+ * acknowledged: CZ_OK, or CZ_REJECTED with the result. */
+CZ_API CZ_MUST_USE int cz_program_perform(cz_program *p, cz_effect *effect, cz_result *ret,
+                                          cz_error *err);
+/* What a resource is now; CZ_NOT_FOUND. Logged. Strings and data live until the task's next
+ * read. */
+CZ_API CZ_MUST_USE int cz_program_read(cz_program *p, const cz_id *resource, cz_resource *ret,
+                                       cz_error *err);
+/* What the time map knows of a domain now; CZ_NOT_FOUND. Logged. */
+CZ_API CZ_MUST_USE int cz_program_time(cz_program *p, const char *domain, cz_domain_time *ret,
+                                       cz_error *err);
+/* Calls a cz_account_* function that looks something up in the engine: what it adds to the
+ * effect is logged. */
+CZ_API cz_engine *cz_program_engine(cz_program *p);
+
+/* Futures. What is under way; a handle, (index, generation). One that could not be made is over
+ * with the reason as its code, so errors need a look only where it is joined. Each belongs to
+ * the task that made it, until it becomes a part of another future or is joined; a handle that
+ * was used up is CZ_STALE. */
+typedef struct cz_future {
+    uint32_t index, generation;
+} cz_future;
+
+/* How something under way ended. */
+typedef struct cz_completion {
+    size_t index;   /* among those that were given together */
+    int code;       /* CZ_OK, or why not */
+    uint64_t value; /* what it gave; 0 */
+} cz_completion;
+
+/* A branch of a program. Its error's detail, if it fails, goes to whoever joins it. */
+typedef int (*cz_branch_fn)(cz_program *p, void *arg, uint64_t *ret_value, cz_error *err);
+typedef struct cz_branch {
+    cz_branch_fn fn;
+    void *arg;
+} cz_branch;
+
+/* A deadline: when the domain's time is so far, or, domain NULL, in so many milliseconds from
+ * now by the host's clock, which is logged when it is over. */
+typedef struct cz_deadline {
+    const char *domain; /* copied */
+    uint64_t time;
+    uint64_t after_ms;
+} cz_deadline;
+
+/* Making futures: nothing waits. */
+CZ_API cz_future cz_fork(cz_program *p, cz_branch_fn fn, void *arg);
+CZ_API cz_future cz_perform_future(cz_program *p, cz_effect *effect); /* value: the position */
+CZ_API cz_future cz_sleep_future(cz_program *p, const cz_deadline *deadline);
+/* As cz_watch; value: the version of the resource, the domain's height, else the Lamport time.
+ * The predicate must be a function of what it is given and its arg, which must stay. */
+CZ_API cz_future cz_watch_future(cz_program *p, const cz_watch_spec *spec);
+/* A fact of a domain: recorded before, or as soon as it is. Value: its number in the store. */
+typedef struct cz_fact_query {
+    const char *domain;
+    enum cz_fact_kind kind;
+    /* Of deposits, withdrawals and balances; prices (pair), registers (name): account. NULL:
+     * any. */
+    const char *account, *asset;
+    const char *value;         /* of a register: its bytes; NULL: any */
+    uint64_t amount;           /* at least */
+    uint64_t time;             /* of its block, at least */
+    enum cz_finality finality; /* at least; so it may be awaited until it is final */
+} cz_fact_query;
+CZ_API cz_future cz_fact_future(cz_program *p, const cz_fact_query *query);
+CZ_API cz_future cz_invoke_future(cz_program *p, const cz_program_spec *spec);
+/* All of them. Over with the first error, after the others were cancelled and joined. None: OK
+ * at once. Value: how many. */
+CZ_API cz_future cz_barrier_future(cz_program *p, const cz_future *futures, size_t count);
+enum cz_race_mode {
+    CZ_RACE_ANY,   /* the first that is over, however */
+    CZ_RACE_OK,    /* the first success; without one the last error */
+    CZ_RACE_UNTIL, /* the first that the predicate is true of; without one CZ_NOT_FOUND */
+};
+typedef bool (*cz_until_fn)(void *arg, const cz_completion *completion);
+/* The others are cancelled and joined before it is over. Of two that are over at once the one
+ * that was named first wins. Value: the winner's. None: CZ_INVALID. until: of CZ_RACE_UNTIL. */
+CZ_API cz_future cz_race_future(cz_program *p, enum cz_race_mode mode, const cz_future *futures,
+                                size_t count, cz_until_fn until, void *until_arg);
+/* CZ_TIMEOUT when the deadline comes first. */
+CZ_API cz_future cz_timeout_future(cz_program *p, const cz_deadline *deadline, cz_future f);
+/* Runs handler in a new task when f is over, with its completion; over with the handler. An
+ * asynchronous reply's handler. */
+typedef int (*cz_callback_fn)(cz_program *p, void *arg, const cz_completion *completion,
+                              uint64_t *ret_value, cz_error *err);
+CZ_API cz_future cz_callback(cz_program *p, cz_future f, cz_callback_fn handler, void *arg);
+
+/* Waiting. These use futures up, whatever they return. ret may be NULL. */
+CZ_API CZ_MUST_USE int cz_join(cz_program *p, cz_future f, uint64_t *ret, cz_error *err);
+/* The index of the winner in its race, of a race that was joined last by this task. */
+CZ_API size_t cz_winner(const cz_program *p);
+CZ_API CZ_MUST_USE int cz_cancel(cz_program *p, cz_future f, cz_error *err); /* and joins it */
+/* Asks it to end, and leaves it to be joined. */
+CZ_API void cz_cancel_later(cz_program *p, cz_future f);
+CZ_API CZ_MUST_USE int cz_barrier(cz_program *p, const cz_future *futures, size_t count,
+                                  cz_error *err);
+/* Resources that can be had together, and whose contents satisfy a condition (NULL: any): gives
+ * guards of all of them, in the order of the claims. When it does not hold, they are released,
+ * and asked for again after the next change of one of them. */
+typedef bool (*cz_condition_fn)(void *arg, const cz_contents *contents, size_t count);
+CZ_API CZ_MUST_USE int cz_barrier_resources(cz_program *p, const cz_claim *claims, size_t count,
+                                            cz_condition_fn condition, void *arg, cz_guard *ret,
+                                            cz_error *err);
+CZ_API CZ_MUST_USE int cz_race(cz_program *p, const cz_future *futures, size_t count,
+                               size_t *ret_winner, uint64_t *ret, cz_error *err);
+CZ_API CZ_MUST_USE int cz_race_ok(cz_program *p, const cz_future *futures, size_t count,
+                                  size_t *ret_winner, uint64_t *ret, cz_error *err);
+/* How the first one ended, error or not, as a value: fails only when the race itself does. */
+CZ_API CZ_MUST_USE int cz_race_result(cz_program *p, const cz_future *futures, size_t count,
+                                      cz_completion *ret, cz_error *err);
+CZ_API CZ_MUST_USE int cz_race_until(cz_program *p, const cz_future *futures, size_t count,
+                                     cz_until_fn until, void *arg, cz_completion *ret,
+                                     cz_error *err);
+/* Values in the order of the branches; the first error cancels the others and is returned. */
+CZ_API CZ_MUST_USE int cz_fork_join(cz_program *p, const cz_branch *branches, size_t count,
+                                    uint64_t *ret_values, cz_error *err);
+/* How each one ended; nothing is cancelled. */
+CZ_API CZ_MUST_USE int cz_fork_try_join(cz_program *p, const cz_branch *branches, size_t count,
+                                        cz_completion *ret, cz_error *err);
+/* each is called in the order in which they end; its first code that is not CZ_OK cancels the
+ * others and is returned. */
+typedef int (*cz_each_fn)(cz_program *p, void *arg, const cz_completion *completion,
+                          cz_error *err);
+CZ_API CZ_MUST_USE int cz_fork_each(cz_program *p, const cz_branch *branches, size_t count,
+                                    cz_each_fn each, void *arg, cz_error *err);
+CZ_API CZ_MUST_USE int cz_timeout(cz_program *p, const cz_deadline *deadline, cz_future f,
+                                  uint64_t *ret, cz_error *err);
+/* The same as a value: code CZ_TIMEOUT, or how it ended. */
+CZ_API CZ_MUST_USE int cz_timeout_result(cz_program *p, const cz_deadline *deadline,
+                                         cz_future f, cz_completion *ret, cz_error *err);
+typedef struct cz_retry {
+    unsigned attempts;       /* from 1 */
+    cz_deadline deadline;    /* of each */
+    uint64_t delay_ms;       /* before the second; doubled each time, */
+    uint64_t delay_max_ms;   /* up to this; 0: no bound */
+    unsigned jitter_percent; /* each delay is taken off up to so much, at random
+                                (cz_program_random) */
+} cz_retry;
+/* Runs the branch until it succeeds; the last error. */
+CZ_API CZ_MUST_USE int cz_timeout_with_retry(cz_program *p, const cz_retry *retry,
+                                             const cz_branch *branch, uint64_t *ret,
+                                             cz_error *err);
+CZ_API CZ_MUST_USE int cz_sleep(cz_program *p, const cz_deadline *deadline, cz_error *err);
+/* The record's watch; cz_watch_future and cz_join. */
+CZ_API CZ_MUST_USE int cz_program_watch(cz_program *p, const cz_watch_spec *spec, uint64_t *ret,
+                                        cz_error *err);
+/* A fact as a program sees it. */
+typedef struct cz_fact_seen {
+    cz_id id;
+    uint64_t number, height, time, amount;
+} cz_fact_seen;
+CZ_API CZ_MUST_USE int cz_await_fact(cz_program *p, const cz_fact_query *query,
+                                     cz_fact_seen *ret, cz_error *err);
+
+/* Calling other programs: instances of their own, with a log of their own, which the caller
+ * outlives. A call that is cancelled cancels them and waits. ret: the value of the report. */
+CZ_API CZ_MUST_USE int cz_invoke(cz_program *p, const cz_program_spec *spec, uint64_t *ret,
+                                 cz_error *err);
+CZ_API CZ_MUST_USE int cz_invoke_batch(cz_program *p, const cz_program_spec *specs,
+                                       size_t count, cz_completion *ret, cz_error *err);
+/* each: of what it emits, in order, as it comes. */
+typedef int (*cz_emitted_fn)(cz_program *p, void *arg, const void *data, size_t len,
+                             cz_error *err);
+CZ_API CZ_MUST_USE int cz_invoke_stream(cz_program *p, const cz_program_spec *spec,
+                                        cz_emitted_fn each, void *arg, uint64_t *ret,
+                                        cz_error *err);
+/* To the one who has invoked this instance as a stream, else to nobody; in the log either way.
+ */
+#define CZ_EMIT_SIZE_MAX 4096
+CZ_API CZ_MUST_USE int cz_program_emit(cz_program *p, const void *data, size_t len,
+                                       cz_error *err);
+
+/* Guards (R9), of the calling task: released when its function returns. To commit, the effect
+ * of cz_program_apply touches nothing but what the guards hold. A guard that was held when the
+ * process died is acquired again when the program goes on; if the resource was changed
+ * meanwhile, applying is CZ_REJECTED. */
+CZ_API CZ_MUST_USE int cz_program_acquire(cz_program *p, const cz_claim *claims, size_t count,
+                                          cz_guard *ret, cz_error *err);
+CZ_API CZ_MUST_USE int cz_program_contents(cz_program *p, const cz_guard *guard,
+                                           cz_contents *ret, cz_error *err);
+CZ_API CZ_MUST_USE int cz_program_apply(cz_program *p, cz_guard *guards, size_t count,
+                                        cz_effect *effect, cz_result *ret, cz_error *err);
+CZ_API CZ_MUST_USE int cz_program_release(cz_program *p, cz_guard *guards, size_t count,
+                                          cz_error *err);
 
 /* ---- Import ------------------------------------------------------------------------- */
 

@@ -105,6 +105,49 @@ CZ_API CZ_MUST_USE int cz_sim_header(const cz_sim_chain *chain, uint64_t height,
 CZ_API CZ_MUST_USE int cz_sim_observe(const cz_sim_chain *chain, cz_engine *engine,
                                       const uint8_t *seed, cz_error *err);
 
+/* ---- A world ------------------------------------------------------------------------ */
+
+/* A store on a simulated disk, under a clock that stands still but when it is moved, with no
+ * threads: nothing happens but in cz_sim_step, or while a call waits. So a run, programs and
+ * crashes included, follows from the seed and the calls alone, to the byte. An engine of a
+ * world is closed by cz_sim_world_free or cz_sim_crash at the latest, which take no reference
+ * of the caller's; hosts on it are closed by the caller before. */
+typedef struct cz_sim_world cz_sim_world;
+
+typedef struct cz_sim_options {
+    uint64_t seed;
+    /* Of 1000 steps, how many choose among those that are ready at random instead of taking the
+     * first: delays and reorderings. */
+    unsigned disorder;
+    const cz_options *engine; /* NULL: defaults */
+} cz_sim_options;
+
+CZ_API CZ_MUST_USE int cz_sim_world_new(const cz_sim_options *options, cz_sim_world **ret,
+                                        cz_error *err);
+CZ_API void cz_sim_world_free(cz_sim_world *world);
+/* Opens its store, or opens it again: what was on disk is there. The engine is the world's. */
+CZ_API CZ_MUST_USE int cz_sim_open(cz_sim_world *world, cz_engine **ret, cz_error *err);
+/* One thing that can happen now happens: a batch goes a stage on, a task has its turn. False:
+ * nothing is left to do at this time. */
+CZ_API bool cz_sim_step(cz_sim_world *world);
+/* Steps until nothing is left to do. */
+CZ_API void cz_sim_settle(cz_sim_world *world);
+/* The clock, in milliseconds; it goes on to the next deadline of anything in the world, or by
+ * so much at most, and everything due happens. False: nothing waits for a time. */
+CZ_API uint64_t cz_sim_now(const cz_sim_world *world);
+CZ_API bool cz_sim_advance(cz_sim_world *world, uint64_t at_most_ms);
+/* The power goes: the store is as what was synced left it, the rest partly written, as the seed
+ * has it. The engine is gone; hosts on it must have been closed by cz_host_close, which records
+ * nothing. */
+CZ_API void cz_sim_crash(cz_sim_world *world);
+/* The power goes after so many more steps, which then do nothing; how many were taken. */
+CZ_API void cz_sim_crash_after(cz_sim_world *world, uint64_t steps);
+CZ_API bool cz_sim_crashed(const cz_sim_world *world);
+CZ_API uint64_t cz_sim_steps(const cz_sim_world *world);
+/* Copies its store, as it is on its disk, to a directory that does not exist: for the command,
+ * cz_audit, cz_replay and cz_program_replay. Not while an engine of it is open. */
+CZ_API CZ_MUST_USE int cz_sim_save(cz_sim_world *world, const char *dir, cz_error *err);
+
 #ifdef __cplusplus
 }
 #endif
