@@ -23,8 +23,8 @@
 /* Facts and explicit predecessors that one effect may cite. */
 #define CZI_CITATIONS_MAX 64
 
-/* The signature slot: Ed25519 takes 64, k-of-n schemes of later kinds up to 128. */
-#define CZI_SIGNATURE_SIZE_MAX 128u
+/* Keys that sign one effect: several accounts of several owners each. */
+#define CZI_SIGNATURES_MAX 16u
 
 /* Bytes of one data resource, and of one `write`. */
 #define CZI_DATA_SIZE_MAX (64u * 1024u)

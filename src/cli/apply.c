@@ -31,7 +31,7 @@ _Static_assert(LINES_MAX >= CZI_BACKLOG_MAX + PRINT_MAX + 2 * RUN_MAX,
 
 /* Places that the summary names for each reason. */
 #define PLACES_MAX 5
-#define REASONS_MAX 64
+#define REASONS_MAX 80
 #define CHECK_REASON(reason, value, name, text)                                                \
     _Static_assert((value) < REASONS_MAX, "there is a row for it");
 CZ_REASONS(CHECK_REASON)

@@ -624,17 +624,16 @@ static int add_operation(struct reader *r, enum field f, const struct czi_json_t
 static int read_signature(struct reader *r, const struct object *o)
 {
     const struct czi_json_token *t = o->values[FIELD_SIGNATURE];
-    uint8_t bytes[CZI_SIGNATURE_SIZE_MAX];
+    uint8_t bytes[CZI_SIGNATURES_MAX * CZI_SIGNER_SIZE];
     struct czi_slice text = {0};
     int rc = read_string(r, o, FIELD_SIGNATURE, &text);
 
-    if (!rc && text.len > 2 * sizeof bytes)
-        rc = at(r, t,
-                czi_fail(r->err, CZ_LIMIT, "a signature has at most %u bytes",
-                         CZI_SIGNATURE_SIZE_MAX));
-    else if (!rc && !czi_unhex(bytes, text.len / 2, (const char *)text.data, text.len))
-        rc = bad(r, t, "\"signature\" is not an even number of hex digits");
-    return rc ? rc : at(r, t, cz_effect_set_signature(r->effect, bytes, text.len / 2, r->err));
+    if (!rc && (text.len > 2 * sizeof bytes || text.len % (2 * (size_t)CZI_SIGNER_SIZE) ||
+                !czi_unhex(bytes, text.len / 2, (const char *)text.data, text.len)))
+        rc = bad(r, t, "\"signature\" is not 1 to 16 times 192 hex digits (key, signature)");
+    for (size_t i = 0; i < text.len / 2 && !rc; i += CZI_SIGNER_SIZE)
+        rc = at(r, t, cz_effect_add_signature(r->effect, bytes + i, bytes + i + 32, r->err));
+    return rc;
 }
 
 static int read_program(struct reader *r, const struct object *o)

@@ -195,9 +195,10 @@ static void json_effect(const struct effect *e)
     json_after(&j, e);
     json_times(&j, e);
     czi_json_bool(&j, "disputed", e->disputed);
-    if (e->view.signature_len)
-        czi_json_hex(&j, "signature", r->effect_bytes + r->effect_len - e->view.signature_len,
-                     e->view.signature_len);
+    if (e->view.signature_count)
+        czi_json_hex(&j, "signature",
+                     czi_effect_signer(r->effect_bytes, r->effect_len, &e->view, 0),
+                     (size_t)e->view.signature_count * CZI_SIGNER_SIZE);
     else
         czi_json_string(&j, "signature", NULL);
     czi_json_close(&j, '}');

@@ -24,6 +24,10 @@ enum czi_tag {
     CZI_TAG_DOMAIN = 15,
     CZI_TAG_DECISION = 16,
     CZI_TAG_TIME_MAP = 17,
+    /* What special resources hold. */
+    CZI_TAG_ACCOUNT = 18,
+    CZI_TAG_CAPABILITY = 19,
+    CZI_TAG_OUTBOX = 20,
     CZI_TAG_NOTE = 21,     /* in the log of a program: program/log.h */
     CZI_TAG_INSTANCE = 22, /* [22, name, label, args]: its hash is a program's id */
 };

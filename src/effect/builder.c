@@ -6,6 +6,7 @@
  */
 #include "base/error.h"
 #include "codec/blake3.h"
+#include "codec/ed25519.h"
 #include "effect/effect.h"
 
 #include <stdlib.h>
@@ -18,7 +19,8 @@ struct access {
 /* An operation whose slices are offsets into `bytes` until it is encoded. */
 struct pending_op {
     struct czi_op op;
-    size_t data, label, asset, creator, controller;
+    size_t data, label, asset, creator, controller, text;
+    cz_id fact; /* of one that names a cited fact */
 };
 
 /* What a fact is asked for; the purpose is an offset into `bytes` until it is encoded. */
@@ -34,12 +36,12 @@ struct cz_effect {
     bool has_program, has_time;
     uint64_t nonce;
     uint8_t priority;
-    uint8_t access_count, fact_count, after_count, signature_len;
+    uint8_t access_count, fact_count, after_count, signature_count;
     struct access accesses[CZI_ACCESSES_MAX];
     struct citation facts[CZI_CITATIONS_MAX];
     cz_id after[CZI_CITATIONS_MAX];
-    uint8_t signature[CZI_SIGNATURE_SIZE_MAX];
-    struct czi_buf ops; /* of struct pending_op */
+    uint8_t signatures[CZI_SIGNATURES_MAX][CZI_SIGNER_SIZE]; /* ascending by key */
+    struct czi_buf ops;                                      /* of struct pending_op */
     struct czi_buf bytes;
     struct czi_buf canonical;
     bool encoded;
@@ -164,18 +166,18 @@ static int check_creation(const cz_creation *c, struct czi_op *op, cz_error *err
 {
     int rc = check_text("label", c->label, &op->label, err);
 
-    if (!rc && (unsigned)c->kind > CZ_DATA)
+    if (!rc && (unsigned)c->kind > CZI_KIND_LAST)
         rc = czi_fail(err, CZ_INVALID, "create: there is no kind %d", (int)c->kind);
-    if (!rc && c->kind != CZ_DATA)
+    if (!rc && !czi_kind_has_data(c->kind))
         rc = check_text("asset", c->asset, &op->asset, err);
-    if (!rc && c->kind == CZ_DATA && c->asset)
-        rc = czi_fail(err, CZ_INVALID, "create: data has no asset");
+    if (!rc && czi_kind_has_data(c->kind) && c->asset)
+        rc = czi_fail(err, CZ_INVALID, "create: what holds data has no asset");
     if (!rc && c->kind != CZ_FUNGIBLE && c->quantity != 0)
         rc = czi_fail(err, CZ_INVALID, "create: only a fungible starts with a quantity");
     if (!rc && c->quantity < 0)
         rc = czi_fail(err, CZ_INVALID, "create: the quantity is negative");
-    if (!rc && c->kind != CZ_DATA && c->data_len)
-        rc = czi_fail(err, CZ_INVALID, "create: only data has data");
+    if (!rc && !czi_kind_has_data(c->kind) && c->data_len)
+        rc = czi_fail(err, CZ_INVALID, "create: a resource with an asset has no data");
     return rc ? rc : check_data("create", c->data_len, err);
 }
 
@@ -385,16 +387,167 @@ void cz_effect_set_time(cz_effect *e, const cz_id *snapshot)
     e->encoded = false;
 }
 
-int cz_effect_set_signature(cz_effect *e, const void *signature, size_t len, cz_error *err)
+int cz_effect_add_signature(cz_effect *e, const uint8_t key[32], const uint8_t signature[64],
+                            cz_error *err)
 {
-    if (len > CZI_SIGNATURE_SIZE_MAX)
-        return czi_fail(err, CZ_LIMIT, "a signature has at most %u bytes",
-                        CZI_SIGNATURE_SIZE_MAX);
-    if (len)
-        memcpy(e->signature, signature, len);
-    e->signature_len = (uint8_t)len;
+    uint8_t i = 0;
+
+    while (i < e->signature_count && memcmp(e->signatures[i], key, 32) < 0)
+        i++;
+    if (i == e->signature_count || memcmp(e->signatures[i], key, 32) != 0) {
+        if (e->signature_count == CZI_SIGNATURES_MAX)
+            return czi_fail(err, CZ_LIMIT, "an effect has at most %u signatures",
+                            CZI_SIGNATURES_MAX);
+        memmove(e->signatures[i + 1], e->signatures[i],
+                (size_t)(e->signature_count - i) * CZI_SIGNER_SIZE);
+        e->signature_count++;
+    }
+    memcpy(e->signatures[i], key, 32);
+    memcpy(e->signatures[i] + 32, signature, 64);
     e->encoded = false;
     return CZ_OK;
+}
+
+int cz_effect_sign(cz_effect *e, const uint8_t seed[32], cz_error *err)
+{
+    uint8_t key[CZI_PUBLIC_SIZE], signature[CZI_SIGNATURE_SIZE];
+    cz_id id;
+    int rc = cz_effect_signing_id(e, &id, err);
+
+    if (rc)
+        return rc;
+    czi_ed25519_public(seed, key);
+    czi_ed25519_sign(seed, &id, sizeof id, signature);
+    return cz_effect_add_signature(e, key, signature, err);
+}
+
+/* ---- Authority, the program's log, the gateway ----------------------------------------------
+ */
+
+int cz_effect_use(cz_effect *e, const cz_id *capability, enum cz_access mode, cz_error *err)
+{
+    struct pending_op p = {.op = {.code = CZI_OP_USE}};
+    int rc = use(e, capability, mode == CZ_WRITE, &p.op.a, err);
+
+    return rc ? rc : add(e, &p, err);
+}
+
+/* The first operation, whenever it is added. */
+int cz_effect_note(cz_effect *e, const void *data, size_t len, cz_error *err)
+{
+    struct pending_op p = {.op = {.code = CZI_OP_NOTE, .data = {NULL, len}}}, first;
+    int rc = check_data("note", len, err);
+
+    if (!rc && e->ops.len) {
+        memcpy(&first, e->ops.data, sizeof first);
+        if (first.op.code == CZI_OP_NOTE)
+            rc = czi_fail(err, CZ_INVALID, "note: the effect has one");
+    }
+    if (rc)
+        return rc;
+    p.data = keep(e, data, len);
+    rc = add(e, &p, err);
+    if (rc)
+        return rc;
+    memmove(e->ops.data + sizeof p, e->ops.data, e->ops.len - sizeof p);
+    memcpy(e->ops.data, &p, sizeof p);
+    return CZ_OK;
+}
+
+static int keep_text(cz_effect *e, const char *what, const char *text, size_t max,
+                     struct pending_op *p, cz_error *err)
+{
+    size_t len = text ? strlen(text) : 0;
+
+    if (len == 0 || len > max)
+        return czi_fail(err, len ? CZ_LIMIT : CZ_INVALID, "%s has 1 to %zu bytes", what, max);
+    if (!czi_utf8_valid(text, len))
+        return czi_fail(err, CZ_INVALID, "%s is not UTF-8", what);
+    p->op.text.len = len;
+    p->text = keep(e, text, len);
+    return CZ_OK;
+}
+
+int cz_effect_when(cz_effect *e, const char *domain, uint64_t not_before, uint64_t not_after,
+                   cz_error *err)
+{
+    struct pending_op p = {
+        .op = {.code = CZI_OP_WHEN, .not_before = not_before, .not_after = not_after}};
+    int rc = CZ_OK;
+
+    if (not_after < not_before)
+        rc = czi_fail(err, CZ_INVALID, "when: the time ends before it begins");
+    if (!rc)
+        rc = keep_text(e, "when: a domain", domain, CZI_DOMAIN_SIZE_MAX, &p, err);
+    return rc ? rc : add(e, &p, err);
+}
+
+/* An operation that names a fact has it cited, with the terms that were given before or plain
+ * ones. */
+static int cite_for(cz_effect *e, const cz_id *fact, struct pending_op *p, cz_error *err)
+{
+    p->fact = *fact;
+    for (uint8_t i = 0; i < e->fact_count; i++)
+        if (czi_id_equal(&e->facts[i].fact, fact))
+            return CZ_OK;
+    return cz_effect_cite(e, fact, err);
+}
+
+int cz_effect_deposit(cz_effect *e, const cz_id *to, const cz_id *fact, cz_error *err)
+{
+    struct pending_op p = {.op = {.code = CZI_OP_DEPOSIT}};
+    int rc = use(e, to, true, &p.op.a, err);
+
+    if (!rc)
+        rc = cite_for(e, fact, &p, err);
+    return rc ? rc : add(e, &p, err);
+}
+
+int cz_effect_withdraw(cz_effect *e, const cz_id *from, const cz_id *outbox,
+                       const cz_id *reserve, cz_quantity quantity, const char *destination,
+                       cz_error *err)
+{
+    struct pending_op p = {.op = {.code = CZI_OP_WITHDRAW, .quantity = quantity}};
+    int rc = CZ_OK;
+
+    if (quantity <= 0)
+        return czi_fail(err, CZ_INVALID, "withdraw: the quantity must be above zero");
+    rc = keep_text(e, "withdraw: a destination", destination, CZ_DESTINATION_SIZE_MAX, &p, err);
+    if (!rc)
+        rc = use(e, from, true, &p.op.a, err);
+    if (!rc)
+        rc = use(e, outbox, true, &p.op.b, err);
+    if (!rc)
+        rc = use(e, reserve, true, &p.op.c, err);
+    return rc ? rc : add(e, &p, err);
+}
+
+int cz_effect_confirm(cz_effect *e, const cz_id *outbox, const cz_id *reserve,
+                      const cz_id *fact, cz_error *err)
+{
+    struct pending_op p = {.op = {.code = CZI_OP_CONFIRM}};
+    int rc = use(e, outbox, true, &p.op.a, err);
+
+    if (!rc)
+        rc = use(e, reserve, true, &p.op.b, err);
+    if (!rc)
+        rc = cite_for(e, fact, &p, err);
+    return rc ? rc : add(e, &p, err);
+}
+
+int cz_effect_release(cz_effect *e, const cz_id *outbox, const cz_id *reserve, const cz_id *to,
+                      const cz_id *fact, cz_error *err)
+{
+    struct pending_op p = {.op = {.code = CZI_OP_RELEASE}};
+    int rc = use(e, outbox, true, &p.op.a, err);
+
+    if (!rc)
+        rc = use(e, reserve, true, &p.op.b, err);
+    if (!rc)
+        rc = use(e, to, true, &p.op.c, err);
+    if (!rc)
+        rc = cite_for(e, fact, &p, err);
+    return rc ? rc : add(e, &p, err);
 }
 
 static int compare_ids(const void *a, const void *b)
@@ -435,6 +588,16 @@ static void put_accesses(cz_effect *e, struct czi_buf *b, uint8_t number[CZI_ACC
         czi_cbor_add_head(b, 4, 0);
 }
 
+/* Among the cited facts in canonical order. */
+static uint8_t fact_place(const cz_effect *e, const cz_id *fact)
+{
+    uint8_t place = 0;
+
+    for (uint8_t i = 0; i < e->fact_count; i++)
+        place = (uint8_t)(place + (compare_ids(&e->facts[i].fact, fact) < 0));
+    return place;
+}
+
 static void put_ops(cz_effect *e, struct czi_buf *b, const uint8_t number[CZI_ACCESSES_MAX])
 {
     size_t count = e->ops.len / sizeof(struct pending_op);
@@ -446,6 +609,9 @@ static void put_ops(cz_effect *e, struct czi_buf *b, const uint8_t number[CZI_AC
         memcpy(&p, e->ops.data + i * sizeof p, sizeof p);
         p.op.a = number[p.op.a];
         p.op.b = number[p.op.b];
+        p.op.c = number[p.op.c];
+        p.op.fact = fact_place(e, &p.fact);
+        p.op.text.data = e->bytes.data + p.text;
         p.op.data.data = e->bytes.data + p.data;
         p.op.label.data = e->bytes.data + p.label;
         p.op.asset.data = e->bytes.data + p.asset;
@@ -548,9 +714,9 @@ static void write_canonical(cz_effect *e, struct czi_buf *b, bool with_signature
     put_citations(e, b);
     if (full)
         put_full(e, b);
-    if (with_signature && e->signature_len) {
-        czi_cbor_add_head(b, 2, e->signature_len);
-        czi_buf_put(b, e->signature, e->signature_len);
+    if (with_signature && e->signature_count) {
+        czi_cbor_add_head(b, 2, (size_t)e->signature_count * CZI_SIGNER_SIZE);
+        czi_buf_put(b, e->signatures, (size_t)e->signature_count * CZI_SIGNER_SIZE);
     } else {
         put_null(b);
     }
@@ -602,13 +768,15 @@ int cz_effect_signing_id(cz_effect *e, cz_id *ret, cz_error *err)
 }
 
 /* Takes one decoded operation over, with its accesses already declared in canonical order. */
-static int take_op(cz_effect *e, const struct czi_op *op, cz_error *err)
+static int take_op(cz_effect *e, const struct czi_op *op, cz_id fact, cz_error *err)
 {
     struct pending_op p = {.op = *op};
 
     p.data = keep(e, op->data.data, op->data.len);
     p.label = keep(e, op->label.data, op->label.len);
     p.asset = keep(e, op->asset.data, op->asset.len);
+    p.text = keep(e, op->text.data, op->text.len);
+    p.fact = fact;
     if (op->code == CZI_OP_CREATE) {
         p.creator = keep(e, op->creator, sizeof(cz_id));
         p.controller = keep(e, op->controller, sizeof(cz_id));
@@ -667,17 +835,22 @@ int cz_effect_decode(cz_effect *e, const void *bytes, size_t len, cz_error *err)
     ops = czi_cbor(b + v.ops, v.ops_len);
     for (unsigned i = 0; i < v.op_count && !rc; i++) {
         struct czi_op op;
+        cz_id fact = {{0}};
 
         czi_op_next(&ops, &op);
-        rc = take_op(e, &op, err);
+        if (op.fact < v.fact_count)
+            memcpy(&fact, czi_effect_fact(b, &v, op.fact), sizeof fact);
+        rc = take_op(e, &op, fact, err);
     }
     for (unsigned i = 0; i < v.fact_count && !rc; i++)
         rc = take_citation(e, b, len, &v, i, &ops, err);
     for (unsigned i = 0; i < v.after_count; i++)
         memcpy(&e->after[i], czi_effect_after(b, &v, i), sizeof(cz_id));
     e->after_count = v.after_count;
-    e->signature_len = v.signature_len;
-    memcpy(e->signature, b + len - v.signature_len, v.signature_len);
+    e->signature_count = v.signature_count;
+    if (v.signature_count)
+        memcpy(e->signatures, czi_effect_signer(b, len, &v, 0),
+               (size_t)v.signature_count * CZI_SIGNER_SIZE);
     take_rest(e, b, len, &v);
     return rc;
 }

@@ -2,6 +2,7 @@
 #include "effect/effect.h"
 
 #include "base/error.h"
+#include "codec/blake3.h"
 
 const char *czi_opcode_name(unsigned code)
 {
@@ -26,7 +27,7 @@ static unsigned tuple_length(const char *arguments)
     unsigned n = 1;
 
     for (; *arguments; arguments++)
-        n += *arguments == 'C' ? 7 : *arguments == 'R' ? 3 : 1;
+        n += *arguments == 'C' ? 7 : *arguments == 'R' || *arguments == 'T' ? 3 : 1;
     return n;
 }
 
@@ -60,8 +61,8 @@ static void read_creation(struct czi_cbor *c, struct czi_op *op)
 {
     op->creator = read_id(c);
     read_label(c, &op->label);
-    op->kind = (uint8_t)czi_cbor_uint_max(c, CZ_DATA);
-    if (op->kind == CZ_DATA) {
+    op->kind = (uint8_t)czi_cbor_uint_max(c, CZI_KIND_LAST);
+    if (czi_kind_has_data(op->kind)) {
         if (!czi_cbor_null(c))
             czi_cbor_fail(c, "data has no asset");
         read_data(c, &op->data);
@@ -97,15 +98,34 @@ static void read_requirement(struct czi_cbor *c, cz_requirement *r)
 static void read_quantity(struct czi_cbor *c, struct czi_op *op)
 {
     op->quantity = czi_cbor_quantity(c);
-    if (!c->what && op->quantity < (op->code == CZI_OP_TRANSFER))
+    if (!c->what && op->quantity < (op->code != CZI_OP_MOVE))
         czi_cbor_fail(c, "a quantity to transfer must be above zero, one to move not below");
+}
+
+static void read_destination(struct czi_cbor *c, struct czi_op *op)
+{
+    op->text = czi_cbor_text(c);
+    if (!c->what && (!op->text.len || op->text.len > CZ_DESTINATION_SIZE_MAX))
+        czi_cbor_fail(c, "a destination has 1 to 60 bytes");
+}
+
+static void read_when(struct czi_cbor *c, struct czi_op *op)
+{
+    op->text = czi_cbor_text(c);
+    if (!c->what && (!op->text.len || op->text.len > CZI_DOMAIN_SIZE_MAX))
+        czi_cbor_fail(c, "a domain has 1 to 32 bytes");
+    op->not_before = czi_cbor_uint(c);
+    op->not_after = czi_cbor_uint(c);
+    if (!c->what && op->not_after < op->not_before)
+        czi_cbor_fail(c, "the time required ends before it begins");
 }
 
 void czi_op_next(struct czi_cbor *c, struct czi_op *op)
 {
     uint64_t n = czi_cbor_array(c), code = czi_cbor_uint_max(c, CZI_OPCODES - 1);
     const char *arguments = op_arguments[code];
-    uint8_t *access = &op->a;
+    uint8_t *const accesses[] = {&op->a, &op->b, &op->c};
+    unsigned named = 0;
 
     *op = (struct czi_op){.code = (uint8_t)code};
     if (!c->what && n != tuple_length(arguments))
@@ -114,8 +134,16 @@ void czi_op_next(struct czi_cbor *c, struct czi_op *op)
         switch (*arguments) {
         case 'w':
         case 'r':
-            *access = (uint8_t)czi_cbor_uint_max(c, CZI_ACCESSES_MAX - 1);
-            access = &op->b;
+            *accesses[named++] = (uint8_t)czi_cbor_uint_max(c, CZI_ACCESSES_MAX - 1);
+            break;
+        case 'f':
+            op->fact = (uint8_t)czi_cbor_uint_max(c, CZI_CITATIONS_MAX - 1);
+            break;
+        case 't':
+            read_destination(c, op);
+            break;
+        case 'T':
+            read_when(c, op);
             break;
         case 'q':
             read_quantity(c, op);
@@ -142,7 +170,7 @@ static void put_creation(struct czi_buf *b, const struct czi_op *op)
     czi_cbor_add_string(b, 2, op->creator, sizeof(cz_id));
     czi_cbor_add_string(b, 3, op->label.data, op->label.len);
     czi_cbor_add_head(b, 0, op->kind);
-    if (op->kind == CZ_DATA) {
+    if (czi_kind_has_data(op->kind)) {
         put_null(b);
         czi_cbor_add_string(b, 2, op->data.data, op->data.len);
     } else {
@@ -175,7 +203,8 @@ static void put_requirement(struct czi_buf *b, const cz_requirement *r)
 void czi_op_put(struct czi_buf *b, const struct czi_op *op)
 {
     const char *arguments = op_arguments[op->code];
-    uint8_t access = op->a;
+    const uint8_t accesses[] = {op->a, op->b, op->c};
+    unsigned named = 0;
 
     czi_cbor_add_head(b, 4, tuple_length(arguments));
     czi_cbor_add_head(b, 0, op->code);
@@ -183,8 +212,18 @@ void czi_op_put(struct czi_buf *b, const struct czi_op *op)
         switch (*arguments) {
         case 'w':
         case 'r':
-            czi_cbor_add_head(b, 0, access);
-            access = op->b;
+            czi_cbor_add_head(b, 0, accesses[named++]);
+            break;
+        case 'f':
+            czi_cbor_add_head(b, 0, op->fact);
+            break;
+        case 't':
+            czi_cbor_add_string(b, 3, op->text.data, op->text.len);
+            break;
+        case 'T':
+            czi_cbor_add_string(b, 3, op->text.data, op->text.len);
+            czi_cbor_add_head(b, 0, op->not_before);
+            czi_cbor_add_head(b, 0, op->not_after);
             break;
         case 'q':
             czi_cbor_add_quantity(b, op->quantity);
@@ -248,13 +287,24 @@ static void check_accesses(struct czi_cbor *c, const struct czi_effect_view *v)
     }
 }
 
+static unsigned count_accesses(const char *arguments)
+{
+    unsigned n = 0;
+
+    for (; *arguments; arguments++)
+        n += *arguments == 'w' || *arguments == 'r';
+    return n;
+}
+
 /* An operation's rules that involve the declared accesses. */
 static void check_op(struct czi_cbor *c, const struct czi_effect_view *v,
                      const struct czi_op *op)
 {
-    unsigned limit = op->code == CZI_OP_REQUIRE ? czi_effect_accesses(v) : v->write_count;
+    const char *arguments = op_arguments[op->code];
+    unsigned limit = *arguments == 'r' ? czi_effect_accesses(v) : v->write_count;
+    unsigned n = count_accesses(arguments);
 
-    if (op->a >= limit || op->b >= limit) {
+    if ((n > 0 && op->a >= limit) || (n > 1 && op->b >= limit) || (n > 2 && op->c >= limit)) {
         czi_cbor_fail(c, "an operation names an access that is not declared for it");
     } else if (op->code == CZI_OP_CREATE) {
         cz_id id = czi_identity_id(op->creator, op->label);
@@ -283,7 +333,36 @@ static void set_shape(struct czi_effect_view *v, const struct czi_op *op)
     }
 }
 
-static void read_ops(struct czi_cbor *c, struct czi_effect_view *v)
+/* What must hold of an operation beyond what stands before it. */
+struct demands {
+    unsigned facts; /* cited, at least */
+    bool program;
+};
+
+static void note_demands(struct czi_cbor *c, const struct czi_op *op, uint64_t place,
+                         struct demands *d)
+{
+    if (strchr(op_arguments[op->code], 'f'))
+        d->facts = CZI_MAX(d->facts, op->fact + 1u);
+    if (op->code != CZI_OP_NOTE)
+        return;
+    d->program = true;
+    if (place > 0)
+        czi_cbor_fail(c, "a note is an effect's first operation");
+}
+
+static void check_demands(struct czi_cbor *c, const struct czi_effect_view *v,
+                          const struct demands *d)
+{
+    if (c->what)
+        return;
+    if (d->facts > v->fact_count)
+        czi_cbor_fail(c, "an operation names a fact that is not cited");
+    else if (d->program && !v->has_program)
+        czi_cbor_fail(c, "a note is of a program's effect");
+}
+
+static void read_ops(struct czi_cbor *c, struct czi_effect_view *v, struct demands *d)
 {
     uint64_t n = czi_cbor_array(c);
 
@@ -299,6 +378,8 @@ static void read_ops(struct czi_cbor *c, struct czi_effect_view *v)
         czi_op_next(c, &op);
         if (!c->what)
             check_op(c, v, &op);
+        if (!c->what)
+            note_demands(c, &op, i, d);
         if (n == 1 && !c->what)
             set_shape(v, &op);
     }
@@ -450,6 +531,38 @@ static bool view_transfer(const uint8_t *b, size_t len, struct czi_effect_view *
     return true;
 }
 
+static void read_signatures(struct czi_cbor *c, struct czi_effect_view *v)
+{
+    struct czi_slice s = czi_cbor_bytes(c);
+
+    if (c->what)
+        return;
+    if (s.len == 0 || s.len % CZI_SIGNER_SIZE || s.len / CZI_SIGNER_SIZE > CZI_SIGNATURES_MAX)
+        czi_cbor_fail(c, "signatures are 1 to 16 times 96 bytes");
+    for (size_t at = CZI_SIGNER_SIZE; at < s.len && !c->what; at += CZI_SIGNER_SIZE)
+        if (memcmp(s.data + at - CZI_SIGNER_SIZE, s.data + at, 32) >= 0)
+            czi_cbor_fail(c, "the keys of signatures are not ascending");
+    v->signature_count = (uint8_t)(s.len / CZI_SIGNER_SIZE);
+}
+
+/* Their string's head has two or three bytes. */
+void czi_effect_signing_id(const uint8_t *bytes, size_t len, const struct czi_effect_view *v,
+                           uint8_t ret[32])
+{
+    static const uint8_t none = 0xf6;
+    size_t size = (size_t)v->signature_count * CZI_SIGNER_SIZE;
+    struct czi_blake3 h;
+
+    if (size)
+        len -= size + (size > 255 ? 3 : 2);
+    else
+        len -= sizeof none;
+    czi_blake3_init(&h);
+    czi_blake3_update(&h, bytes, len);
+    czi_blake3_update(&h, &none, sizeof none);
+    czi_blake3_final(&h, ret);
+}
+
 static void read_head(struct czi_cbor *c, struct czi_effect_view *v)
 {
     uint64_t n = czi_cbor_array(c), tag = czi_cbor_uint(c);
@@ -463,6 +576,7 @@ int czi_effect_view(const void *bytes, size_t len, struct czi_effect_view *ret, 
 {
     struct czi_cbor c = czi_cbor(bytes, len);
     struct czi_effect_view v = {0};
+    struct demands demands = {0};
     int rc;
 
     if (view_transfer(bytes, len, &v)) {
@@ -481,20 +595,16 @@ int czi_effect_view(const void *bytes, size_t len, struct czi_effect_view *ret, 
     v.reads = (uint16_t)read_list(&c, false, &v.read_count);
     if (!c.what && v.read_count)
         check_accesses(&c, &v);
-    read_ops(&c, &v);
+    read_ops(&c, &v, &demands);
     v.facts = (uint32_t)read_list(&c, true, &v.fact_count);
     v.after = (uint32_t)read_list(&c, true, &v.after_count);
     if (v.is_full)
         read_full(&c, &v);
     if (!c.what && !v.op_count && !v.has_program)
         czi_cbor_fail(&c, "an effect needs an operation, or a program");
-    if (!czi_cbor_null(&c)) {
-        size_t n = czi_cbor_bytes(&c).len;
-
-        if (!c.what && (n == 0 || n > CZI_SIGNATURE_SIZE_MAX))
-            czi_cbor_fail(&c, "a signature has 1 to 128 bytes");
-        v.signature_len = (uint8_t)n;
-    }
+    check_demands(&c, &v, &demands);
+    if (!czi_cbor_null(&c))
+        read_signatures(&c, &v);
     rc = czi_cbor_end(&c, err);
     if (rc)
         return czi_wrap(err, rc, "effect");

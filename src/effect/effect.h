@@ -7,13 +7,15 @@
  *    writes: [bytes(32)…], reads: [bytes(32)…],      each ascending, no id twice
  *    operations: [[opcode, argument…]…],
  *    facts: [link…], after: [link…],                 each ascending, no link twice
- *    signature: bytes | null]
- * An operation names a resource by its number in writes followed by reads.
+ *    signatures: bytes | null]
+ * Signatures are one byte string: for each, ascending by key, none twice, the Ed25519 key and
+ * its signature of the effect's hash with null in their place. An operation names a resource by
+ * its number in writes followed by reads.
  *
  * An effect that says more has the full form, which must not be used for one that does not:
  *   [13, origin … operations as above, facts: [link…], after: [link…],
  *    terms: [[policy, optional bool, finality, depth, max age | null, purpose text | null]…],
- *    time: link | null, program: [bytes(32), task uint] | null, signature: bytes | null]
+ *    time: link | null, program: [bytes(32), task uint] | null, signatures: bytes | null]
  * with one element of terms for each fact, or none: then all are plain (fact/depend.h). depth
  * is not 0 just with finality CZ_DEPTH. An effect of a program may have no operation.
  */
@@ -25,9 +27,12 @@
 #include "resource/resource.h"
 
 /* code, value, name, arguments after the opcode: one letter each
- *   w access to be written   r any access   q quantity (transfer: > 0, move: >= 0)   d data
+ *   w access to be written   r any access   q quantity (move: >= 0, else > 0)   d data
+ *   f cited fact, by its place   t destination: text of 1 to CZ_DESTINATION_SIZE_MAX bytes
  *   C creation: creator, label, kind, asset|null, quantity|data|null, controller, if_absent
- *   R requirement: state|null, version|null, quantity|null */
+ *   R requirement: state|null, version|null, quantity|null
+ *   T domain text, not before, not after: at least as late
+ * A note is the first operation, and of a program's effect. */
 #define CZI_OPERATIONS(X)                                                                      \
     X(CZI_OP_CREATE, 0, "create", "wC")                                                        \
     X(CZI_OP_TRANSFER, 1, "transfer", "wwq")                                                   \
@@ -39,22 +44,33 @@
     X(CZI_OP_UNFREEZE, 7, "unfreeze", "w")                                                     \
     X(CZI_OP_CONSUME, 8, "consume", "w")                                                       \
     X(CZI_OP_ARCHIVE, 9, "archive", "w")                                                       \
-    X(CZI_OP_REQUIRE, 10, "require", "rR")
+    X(CZI_OP_REQUIRE, 10, "require", "rR")                                                     \
+    X(CZI_OP_USE, 11, "use", "r")                                                              \
+    X(CZI_OP_NOTE, 12, "note", "d")                                                            \
+    X(CZI_OP_WHEN, 13, "when", "T")                                                            \
+    X(CZI_OP_DEPOSIT, 14, "deposit", "wf")                                                     \
+    X(CZI_OP_WITHDRAW, 15, "withdraw", "wwwqt")                                                \
+    X(CZI_OP_CONFIRM, 16, "confirm", "wwf")                                                    \
+    X(CZI_OP_RELEASE, 17, "release", "wwwf")
 
 enum czi_opcode {
 #define CZI_DECLARE(code, value, name, arguments) code = value,
     CZI_OPERATIONS(CZI_DECLARE)
 #undef CZI_DECLARE
 };
-#define CZI_OPCODES 11
+#define CZI_OPCODES 18
 const char *czi_opcode_name(unsigned code);
 
 /* One operation, read from canonical bytes; slices point into them. */
 struct czi_op {
     uint8_t code;
-    uint8_t a, b; /* accesses */
+    uint8_t a, b, c; /* accesses */
+    uint8_t fact;    /* place of a cited one */
     cz_quantity quantity;
     struct czi_slice data;
+    /* withdraw: destination; when: domain */
+    struct czi_slice text;
+    uint64_t not_before, not_after; /* when */
     /* create */
     const uint8_t *creator, *controller; /* 32 bytes each */
     struct czi_slice label, asset;       /* asset.data NULL: none */
@@ -88,14 +104,15 @@ struct czi_effect_view {
     uint16_t op_count;
     uint8_t write_count, read_count, fact_count, after_count;
     uint8_t priority;
-    uint8_t signature_len; /* the last bytes; 0: none */
-    uint8_t shape;         /* enum czi_shape */
-    uint8_t from, to;      /* accesses of a shape that is not general */
+    uint8_t signature_count; /* each CZI_SIGNER_SIZE, the last bytes; 0: none */
+    uint8_t shape;           /* enum czi_shape */
+    uint8_t from, to;        /* accesses of a shape that is not general */
     bool is_full, has_terms, has_time, has_program;
     uint32_t terms; /* of the full form: behind their array head */
 };
 _Static_assert(sizeof(struct czi_effect_view) == 64, "one cache line");
 #define CZI_ID_STRIDE 34
+#define CZI_SIGNER_SIZE 96u /* an Ed25519 key and its signature */
 #define CZI_ORIGIN_OFFSET 4 /* array head, tag, byte string head of two bytes */
 
 static inline unsigned czi_effect_accesses(const struct czi_effect_view *v)
@@ -113,6 +130,16 @@ static inline const uint8_t *czi_effect_access_id(const uint8_t *bytes,
                         ? v->writes + (size_t)i * CZI_ID_STRIDE
                         : v->reads + (size_t)(i - v->write_count) * CZI_ID_STRIDE);
 }
+/* The key of the i-th signature, which follows it. */
+static inline const uint8_t *czi_effect_signer(const uint8_t *bytes, size_t len,
+                                               const struct czi_effect_view *v, unsigned i)
+{
+    return bytes + len - (size_t)(v->signature_count - i) * CZI_SIGNER_SIZE;
+}
+/* What the signatures sign: the hash of the effect without them. Cost: a hash of all bytes. */
+void czi_effect_signing_id(const uint8_t *bytes, size_t len, const struct czi_effect_view *v,
+                           uint8_t ret[32]);
+
 static inline const uint8_t *czi_effect_fact(const uint8_t *bytes,
                                              const struct czi_effect_view *v, unsigned i)
 {

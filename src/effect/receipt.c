@@ -55,8 +55,8 @@ size_t czi_receipt_encode(uint8_t *out, const cz_id *effect, const struct czi_ou
         p = czi_cbor_put_array(p, 3);
         p = czi_cbor_put_uint(p, post->version);
         p = czi_cbor_put_uint(p, post->state);
-        p = post->kind == CZ_DATA ? czi_cbor_put_bytes(p, post->data_hash, 32)
-                                  : czi_cbor_put_quantity(p, post->quantity);
+        p = czi_kind_has_data(post->kind) ? czi_cbor_put_bytes(p, post->data_hash, 32)
+                                          : czi_cbor_put_quantity(p, post->quantity);
     }
     return (size_t)(p - out);
 }

@@ -85,7 +85,8 @@ void czi_guard_bind(struct czi_guard *guard, cz_context *c, struct czi_hold *hol
     guard->id = czi_id_table_id(&core->resources.ids, slot);
     guard->hot = czi_resource_at(&core->resources, slot);
     guard->name = czi_resource_name(&core->resources, slot);
-    guard->asset = guard->hot->kind == CZ_DATA ? NULL : core->assets[guard->hot->asset].name;
+    guard->asset =
+        czi_kind_has_data(guard->hot->kind) ? NULL : core->assets[guard->hot->asset].name;
     guard->state = CZI_GUARD_HELD;
     atomic_store_explicit(&guard->context, c, memory_order_relaxed);
     c->engine->manager.stats.guards++;

@@ -205,7 +205,7 @@ static inline void run_check(struct czi_core *core, struct czi_batch *b, struct 
     e->reason = CZ_APPLIED;
     if (CZI_UNLIKELY(!from->position))
         e->reason = CZ_UNKNOWN_RESOURCE;
-    else if (CZI_UNLIKELY(from->kind == CZ_DATA || from->quantity < e->quantity))
+    else if (CZI_UNLIKELY(czi_kind_has_data(from->kind) || from->quantity < e->quantity))
         e->reason = CZ_REQUIRE_QUANTITY;
     else if (CZI_UNLIKELY(!to->position))
         e->reason = CZ_UNKNOWN_RESOURCE;
@@ -265,7 +265,7 @@ static uint8_t op_create(struct general *g, struct work *w, const struct czi_op 
 {
     uint32_t asset = 0;
 
-    if (op->kind != CZ_DATA) {
+    if (!czi_kind_has_data(op->kind)) {
         asset = czi_core_asset(g->core, op->asset, true);
         if (asset == CZI_ID_NONE) {
             g->no_memory = g->core->asset_ids.count < CZI_ASSETS_MAX;
@@ -274,14 +274,14 @@ static uint8_t op_create(struct general *g, struct work *w, const struct czi_op 
     }
     if (w->exists) {
         bool same = op->if_absent && w->now.kind == op->kind &&
-                    (op->kind == CZ_DATA || w->now.asset == asset);
+                    (czi_kind_has_data(op->kind) || w->now.asset == asset);
 
         return same ? CZ_APPLIED : CZ_EXISTS;
     }
     w->now = (struct czi_resource){.kind = op->kind, .asset = asset, .quantity = op->quantity};
     w->exists = w->created = true;
     w->creation = op;
-    if (op->kind == CZ_DATA) {
+    if (czi_kind_has_data(op->kind)) {
         w->has_data = true;
         w->data = op->data;
     }
@@ -354,7 +354,7 @@ static uint8_t op_require(const struct work *w, const cz_requirement *r)
         return CZ_REQUIRE_STATE;
     if (r->has_version && w->now.version != r->version)
         return CZ_REQUIRE_VERSION;
-    if (r->has_quantity && (w->now.kind == CZ_DATA || w->now.quantity < r->quantity))
+    if (r->has_quantity && (czi_kind_has_data(w->now.kind) || w->now.quantity < r->quantity))
         return CZ_REQUIRE_QUANTITY;
     return CZ_APPLIED;
 }
@@ -364,6 +364,8 @@ static uint8_t run_op(struct general *g, const struct czi_op *op)
     struct work *a = &g->works[op->a], *b = &g->works[op->b];
     bool two = op->code == CZI_OP_TRANSFER || op->code == CZI_OP_MOVE;
 
+    if (op->code == CZI_OP_NOTE)
+        return CZ_APPLIED;
     if (op->code == CZI_OP_CREATE)
         return op_create(g, a, op);
     if (!a->exists || (two && !b->exists))
@@ -377,6 +379,13 @@ static uint8_t run_op(struct general *g, const struct czi_op *op)
         return op_write(a, op);
     case CZI_OP_REQUIRE:
         return op_require(a, &op->requirement);
+    case CZI_OP_USE:
+    case CZI_OP_WHEN:
+    case CZI_OP_DEPOSIT:
+    case CZI_OP_WITHDRAW:
+    case CZI_OP_CONFIRM:
+    case CZI_OP_RELEASE:
+        return CZ_WRONG_KIND;
     default:
         return op_lifecycle(g, a, op->code);
     }
@@ -428,7 +437,7 @@ static bool is_conserved(const struct general *g)
         const struct work *w = &g->works[i];
         unsigned __int128 sum = 0;
 
-        if (!w->exists || w->now.kind == CZ_DATA)
+        if (!w->exists || czi_kind_has_data(w->now.kind))
             continue;
         for (unsigned k = 0; k < g->count; k++) {
             const struct work *x = &g->works[k];
@@ -553,10 +562,10 @@ static bool commit(struct general *g, struct czi_batch *b, struct czi_entry *e)
         core->created += w->created;
         touch(core, x, w->slot, b->first_position + e->number, e->lamport);
         put_write(post, w->slot, x, before);
-        if (x->kind == CZ_DATA || w->created) {
+        if (czi_kind_has_data(x->kind) || w->created) {
             if (!commit_name(core, b, w, &b->hashes[e->posts + i]))
                 return false;
-            if (x->kind == CZ_DATA)
+            if (czi_kind_has_data(x->kind))
                 post->data_hash = b->hashes[e->posts + i].bytes;
         }
     }

@@ -26,7 +26,7 @@ static cz_contents contents_of(const struct czi_guard *guard)
                      .quantity = x->quantity,
                      .version = x->version};
 
-    if (x->kind == CZ_DATA) {
+    if (czi_kind_has_data(x->kind)) {
         c.data = guard->name->data;
         c.data_len = guard->name->data_len;
     }
@@ -81,17 +81,17 @@ static int check_update(const struct czi_guard *guard, const cz_contents *now,
         (c->asset && (!now->asset || strcmp(c->asset, now->asset) != 0)))
         return czi_fail(err, CZ_WRONG_TYPE, "update: kind and asset of %s cannot change",
                         label);
-    if (c->kind != CZ_DATA && c->data)
+    if (!czi_kind_has_data(c->kind) && c->data)
         return czi_fail(err, CZ_WRONG_TYPE, "update: %s is of kind %s and has no data", label,
                         cz_kind_name((int)c->kind));
-    if (c->kind == CZ_DATA && c->quantity != 0)
+    if (czi_kind_has_data(c->kind) && c->quantity != 0)
         return czi_fail(err, CZ_WRONG_TYPE, "update: %s is data and has no quantity", label);
     if (c->kind == CZ_FUNGIBLE && c->quantity < 0)
         return czi_fail(err, CZ_INVALID, "update: the quantity of %s would be negative", label);
     if (c->data_len > CZI_DATA_SIZE_MAX)
         return czi_fail(err, CZ_LIMIT, "update: %zu bytes for %s, at most %u are possible",
                         c->data_len, label, CZI_DATA_SIZE_MAX);
-    if (c->data_len && !c->data && c->kind == CZ_DATA)
+    if (c->data_len && !c->data && czi_kind_has_data(c->kind))
         return czi_fail(err, CZ_INVALID, "update: %zu bytes for %s, and no data", c->data_len,
                         label);
     if ((unsigned)c->state > CZ_ARCHIVED)
@@ -130,7 +130,7 @@ int cz_guard_update(const cz_guard *handle, const cz_contents *contents, cz_erro
     if (rc)
         return rc;
     /* First the copy: the new data may lie in the old. */
-    if (contents->kind == CZ_DATA && !same_data(&now, contents)) {
+    if (czi_kind_has_data(contents->kind) && !same_data(&now, contents)) {
         czi_buf_put(&data, contents->data, contents->data_len);
         if (data.failed)
             return czi_nomem(err, "an update");
@@ -139,7 +139,7 @@ int cz_guard_update(const cz_guard *handle, const cz_contents *contents, cz_erro
     if (!s)
         return czi_nomem(err, "an update");
     guard->staged = s;
-    if (contents->kind == CZ_DATA && !same_data(&now, contents)) {
+    if (czi_kind_has_data(contents->kind) && !same_data(&now, contents)) {
         struct czi_buf old = s->data;
 
         s->data = data;
@@ -562,7 +562,7 @@ static int find_same(cz_engine *g, const cz_creation *creation, const cz_id *id,
         const char *asset = creation->asset ? creation->asset : "";
 
         if (x->kind != creation->kind ||
-            (x->kind != CZ_DATA && strcmp(core->assets[x->asset].name, asset) != 0))
+            (!czi_kind_has_data(x->kind) && strcmp(core->assets[x->asset].name, asset) != 0))
             rc = czi_fail(err, CZ_WRONG_TYPE,
                           "register: %s exists and is of another kind or asset",
                           creation->label);

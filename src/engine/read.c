@@ -24,7 +24,7 @@ static void describe(const struct czi_core *core, uint32_t slot, cz_resource *re
                          .position = x->position,
                          .lamport = x->lamport};
     memcpy(ret->head.bytes, czi_resource_head(&core->resources, slot)->node, 32);
-    if (x->kind == CZ_DATA) {
+    if (czi_kind_has_data(x->kind)) {
         ret->data = n->data;
         ret->data_len = n->data_len;
     } else {
@@ -143,7 +143,7 @@ cz_receipt czi_receipt_describe(const struct czi_record *rec, const cz_id *effec
                              .kind = (enum cz_kind)p->kind};
         memcpy(&posts[i].resource, czi_effect_access_id(rec->bytes.data, &rec->view, i),
                sizeof(cz_id));
-        if (p->written && p->kind == CZ_DATA)
+        if (p->written && czi_kind_has_data(p->kind))
             memcpy(&posts[i].data_hash, p->data_hash, sizeof(cz_id));
         else
             posts[i].quantity = p->quantity;

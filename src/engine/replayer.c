@@ -121,8 +121,8 @@ static int compare_posts(const struct czi_post *was, const struct czi_post *is, 
             return differs(position, "kind and state",
                            (uint64_t)was[i].kind << 4 | was[i].state,
                            (uint64_t)is[i].kind << 4 | is[i].state, err);
-        if (was[i].kind == CZ_DATA ? memcmp(was[i].data_hash, is[i].data_hash, 32) != 0
-                                   : was[i].quantity != is[i].quantity)
+        if (czi_kind_has_data(was[i].kind) ? memcmp(was[i].data_hash, is[i].data_hash, 32) != 0
+                                           : was[i].quantity != is[i].quantity)
             return czi_fail(
                 err, CZ_DIFFERS,
                 "position %llu: the journal and executing give access %u another value",

@@ -48,7 +48,7 @@ static void put_resource(struct czi_buf *b, const struct czi_core *core, uint32_
     czi_cbor_add_string(b, 3, n->label, strlen(n->label));
     czi_cbor_add_head(b, 0, x->kind);
     czi_cbor_add_head(b, 0, x->state);
-    if (x->kind == CZ_DATA) {
+    if (czi_kind_has_data(x->kind)) {
         czi_buf_put_byte(b, 0xf6);
         czi_cbor_add_string(b, 2, n->data, n->data_len);
     } else {
@@ -282,7 +282,7 @@ static int load_resource(void *arg, const struct czi_row *row)
     creator = czi_cbor_bytes32(&c);
     controller = czi_cbor_bytes32(&c);
     label = czi_cbor_text(&c);
-    x.kind = (uint8_t)czi_cbor_uint_max(&c, CZ_DATA);
+    x.kind = (uint8_t)czi_cbor_uint_max(&c, CZI_KIND_LAST);
     x.state = (uint8_t)czi_cbor_uint_max(&c, CZ_ARCHIVED);
     if (czi_cbor_null(&c)) {
         data = czi_cbor_bytes(&c);
@@ -321,7 +321,7 @@ static int load_resource(void *arg, const struct czi_row *row)
     memcpy(n->label, label.data, label.len);
     n->label[label.len] = 0;
     czi_blake3(data.data, data.len, hash.bytes);
-    if (x.kind == CZ_DATA && !czi_resource_set_data(n, data, &hash))
+    if (czi_kind_has_data(x.kind) && !czi_resource_set_data(n, data, &hash))
         return czi_nomem(l->err, "data");
     return CZ_OK;
 }

@@ -84,7 +84,8 @@ static cz_resource describe(const struct czi_core *core, uint32_t slot)
                          .creator = n->creator,
                          .controller = n->controller,
                          .label = n->label,
-                         .asset = x->kind == CZ_DATA ? NULL : core->assets[x->asset].name,
+                         .asset =
+                             czi_kind_has_data(x->kind) ? NULL : core->assets[x->asset].name,
                          .kind = (enum cz_kind)x->kind,
                          .state = (enum cz_state)x->state,
                          .quantity = x->quantity,
@@ -99,7 +100,7 @@ static bool is_true(const struct moment *m, const struct czi_sentry *s, const cz
 {
     cz_resource whole;
 
-    if (!s->with_data || r->kind != CZ_DATA)
+    if (!s->with_data || !czi_kind_has_data(r->kind))
         return s->resource_is(s->arg, r);
     if (!data->data)
         *data = data_at(m->engine, s->watched->slot, r->position);
@@ -123,12 +124,12 @@ static void judge_write(struct moment *m, const struct czi_batch *b, const struc
     if (!x)
         return;
     r = describe(core, post->slot);
-    r.quantity = post->kind == CZ_DATA ? 0 : post->quantity;
+    r.quantity = czi_kind_has_data(post->kind) ? 0 : post->quantity;
     r.version = post->version;
     r.position = m->position;
     r.lamport = e->lamport;
     r.state = (enum cz_state)post->state;
-    if (post->kind == CZ_DATA && !data_given(e->pending, i, post->version == 1, &data))
+    if (czi_kind_has_data(post->kind) && !data_given(e->pending, i, post->version == 1, &data))
         data.data = NULL;
     for (struct czi_sentry *s = x->list.first; s; s = next) {
         next = s->next;

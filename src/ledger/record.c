@@ -21,7 +21,7 @@ static uint8_t *put_write(uint8_t *p, const struct czi_post *post, uint64_t posi
     p = czi_put_varint(p, post->version);
     p = czi_put_varint(p, back(position, post->previous));
     *p++ = (uint8_t)(post->kind << 4 | post->state);
-    if (post->kind != CZ_DATA)
+    if (!czi_kind_has_data(post->kind))
         return czi_put_varint128(p, czi_zigzag(post->quantity));
     memcpy(p, post->data_hash, 32);
     return p + 32;
@@ -106,9 +106,9 @@ static void read_write(struct czi_cursor *c, struct czi_post *post, uint64_t pos
     both = take_byte(c);
     post->kind = both >> 4;
     post->state = both & 15;
-    if (post->kind > CZ_DATA || post->state > CZ_ARCHIVED)
+    if (post->kind > CZI_KIND_LAST || post->state > CZ_ARCHIVED)
         c->failed = true;
-    if (post->kind == CZ_DATA)
+    if (czi_kind_has_data(post->kind))
         post->data_hash = czi_cursor_take(c, 32);
     else
         post->quantity = czi_unzigzag(czi_cursor_varint128(c));

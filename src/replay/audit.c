@@ -172,7 +172,7 @@ int czi_audit_end(const struct czi_journal *j, cz_error *err)
     for (uint32_t i = 0; i < core->resources.ids.count; i++) {
         const struct czi_resource *x = czi_resource_at(&core->resources, i);
 
-        if (x->kind != CZ_DATA)
+        if (!czi_kind_has_data(x->kind))
             sums[2 * x->asset + x->kind] += (unsigned __int128)x->quantity;
     }
     for (uint32_t i = 0; i < n; i++) {

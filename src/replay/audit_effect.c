@@ -188,7 +188,7 @@ static bool keep_write(struct czi_auditor *a, unsigned i)
     x->version = post->version;
     x->position = a->outcome->position;
     x->lamport = a->outcome->lamport;
-    x->quantity = d->kind == CZ_DATA ? 0 : post->quantity;
+    x->quantity = czi_kind_has_data(d->kind) ? 0 : post->quantity;
     if (!d->has_data)
         return true;
     memcpy(hash.bytes, post->data_hash, sizeof hash.bytes);

@@ -31,14 +31,14 @@ static int declare_creation(struct czi_auditor *a, struct czi_declared *d,
 {
     uint32_t asset = 0;
 
-    if (op->kind != CZ_DATA) {
+    if (!czi_kind_has_data(op->kind)) {
         asset = czi_core_asset(a->core, op->asset, true);
         if (asset == CZI_ID_NONE)
             return czi_nomem(err, "an asset");
     }
     if (d->exists)
         return op->if_absent && d->kind == op->kind &&
-                       (op->kind == CZ_DATA || d->asset == asset)
+                       (czi_kind_has_data(op->kind) || d->asset == asset)
                    ? CZ_OK
                    : czi_audit_found(a, err, "it creates a resource that exists");
     *d = (struct czi_declared){.slot = d->slot,
@@ -46,7 +46,7 @@ static int declare_creation(struct czi_auditor *a, struct czi_declared *d,
                                .kind = op->kind,
                                .exists = true,
                                .created = true,
-                               .has_data = op->kind == CZ_DATA,
+                               .has_data = czi_kind_has_data(op->kind),
                                .quantity = (unsigned __int128)op->quantity,
                                .creation = *op,
                                .data = op->data};
@@ -196,7 +196,7 @@ static int check_write(const struct czi_auditor *a, unsigned i, cz_error *err)
     if (post->state != d->state)
         return czi_audit_found(a, err, "access %u is recorded as %s, its operations make it %s",
                                i, cz_state_name(post->state), cz_state_name(d->state));
-    return d->kind == CZ_DATA ? check_data(a, i, err) : check_conserved(a, i, err);
+    return czi_kind_has_data(d->kind) ? check_data(a, i, err) : check_conserved(a, i, err);
 }
 
 int czi_audit_seen(const struct czi_auditor *a, unsigned i, cz_error *err)
@@ -221,7 +221,7 @@ int czi_audit_applied(struct czi_auditor *a, cz_error *err)
     for (unsigned i = 0; i < writes && !rc; i++)
         rc = check_write(a, i, err);
     for (unsigned i = 0; i < writes && !rc; i++)
-        if (a->declared[i].kind != CZ_DATA)
+        if (!czi_kind_has_data(a->declared[i].kind))
             rc = check_quantity(a, i, err);
     for (unsigned i = writes; i < a->count && !rc; i++) {
         if (!czi_audit_resource(a, i))

@@ -17,6 +17,13 @@
 #include "causality/causality.h"
 #include "codec/tags.h"
 
+/* The others have a quantity of an asset. */
+static inline bool czi_kind_has_data(unsigned kind)
+{
+    return kind >= CZ_DATA;
+}
+#define CZI_KIND_LAST CZ_OUTBOX
+
 /* ---- Identity and names ----------------------------------------------------------------- */
 
 /* Canonical bytes of a resource's identity; out holds CZI_IDENTITY_SIZE_MAX. */

@@ -146,7 +146,7 @@ bool fuzz_seed(size_t i, struct czi_buf *out)
             add_op(e, k, &a, &b);
     CZI_CHECK(!cz_effect_cite(e, &a, &err) && !cz_effect_follow(e, &b, &err));
     CZI_CHECK(!cz_effect_access(e, &b, CZ_READ, &err));
-    CZI_CHECK(!cz_effect_set_signature(e, "sign", i % 2 ? 4 : 0, &err));
+    CZI_CHECK(i % 2 == 0 || !cz_effect_sign(e, a.bytes, &err));
     add_full(e, i < 9 ? i : 7, &a);
     if (i <= 9) {
         CZI_CHECK(cz_effect_encode(e, &bytes, &len, &err) == CZ_OK);

@@ -399,7 +399,6 @@ static void check_builder(const struct ref_effect *e, const struct gen_item *ite
         cz_effect_set_program(b, &e->program, e->task);
     for (unsigned i = 0; i < e->after_count; i++)
         assert_ok(cz_effect_follow(b, &e->after[i], &err), err);
-    assert_ok(cz_effect_set_signature(b, e->signature, e->signature_len, &err), err);
     assert_ok(cz_effect_encode(b, &bytes, &len, &err), err);
     assert_int_equal(len, item->len);
     assert_memory_equal(bytes, item->bytes, len);
@@ -705,8 +704,6 @@ static void put_some(struct gen *g)
     for (unsigned i = 0; i < e->op_count; i++)
         make_op(g, &e->ops[i], some_code(g));
     add_declared(g, e);
-    e->signature_len = percent(g, 8) ? below(g, sizeof e->signature + 1) : 0;
-    memset(e->signature, 0xab, e->signature_len);
     put_effect(g, e);
 }
 

@@ -264,8 +264,7 @@ size_t ref_encode(const struct ref_effect *e, uint8_t *out)
     p = put_links(p, e->after, e->after_count);
     if (full)
         p = put_full(p, e, facts, plain ? 0 : e->fact_count);
-    p = e->signature_len ? czi_cbor_put_bytes(p, e->signature, e->signature_len)
-                         : czi_cbor_put_null(p);
+    p = czi_cbor_put_null(p);
     CZI_CHECK((size_t)(p - out) <= REF_EFFECT_SIZE_MAX);
     return (size_t)(p - out);
 }

@@ -72,8 +72,6 @@ struct ref_effect {
     cz_id time, program;
     bool has_time, has_program;
     uint32_t task;
-    uint8_t signature[128];
-    size_t signature_len;
 };
 
 /* ---- The model -------------------------------------------------------------------------- */

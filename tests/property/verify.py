@@ -389,7 +389,10 @@ class Effect:
         for links in (self.facts, self.after):
             need(len(links) <= 64 and all(isinstance(i, Link) for i in links), "citations")
         need((1 if self.program is None else 0) <= len(self.operations) <= 256, "operations")
-        need(t[-1] is None or is_bytes(t[-1], 1, 128), "a signature")
+        need(t[-1] is None or (is_bytes(t[-1], 96, 16 * 96) and len(t[-1]) % 96 == 0),
+             "signatures")
+        self.signers = [t[-1][i:i + 32] for i in range(0, len(t[-1] or b""), 96)]
+        need_ascending(self.signers, "keys of signatures do not ascend")
         need(self.time is None or isinstance(self.time, Link), "a proposal's time")
         if self.program is not None:
             need(len(self.program) == 2 and is_bytes(self.program[0], 32)

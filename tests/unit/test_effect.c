@@ -1,6 +1,7 @@
 /* test_effect.c - canonical effects: what the builder writes, what the decoder refuses, and the
  * bounds of both. Random effects of every shape are in tests/property. */
 #include "codec/blake3.h"
+#include "codec/ed25519.h"
 #include "effect/effect.h"
 #include "test.h"
 
@@ -11,6 +12,8 @@ static cz_id id_number(unsigned n)
     czi_blake3(&n, sizeof n, id.bytes);
     return id;
 }
+
+static const uint8_t seed[32] = {7};
 
 static cz_effect *effect(void)
 {
@@ -62,7 +65,7 @@ static cz_effect *full_effect(void)
         assert_ok(cz_effect_cite(e, &read, &err), err);
         assert_ok(cz_effect_follow(e, &read, &err), err);
     }
-    assert_ok(cz_effect_set_signature(e, "signature", 9, &err), err);
+    assert_ok(cz_effect_sign(e, seed, &err), err);
     return e;
 }
 
@@ -589,11 +592,133 @@ static void the_signing_id_leaves_only_the_signature_out(void **state)
     (void)state;
     assert_ok(cz_effect_lock(e, &a, &err), err);
     assert_ok(cz_effect_id(e, &unsigned_id, &err), err);
-    assert_ok(cz_effect_set_signature(e, "s", 1, &err), err);
+    assert_ok(cz_effect_sign(e, seed, &err), err);
     assert_ok(cz_effect_id(e, &id, &err), err);
     assert_ok(cz_effect_signing_id(e, &signing, &err), err);
     assert_memory_equal(&signing, &unsigned_id, sizeof id);
     assert_memory_not_equal(&id, &signing, sizeof id);
+    cz_effect_free(e);
+}
+
+/* What accounts and programs add. */
+static cz_effect *gateway_effect(void)
+{
+    cz_effect *e = effect();
+    cz_id id[6], facts[3], program = id_number(50);
+    cz_error err = {0};
+
+    for (unsigned i = 0; i < 6; i++)
+        id[i] = id_number(60 + i);
+    for (unsigned i = 0; i < 3; i++)
+        facts[i] = id_number(70 + i);
+    assert_ok(cz_effect_deposit(e, &id[0], &facts[2], &err), err);
+    assert_ok(cz_effect_use(e, &id[1], CZ_READ, &err), err);
+    assert_ok(cz_effect_use(e, &id[2], CZ_WRITE, &err), err);
+    assert_ok(cz_effect_when(e, "moon", 5, 7, &err), err);
+    assert_ok(cz_effect_withdraw(e, &id[0], &id[3], &id[4], 9, "alice", &err), err);
+    assert_ok(cz_effect_confirm(e, &id[3], &id[4], &facts[0], &err), err);
+    assert_ok(cz_effect_release(e, &id[3], &id[4], &id[5], &facts[1], &err), err);
+    cz_effect_set_program(e, &program, 1);
+    assert_ok(cz_effect_note(e, "noted", 5, &err), err);
+    return e;
+}
+
+static void the_gateways_operations_say_what_they_were_told(void **state)
+{
+    static const uint8_t codes[] = {CZI_OP_NOTE,    CZI_OP_DEPOSIT, CZI_OP_USE,
+                                    CZI_OP_USE,     CZI_OP_WHEN,    CZI_OP_WITHDRAW,
+                                    CZI_OP_CONFIRM, CZI_OP_RELEASE};
+    cz_effect *e = gateway_effect(), *again = cz_effect_new();
+    cz_id account = id_number(60), reserve = id_number(64), last = id_number(72);
+    struct czi_effect_view v;
+    struct czi_op ops[8];
+    struct czi_cbor c;
+    const uint8_t *bytes, *other;
+    size_t len, other_len;
+    cz_error err = {0};
+
+    (void)state;
+    assert_ok(cz_effect_encode(e, &bytes, &len, &err), err);
+    assert_ok(czi_effect_view(bytes, len, &v, &err), err);
+    assert_int_equal(v.op_count, 8);
+    c = czi_cbor(bytes + v.ops, v.ops_len);
+    for (unsigned i = 0; i < 8; i++) {
+        czi_op_next(&c, &ops[i]);
+        assert_int_equal(ops[i].code, codes[i]);
+    }
+    assert_int_equal(ops[0].data.len, 5);
+    assert_memory_equal(czi_effect_fact(bytes, &v, ops[1].fact), &last, 32);
+    assert_memory_equal(czi_effect_access_id(bytes, &v, ops[1].a), &account, 32);
+    assert_true(ops[2].a >= v.write_count && ops[3].a < v.write_count);
+    assert_memory_equal(ops[4].text.data, "moon", 4);
+    assert_int_equal(ops[4].not_before, 5);
+    assert_int_equal(ops[4].not_after, 7);
+    assert_memory_equal(czi_effect_access_id(bytes, &v, ops[5].c), &reserve, 32);
+    assert_memory_equal(ops[5].text.data, "alice", 5);
+    assert_true(ops[5].quantity == 9);
+    assert_ok(cz_effect_decode(again, bytes, len, &err), err);
+    assert_ok(cz_effect_encode(again, &other, &other_len, &err), err);
+    assert_int_equal(len, other_len);
+    assert_memory_equal(bytes, other, len);
+    cz_effect_free(e);
+    cz_effect_free(again);
+}
+
+static void the_gateways_operations_need_what_they_need(void **state)
+{
+    cz_effect *e = effect();
+    cz_id a = id_number(1), fact = id_number(2);
+    const uint8_t *bytes;
+    size_t len;
+    cz_error err = {0};
+
+    (void)state;
+    assert_int_equal(cz_effect_when(e, "moon", 7, 6, &err), CZ_INVALID);
+    assert_int_equal(cz_effect_when(e, "", 7, 7, &err), CZ_INVALID);
+    assert_int_equal(cz_effect_withdraw(e, &a, &a, &a, 0, "x", &err), CZ_INVALID);
+    assert_int_equal(cz_effect_withdraw(e, &a, &a, &a, 1, "", &err), CZ_INVALID);
+    assert_int_equal(cz_effect_withdraw(
+                         e, &a, &a, &a, 1,
+                         "0123456789012345678901234567890123456789012345678901234567890", &err),
+                     CZ_LIMIT);
+    assert_ok(cz_effect_deposit(e, &a, &fact, &err), err);
+    assert_ok(cz_effect_encode(e, &bytes, &len, &err), err);
+    assert_ok(cz_effect_note(e, "n", 1, &err), err);
+    assert_int_equal(cz_effect_note(e, "n", 1, &err), CZ_INVALID);
+    assert_int_equal(cz_effect_encode(e, &bytes, &len, &err), CZ_INVALID); /* no program */
+    cz_effect_free(e);
+}
+
+static void signatures_are_of_the_signing_id(void **state)
+{
+    cz_effect *e = effect();
+    struct czi_effect_view v;
+    cz_id a = id_number(1), signing;
+    const uint8_t *bytes, *signer;
+    uint8_t key[32], id[32], other[32] = {9};
+    size_t len;
+    cz_error err = {0};
+
+    (void)state;
+    cz_public_key(seed, key);
+    assert_ok(cz_effect_lock(e, &a, &err), err);
+    assert_ok(cz_effect_signing_id(e, &signing, &err), err);
+    assert_ok(cz_effect_sign(e, other, &err), err);
+    assert_ok(cz_effect_sign(e, seed, &err), err);
+    assert_ok(cz_effect_sign(e, seed, &err), err);
+    assert_ok(cz_effect_encode(e, &bytes, &len, &err), err);
+    assert_ok(czi_effect_view(bytes, len, &v, &err), err);
+    assert_int_equal(v.signature_count, 2);
+    czi_effect_signing_id(bytes, len, &v, id);
+    assert_memory_equal(id, &signing, 32);
+    for (unsigned i = 0; i < 2; i++) {
+        signer = czi_effect_signer(bytes, len, &v, i);
+        assert_true(czi_ed25519_verify(signer, id, 32, signer + 32));
+    }
+    assert_true(memcmp(czi_effect_signer(bytes, len, &v, 0),
+                       czi_effect_signer(bytes, len, &v, 1), 32) < 0);
+    assert_true(memcmp(key, czi_effect_signer(bytes, len, &v, 0), 32) == 0 ||
+                memcmp(key, czi_effect_signer(bytes, len, &v, 1), 32) == 0);
     cz_effect_free(e);
 }
 
@@ -762,9 +887,12 @@ static void texts_data_and_signature_are_bounded(void **state)
     asset[CZI_ASSET_SIZE_MAX] = 0;
     label[CZI_LABEL_SIZE_MAX] = 'l';
     assert_int_equal(cz_effect_create(e, &c, &err), CZ_LIMIT);
-    assert_ok(cz_effect_set_signature(e, data, CZI_SIGNATURE_SIZE_MAX, &err), err);
-    assert_int_equal(cz_effect_set_signature(e, data, CZI_SIGNATURE_SIZE_MAX + 1, &err),
-                     CZ_LIMIT);
+    for (uint8_t i = 0; i <= CZI_SIGNATURES_MAX; i++) {
+        uint8_t key[32] = {i}, signature[64] = {0};
+
+        assert_int_equal(cz_effect_add_signature(e, key, signature, &err),
+                         i < CZI_SIGNATURES_MAX ? CZ_OK : CZ_LIMIT);
+    }
     assert_ok(cz_effect_write(e, &a, data, CZI_DATA_SIZE_MAX, &err), err);
     assert_int_equal(cz_effect_write(e, &a, data, CZI_DATA_SIZE_MAX + 1, &err), CZ_LIMIT);
     assert_ok(cz_effect_encode(e, &bytes, &len, &err), err);
@@ -877,6 +1005,9 @@ int main(void)
         cmocka_unit_test(the_builder_refuses_terms_that_no_effect_can_have),
         cmocka_unit_test(naming_a_resource_twice_takes_the_stronger_mode),
         cmocka_unit_test(the_signing_id_leaves_only_the_signature_out),
+        cmocka_unit_test(the_gateways_operations_say_what_they_were_told),
+        cmocka_unit_test(the_gateways_operations_need_what_they_need),
+        cmocka_unit_test(signatures_are_of_the_signing_id),
         cmocka_unit_test(the_builder_refuses_what_no_effect_can_say),
         cmocka_unit_test(accesses_operations_and_citations_are_bounded),
         cmocka_unit_test(the_decoder_knows_the_bounds_too),

@@ -167,10 +167,15 @@ static void the_long_form_says_everything(void **state)
                         .has_quantity = true,
                         .quantity = -10};
     cz_effect *e = fresh(&alice, 5);
-    char text[1024], fact[CZ_ID_TEXT_SIZE];
+    char text[1024], fact[CZ_ID_TEXT_SIZE], hex[2 * 96 + 1] = "";
+    uint8_t key[32], signature[64];
     cz_error err = {0};
 
     (void)state;
+    memset(key, 1, sizeof key);
+    memset(signature, 0xff, sizeof signature);
+    for (unsigned i = 0; i < 96; i++)
+        strcat(hex, i < 32 ? "01" : "fF");
     cz_id_print(&x, fact);
     cz_effect_set_priority(e, CZ_URGENT);
     assert_ok(cz_effect_require(e, &a, &q, &err), err);
@@ -179,7 +184,7 @@ static void the_long_form_says_everything(void **state)
     assert_ok(cz_effect_access(e, &alice, CZ_WRITE, &err), err);
     assert_ok(cz_effect_cite(e, &x, &err), err);
     assert_ok(cz_effect_follow(e, &x, &err), err);
-    assert_ok(cz_effect_set_signature(e, "\x01\xff", 2, &err), err);
+    assert_ok(cz_effect_add_signature(e, key, signature, &err), err);
     (void)snprintf(
         text, sizeof text,
         "{\"origin\":\"alice\",\"nonce\":5,\"priority\":\"urgent\",\"ops\":["
@@ -188,8 +193,8 @@ static void the_long_form_says_everything(void **state)
         "{\"op\":\"transfer\",\"from\":\"a\",\"to\":\"b\",\"quantity\":1}],"
         "\"access\":[{\"resource\":\"%s\",\"mode\":\"read\"},"
         "{\"resource\":\"alice\",\"mode\":\"write\"}],"
-        "\"facts\":[\"%s\"],\"after\":[\"%s\"],\"signature\":\"01fF\"}",
-        fact, fact, fact);
+        "\"facts\":[\"%s\"],\"after\":[\"%s\"],\"signature\":\"%s\"}",
+        fact, fact, fact, hex);
     assert_means(text, e);
 }
 
