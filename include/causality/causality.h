@@ -1545,6 +1545,16 @@ typedef struct cz_program_def {
     const char *summary; /* for people; may be NULL */
 } cz_program_def;
 
+/* A shared object with programs for the command (causality program run FILE.so …) exports this
+ * function: its programs, ended by one without a name. The text given on the command line is
+ * what they get as arguments. */
+#define CZ_MODULE(programs)                                                                    \
+    CZ_API const cz_program_def *cz_module_programs(void);                                     \
+    CZ_API const cz_program_def *cz_module_programs(void)                                      \
+    {                                                                                          \
+        return (programs);                                                                     \
+    }
+
 typedef struct cz_host_options {
     const cz_program_def *programs; /* copied; the functions must stay */
     size_t count;
