@@ -5,7 +5,7 @@ usage: verify.py STORE                    prints positions, facts and root; exit
        verify.py --sample TEST_EXPORT     on a store that this program makes, whole and damaged
 
 It uses Python's standard library, and b3sum for what is long. It does not verify domains' proofs
-and signatures and does not judge operations: its use is that it shares no line with the engine.
+and the signatures of facts: its use is that it shares no line with the engine.
 """
 import pathlib
 import random
@@ -15,6 +15,8 @@ import tempfile
 
 from verify_codec import (Finding, Link, Reader, blake3, cbor, is_bytes, is_text, is_uint, need,
                           need_ascending, put)
+from verify_ed25519 import is_signed
+from verify_rules import Ledger, Refused, strict_operations
 
 # ---- Fact logs ------------------------------------------------------------------------------
 
@@ -344,6 +346,8 @@ class Book:
 
 PLAIN = [1, False, 0, 0, None, None]
 CITED = {11, 12} | set(range(32, 46))
+UNKNOWN_DOMAIN, NO_ROOM = 32, 15  # the one an operation gives too; the other a verifier cannot tell
+REASONS = set(range(1, 16)) | CITED | set(range(49, 68))
 
 
 class State:
@@ -357,8 +361,9 @@ class State:
         self.effects = {}  # id -> (applied, position, lamport, (program, clock))
         self.tasks = {}  # (program, task) -> (position, lamport, (program, clock))
         self.book = Book()
+        self.ledger = Ledger(self.book)
+        self.programs = set()  # that have an effect
         self.sums = {}  # of positions, by asset
-        self.assets = {}
 
     def root(self):
         return blake3(b"".join(i + self.resources[i][5] for i in sorted(self.resources)))
@@ -393,6 +398,7 @@ class Effect:
              "signatures")
         self.signers = [t[-1][i:i + 32] for i in range(0, len(t[-1] or b""), 96)]
         need_ascending(self.signers, "keys of signatures do not ascend")
+        self.check_signatures(t)
         need(self.time is None or isinstance(self.time, Link), "a proposal's time")
         if self.program is not None:
             need(len(self.program) == 2 and is_bytes(self.program[0], 32)
@@ -402,6 +408,12 @@ class Effect:
         need(not full or terms or self.time is not None or self.program is not None,
              "the full form without need")
         self.terms = terms or [PLAIN] * len(self.facts)
+        strict_operations(self)
+
+    def check_signatures(self, t):
+        signed = blake3(put(t[:-1] + [None])) if self.signers else None
+        for n, key in enumerate(self.signers):
+            need(is_signed(key, signed, t[-1][96 * n + 32:96 * n + 96]), "a signature is not right")
 
     def check_terms(self, terms):
         need(not terms or (len(terms) == len(self.facts) and any(x != PLAIN for x in terms)),
@@ -428,9 +440,9 @@ def read_post(record, position, old, write):
         return version, None
     both = record.byte()
     kind, lifecycle = both >> 4, both & 15
-    value = record.take(32) if kind == 2 else record.zigzag()
+    value = record.take(32) if kind >= 2 else record.zigzag()
     need(version == old[0] + 1, "a version")
-    need(kind <= 2 and lifecycle <= 4 and old[3] in (None, kind), "a kind or state")
+    need(kind <= 5 and lifecycle <= 4 and old[3] in (None, kind), "a kind or state")
     need(kind != 0 or value >= 0, "a negative balance")
     return [version, lifecycle, value], [version, position, None, kind, value, old[5], old[6]]
 
@@ -478,10 +490,18 @@ def lamport_of(state, e, before):
     return 1 + max(times, default=0)
 
 
-def note_assets(state, e):
-    for op in e.operations:
-        if op[0] == 0 and op[5] is not None:
-            state.assets.setdefault(e.accesses[op[1]], op[5])
+def perform(state, e, effect, reason, left_out):
+    """What the operations make of the resources; None: the effect is rejected, and rightly so."""
+    programs = state.programs | ({e.program[0]} if e.program else set())
+    try:
+        act = state.ledger.perform(e, effect, e.signers, left_out, programs)
+    except Refused as refused:
+        need(reason, f"it applied, but should have been rejected for {refused.reason}")
+        need(reason == refused.reason,
+             f"it is rejected for {reason}, but should have been for {refused.reason}")
+        return None
+    need(reason == 0, f"it is rejected for {reason}, but nothing is wrong with it")
+    return act
 
 
 def read_effect(state, record, position, applied, time):
@@ -490,15 +510,17 @@ def read_effect(state, record, position, applied, time):
     need(e.nonce >= state.nonces.get(e.origin, 0), "a nonce does not rise")
     state.nonces[e.origin] = e.nonce + 1
     lamport, reason = record.varint(), 0 if applied else record.byte()
-    need(applied or 1 <= reason <= 15 or reason in CITED, "a reason")
+    need(applied or reason in REASONS, "a reason")
     before = [state.resources.get(i, [0, 0, 0, None, 0, None, None]) for i in e.accesses]
     need(time == state.book.time(), "the snapshot of the time map")
     need(lamport == lamport_of(state, e, before), "a Lamport time")
     fault, left_out, uses = judge_citations(state, e)
     clock = clock_of(state, e, before) if e.program is not None else None
-    need(reason == fault if fault else reason not in CITED, "a reason of what is cited")
+    need(reason == fault if fault else reason not in CITED - {UNKNOWN_DOMAIN},
+         "a reason of what is cited")
     need(fault or clock or e.program is None or reason == 15, "a clock without room")
-    note_assets(state, e)
+    effect = blake3(data)
+    act = None if fault or reason == NO_ROOM else perform(state, e, effect, reason, left_out)
     posts, news = [], []
     for n, old in enumerate(before):
         post, new = read_post(record, position, old, applied and n < len(e.writes))
@@ -508,11 +530,14 @@ def read_effect(state, record, position, applied, time):
             new[6] = clock or old[6]
             news.append(new)
             if new[3] == 1:
-                asset = state.assets[e.accesses[n]]
+                asset = act.now[e.accesses[n]].asset
                 state.sums[asset] = state.sums.get(asset, 0) + new[4] - old[4]
+        if new and act:
+            there = act.now[e.accesses[n]]
+            need([new[3], post[1], post[2]] == [there.kind, there.state, there.value()],
+                 f"access {n} is not what the operations make of it")
     need(all(v == 0 for v in state.sums.values()), "positions do not sum to zero")
     read_links(state, record, e, position, left_out, clock)
-    effect = blake3(data)
     receipt = blake3(put([3, Link(effect), position, lamport, Link(time) if time else None,
                           clock[1] if clock else None, left_out, reason, posts]))
     for i, new in zip(e.writes, news):
@@ -521,8 +546,11 @@ def read_effect(state, record, position, applied, time):
     state.effects[effect] = (applied, position, lamport, clock)
     if clock:
         state.tasks[tuple(e.program)] = (position, lamport, clock)
+    if e.program is not None:
+        state.programs.add(e.program[0])
     if applied:
         state.book.used.update(uses)
+        state.ledger.keep(act)
     return receipt
 
 
@@ -603,6 +631,7 @@ def verify(store):
         except (Finding, ValueError, TypeError, UnicodeDecodeError) as error:
             raise Finding(f"{path.name}, after position {state.positions}: {error}") from error
     need(cbor(checkpoint[:-32]) in places, "the journal lacks what CHECKPOINT names")
+    state.ledger.check_sums()
     return state
 
 
@@ -645,7 +674,7 @@ class Record:
             f[f"version {n}"], f[f"back {n}"] = reader.varint(), reader.varint()
             if self.type == 1 and n < len(e.writes):
                 f[f"state {n}"] = reader.take(1)
-                is_data = f[f"state {n}"][0] >> 4 == 2
+                is_data = f[f"state {n}"][0] >> 4 >= 2
                 f[f"value {n}"] = reader.take(32) if is_data else reader.varint()
         for n in range(len(e.after)):
             f[f"after {n}"] = reader.varint()
@@ -703,10 +732,8 @@ class Forger:
 def outcome_changes(record):
     """Each number of what is recorded of an effect, changed."""
     for name, value in record.fields.items():
-        if name.startswith(("state", "value")):
-            continue  # these only execution and the receipts tell
-        if name == "reason":  # to one of what is cited; else execution judges
-            yield name, bytes([38 if value[0] != 38 else 39])
+        if name == "reason":
+            yield from ((name, bytes([n])) for n in (1, 38, 51) if n != value[0])
         elif isinstance(value, bytes):
             yield name, bytes([value[0] ^ 1]) + value[1:]
         else:
