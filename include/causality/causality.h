@@ -1397,7 +1397,7 @@ CZ_API CZ_MUST_USE int cz_grant_decode(const void *bytes, size_t len,
 typedef struct cz_withdrawal {
     cz_id effect;
     uint32_t number;
-    const char *asset; /* zero-terminated, as long as what it was read from */
+    const char *asset; /* strings live until the callback returns */
     cz_quantity quantity;
     const char *destination; /* at most CZ_DESTINATION_SIZE_MAX bytes */
 } cz_withdrawal;

@@ -24,7 +24,7 @@ enum czi_tag {
     CZI_TAG_DOMAIN = 15,
     CZI_TAG_DECISION = 16,
     CZI_TAG_TIME_MAP = 17,
-    /* What special resources hold. */
+    /* Data of resources of the kinds account, capability, outbox (resource/policy.h). */
     CZI_TAG_ACCOUNT = 18,
     CZI_TAG_CAPABILITY = 19,
     CZI_TAG_OUTBOX = 20,

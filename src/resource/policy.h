@@ -5,17 +5,23 @@
  * accounts all come here; engine/authority.c has the rules that need more than one resource.
  *
  * Canonical bytes (DAG-CBOR):
- *   account     [18, threshold uint, owners [bytes(32)…], limits
- *                [[asset text, quantity, domain text, window uint, number uint, spent
- * quantity]…]] owners ascending, none twice; limits ascending by asset (bytewise, a shorter one
- *               first), none twice; 1 <= threshold <= owners; window > 0
+ *   account     [18, threshold uint, owners [bytes(32)…],
+ *                limits [[asset text, quantity, domain text, window uint, number uint,
+ *                         spent quantity]…]]
+ *               owners ascending, none twice; limits ascending by asset (bytewise, a shorter
+ *               one before those that it begins), none twice; 1 <= threshold <= owners;
+ *               window > 0; spent <= quantity
  *   capability  [19, account bytes(32), parent bytes(32) | null, holder bytes(32),
  *                resource bytes(32) | null, asset text | null, rights uint,
  *                ceiling quantity | null, spent quantity, [domain text, time uint] | null]
- *               resource and asset not both; rights not 0, and of CZ_RIGHTS alone
- *   outbox      [20, [[effect bytes(32), number uint, asset text, quantity, destination
- * text]…]] ascending by effect, then number Quantities are written as operations write them
- * (codec/dag_cbor.h), and are never negative.
+ *               resource and asset not both; rights not 0, and of CZ_RIGHTS alone; spent <=
+ *               ceiling, or 0 without one
+ *   outbox      [20, [[effect bytes(32), number uint, asset text, quantity,
+ *                      destination text]…]]
+ *               ascending by effect, then number; number < CZI_OPERATIONS_MAX; quantity > 0;
+ *               a destination has 1 to 60 bytes, none of them a control character
+ * Quantities are written as operations write them (codec/dag_cbor.h), and are never negative.
+ * Assets are labels (resource.h), domains have 1 to CZI_DOMAIN_SIZE_MAX bytes without a zero.
  */
 #ifndef CZI_POLICY_H
 #define CZI_POLICY_H
@@ -46,7 +52,9 @@ unsigned czi_policy_signers(const struct czi_policy *p, const uint8_t *keys, siz
                             unsigned count);
 /* NULL: none. */
 struct czi_limit *czi_policy_limit(struct czi_policy *p, struct czi_slice asset);
-/* Takes a quantity from a limit at a domain's time; false: it would be exceeded. */
+/* Takes a quantity from a limit at a domain's time; false: it would be exceeded, and nothing
+ * has changed. A time before the window in which something was spent last counts to that one.
+ */
 CZI_MUST_USE bool czi_limit_spend(struct czi_limit *l, uint64_t time, cz_quantity quantity);
 
 /* ---- Capabilities ---------------------------------------------------------------------------
@@ -80,6 +88,9 @@ struct czi_outbox {
     unsigned count;
     struct czi_withdrawal open[CZ_WITHDRAWALS_MAX];
 };
+/* NULL, or what is wrong with it. */
+const char *czi_destination_problem(struct czi_slice s);
+/* On failure *ret is undefined. */
 CZI_MUST_USE int czi_outbox_read(struct czi_slice bytes, struct czi_outbox *ret, cz_error *err);
 void czi_outbox_put(struct czi_buf *out, const struct czi_outbox *o);
 /* False: it is full. */
@@ -89,11 +100,11 @@ struct czi_withdrawal *czi_outbox_find(struct czi_outbox *o, const uint8_t effec
                                        uint32_t number);
 void czi_outbox_remove(struct czi_outbox *o, struct czi_withdrawal *w);
 /* What facts name a withdrawal by: "<effect id>/<number>"; and with the destination in front,
- * "<destination>#…". Return the length; no terminating zero. */
+ * "<destination>#…". Return the length, without the terminating zero. */
 #define CZI_REFERENCE_SIZE_MAX CZ_REFERENCE_SIZE
 size_t czi_withdrawal_name(const struct czi_withdrawal *w, char *out);
 size_t czi_withdrawal_reference(const struct czi_withdrawal *w, char *out);
-/* The name at the end of a text; false: there is none. */
+/* The name that a text is, or that follows its last '#'; false: there is none. */
 CZI_MUST_USE bool czi_withdrawal_parse(struct czi_slice text, uint8_t ret_effect[32],
                                        uint32_t *ret_number);
 
