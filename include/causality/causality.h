@@ -113,6 +113,14 @@ typedef struct cz_error {
     char detail[CZ_DETAIL_SIZE];
 } cz_error;
 
+/* Fills err (may be NULL) with a code and a formatted detail, and returns the code: for
+ * programs and callbacks that fail on their own account. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 3, 4)))
+#endif
+CZ_API int
+cz_error_set(cz_error *err, int code, const char *format, ...);
+
 /* "conflict" for CZ_CONFLICT. Static text. */
 CZ_API const char *cz_code_name(int code);
 
@@ -267,6 +275,13 @@ typedef struct cz_effect cz_effect;
 CZ_API cz_effect *cz_effect_new(void); /* NULL when out of memory */
 CZ_API void cz_effect_free(cz_effect *e);
 CZ_API void cz_effect_clear(cz_effect *e);
+/* Declares a new one that is freed at the end of its scope; NULL, which the functions below
+ * refuse with CZ_NOMEM, when out of memory. */
+#if defined(__GNUC__)
+CZ_API void cz_effect_cleanup(cz_effect **e);
+#define CZ_EFFECT(name)                                                                        \
+    __attribute__((cleanup(cz_effect_cleanup))) cz_effect *name = cz_effect_new()
+#endif
 
 /* Who proposes, and the proposer's counter: nonces of one origin rise (R3). */
 CZ_API void cz_effect_set_origin(cz_effect *e, const cz_id *origin);

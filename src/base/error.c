@@ -24,6 +24,19 @@ void czi_error_set(cz_error *err, int code, const char *fmt, ...)
     va_end(ap);
 }
 
+int cz_error_set(cz_error *err, int code, const char *format, ...)
+{
+    va_list ap;
+
+    if (!err)
+        return code;
+    err->code = code;
+    va_start(ap, format);
+    (void)vsnprintf(err->detail, sizeof err->detail, format, ap);
+    va_end(ap);
+    return code;
+}
+
 void czi_error_prefix(cz_error *err, int code, const char *fmt, ...)
 {
     char inner[sizeof err->detail];

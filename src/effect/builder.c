@@ -66,6 +66,12 @@ void cz_effect_free(cz_effect *e)
     czi_free(e);
 }
 
+void cz_effect_cleanup(cz_effect **e)
+{
+    cz_effect_free(*e);
+    *e = NULL;
+}
+
 void cz_effect_clear(cz_effect *e)
 {
     struct czi_buf ops = e->ops, bytes = e->bytes, canonical = e->canonical;
@@ -98,6 +104,8 @@ static int use(cz_effect *e, const cz_id *id, bool written, uint8_t *ret, cz_err
 {
     uint8_t i = 0;
 
+    if (!e)
+        return czi_nomem(err, "an effect");
     while (i < e->access_count && !czi_id_equal(&e->accesses[i].id, id))
         i++;
     if (i == CZI_ACCESSES_MAX)
@@ -330,6 +338,8 @@ int cz_effect_depend(cz_effect *e, const cz_dependency *d, cz_error *err)
     uint8_t i = 0;
     int rc = check_terms(d, err);
 
+    if (!e)
+        return czi_nomem(err, "an effect");
     while (i < e->fact_count && !czi_id_equal(&e->facts[i].fact, &d->fact))
         i++;
     if (!rc && i == CZI_CITATIONS_MAX)
@@ -359,6 +369,8 @@ int cz_effect_cite(cz_effect *e, const cz_id *fact, cz_error *err)
 
 int cz_effect_follow(cz_effect *e, const cz_id *effect, cz_error *err)
 {
+    if (!e)
+        return czi_nomem(err, "an effect");
     for (uint8_t i = 0; i < e->after_count; i++)
         if (czi_id_equal(&e->after[i], effect))
             return CZ_OK;
@@ -438,6 +450,8 @@ int cz_effect_note(cz_effect *e, const void *data, size_t len, cz_error *err)
     struct pending_op p = {.op = {.code = CZI_OP_NOTE, .data = {NULL, len}}}, first;
     int rc = check_data("note", len, err);
 
+    if (!e)
+        rc = czi_nomem(err, "an effect");
     if (!rc && e->ops.len) {
         memcpy(&first, e->ops.data, sizeof first);
         if (first.op.code == CZI_OP_NOTE)
@@ -459,6 +473,8 @@ static int keep_text(cz_effect *e, const char *what, const char *text, size_t ma
 {
     size_t len = text ? strlen(text) : 0;
 
+    if (!e)
+        return czi_nomem(err, "an effect");
     if (len == 0 || len > max)
         return czi_fail(err, len ? CZ_LIMIT : CZ_INVALID, "%s has 1 to %zu bytes", what, max);
     if (!czi_utf8_valid(text, len))
@@ -727,6 +743,8 @@ int cz_effect_encode(cz_effect *e, const uint8_t **ret, size_t *ret_len, cz_erro
     struct czi_effect_view view;
     int rc;
 
+    if (!e)
+        return czi_nomem(err, "an effect");
     if (!e->encoded) {
         e->canonical.len = 0;
         e->canonical.failed = false;
@@ -760,6 +778,8 @@ int cz_effect_signing_id(cz_effect *e, cz_id *ret, cz_error *err)
 {
     CZI_AUTOBUF b = {0};
 
+    if (!e)
+        return czi_nomem(err, "an effect");
     write_canonical(e, &b, false);
     if (b.failed)
         return czi_nomem(err, "an effect's canonical bytes");

@@ -664,6 +664,25 @@ static void the_gateways_operations_say_what_they_were_told(void **state)
     cz_effect_free(again);
 }
 
+static void an_effect_that_could_not_be_made_is_refused_by_all(void **state)
+{
+    cz_id a = id_number(1);
+    cz_dependency d = {.fact = a};
+    const uint8_t *bytes;
+    size_t len;
+    cz_error err = {0};
+
+    (void)state;
+    assert_int_equal(cz_effect_lock(NULL, &a, &err), CZ_NOMEM);
+    assert_int_equal(cz_effect_transfer(NULL, &a, &a, 1, &err), CZ_NOMEM);
+    assert_int_equal(cz_effect_when(NULL, "moon", 0, 1, &err), CZ_NOMEM);
+    assert_int_equal(cz_effect_note(NULL, "n", 1, &err), CZ_NOMEM);
+    assert_int_equal(cz_effect_depend(NULL, &d, &err), CZ_NOMEM);
+    assert_int_equal(cz_effect_follow(NULL, &a, &err), CZ_NOMEM);
+    assert_int_equal(cz_effect_sign(NULL, seed, &err), CZ_NOMEM);
+    assert_int_equal(cz_effect_encode(NULL, &bytes, &len, &err), CZ_NOMEM);
+}
+
 static void the_gateways_operations_need_what_they_need(void **state)
 {
     cz_effect *e = effect();
@@ -1006,6 +1025,7 @@ int main(void)
         cmocka_unit_test(naming_a_resource_twice_takes_the_stronger_mode),
         cmocka_unit_test(the_signing_id_leaves_only_the_signature_out),
         cmocka_unit_test(the_gateways_operations_say_what_they_were_told),
+        cmocka_unit_test(an_effect_that_could_not_be_made_is_refused_by_all),
         cmocka_unit_test(the_gateways_operations_need_what_they_need),
         cmocka_unit_test(signatures_are_of_the_signing_id),
         cmocka_unit_test(the_builder_refuses_what_no_effect_can_say),
