@@ -1,4 +1,5 @@
-/* sim.h - a simulated domain: a deterministic chain with real proofs.
+/* sim.h - a simulated domain: a deterministic chain with real proofs; and a simulated world, in
+ * which an engine, its disk and its clock follow from a seed.
  *
  * A chain with signed headers, Merkle proofs of inclusion, time, finality and reorganisations
  * on command, so that every path of a fact can be walked with proofs that really are checked,
@@ -108,10 +109,24 @@ CZ_API CZ_MUST_USE int cz_sim_observe(const cz_sim_chain *chain, cz_engine *engi
 /* ---- A world ------------------------------------------------------------------------ */
 
 /* A store on a simulated disk, under a clock that stands still but when it is moved, with no
- * threads: nothing happens but in cz_sim_step, or while a call waits. So a run, programs and
- * crashes included, follows from the seed and the calls alone, to the byte. An engine of a
- * world is closed by cz_sim_world_free or cz_sim_crash at the latest, which take no reference
- * of the caller's; hosts on it are closed by the caller before. */
+ * threads: nothing happens but in cz_sim_step, or while a call waits, which takes steps and,
+ * when there are none, lets the clock go on. So a run, programs and crashes included, follows
+ * from the seed and the calls alone, to the byte.
+ *
+ *     cz_sim_world_new(&(cz_sim_options){.seed = 7, .disorder = 200}, &world, &err);
+ *     cz_sim_open(world, &engine, &err);
+ *     …                             // schedulers, hosts, effects, watches: as on any engine
+ *     cz_sim_crash_after(world, 100);
+ *     do
+ *         cz_sim_settle(world);
+ *     while (cz_sim_advance(world, CZ_FOREVER));
+ *     cz_scheduler_close(scheduler, &err);
+ *     cz_sim_crash(world);
+ *     cz_sim_open(world, &engine, &err); // what was acknowledged is there
+ *
+ * Whatever lives on an engine of a world (schedulers, hosts, contexts, other references) ends
+ * before the engine does: before cz_sim_crash and cz_sim_world_free, which abort otherwise, and
+ * before cz_close. A world, its engine and all on it belong to one thread. */
 typedef struct cz_sim_world cz_sim_world;
 
 typedef struct cz_sim_options {
@@ -119,33 +134,44 @@ typedef struct cz_sim_options {
     /* Of 1000 steps, how many choose among those that are ready at random instead of taking the
      * first: delays and reorderings. */
     unsigned disorder;
-    const cz_options *engine; /* NULL: defaults */
+    const cz_options *engine; /* NULL: defaults; `threads` does not count */
 } cz_sim_options;
 
+/* A world with an empty store. options NULL: seed 0, no disorder. */
 CZ_API CZ_MUST_USE int cz_sim_world_new(const cz_sim_options *options, cz_sim_world **ret,
                                         cz_error *err);
-CZ_API void cz_sim_world_free(cz_sim_world *world);
-/* Opens its store, or opens it again: what was on disk is there. The engine is the world's. */
+CZ_API void cz_sim_world_free(cz_sim_world *world); /* NULL: no-op */
+/* Opens its store, or opens it again: what was on disk is there. The engine is the world's:
+ * cz_sim_crash and cz_sim_world_free end it, if cz_close has not. CZ_BUSY: it is open. */
 CZ_API CZ_MUST_USE int cz_sim_open(cz_sim_world *world, cz_engine **ret, cz_error *err);
-/* One thing that can happen now happens: a batch goes a stage on, a task has its turn. False:
- * nothing is left to do at this time. */
+/* One thing that can happen now happens: a batch is executed, sealed, written with those that
+ * were sealed before it, or acknowledged; a task has its turn. Without disorder what was begun
+ * comes first, and schedulers and hosts take turns. False: nothing is left to do at this time.
+ */
 CZ_API bool cz_sim_step(cz_sim_world *world);
 /* Steps until nothing is left to do. */
 CZ_API void cz_sim_settle(cz_sim_world *world);
-/* The clock, in milliseconds; it goes on to the next deadline of anything in the world, or by
- * so much at most, and everything due happens. False: nothing waits for a time. */
+/* The clock, in milliseconds since the world began; crashes do not stop it. */
 CZ_API uint64_t cz_sim_now(const cz_sim_world *world);
+/* It goes on to the next deadline of anything in the world, or by so much if that is less; what
+ * is due can happen then, in steps. False: nothing waits for a time (then CZ_FOREVER does not
+ * move it), or there is no power. */
 CZ_API bool cz_sim_advance(cz_sim_world *world, uint64_t at_most_ms);
 /* The power goes: the store is as what was synced left it, the rest partly written, as the seed
  * has it. The engine is gone; hosts on it must have been closed by cz_host_close, which records
- * nothing. */
+ * nothing. cz_sim_open brings the power back. */
 CZ_API void cz_sim_crash(cz_sim_world *world);
-/* The power goes after so many more steps, which then do nothing; how many were taken. */
+/* The power goes within the step that comes after so many less one, before, between or after
+ * its operations of the disk; 0: now. From then on steps do nothing, and the engine is stopped:
+ * who waits on it gets CZ_CLOSED, and what lives on it can be closed, before cz_sim_crash.
+ * UINT64_MAX: it does not go. */
 CZ_API void cz_sim_crash_after(cz_sim_world *world, uint64_t steps);
+/* The power is gone. */
 CZ_API bool cz_sim_crashed(const cz_sim_world *world);
+/* How many steps were taken, in all. */
 CZ_API uint64_t cz_sim_steps(const cz_sim_world *world);
 /* Copies its store, as it is on its disk, to a directory that does not exist: for the command,
- * cz_audit, cz_replay and cz_program_replay. Not while an engine of it is open. */
+ * cz_open, cz_audit, cz_replay and cz_program_replay. CZ_BUSY while an engine of it is open. */
 CZ_API CZ_MUST_USE int cz_sim_save(cz_sim_world *world, const char *dir, cz_error *err);
 
 #ifdef __cplusplus

@@ -243,37 +243,46 @@ static void note(cz_engine *g, enum czi_event_type type, struct czi_batch *b)
     czi_mutex_unlock(g->lock);
 }
 
-static void sealer(void *arg)
+/* False: the thread shall end. */
+static bool seal_next(cz_engine *g)
 {
-    cz_engine *g = arg;
     struct czi_batch *b;
     cz_error err = {0};
 
-    while (channel_take(g, &g->to_seal, &b, 1)) {
-        if (seal(g, b, &err)) {
-            stop(g, CZ_NOMEM, &err);
-            continue;
-        }
+    if (!channel_take(g, &g->to_seal, &b, 1))
+        return false;
+    if (seal(g, b, &err))
+        stop(g, CZ_NOMEM, &err);
+    else
         note(g, CZI_EVENT_SEALED, b);
-    }
+    return true;
+}
+
+static void sealer(void *arg)
+{
+    while (seal_next(arg))
+        continue;
 }
 
 /* Whatever was sealed while the disk was busy goes to it at once: group commit. */
-static void persister(void *arg)
+static bool persist_next(cz_engine *g)
 {
-    cz_engine *g = arg;
     struct czi_batch *batches[CZI_BATCHES_IN_FLIGHT];
     cz_error err = {0};
-    uint32_t n;
+    uint32_t n = channel_take(g, &g->to_persist, batches, CZI_BATCHES_IN_FLIGHT);
+    int rc = n ? persist(g, batches, n, &err) : CZ_OK;
 
-    while ((n = channel_take(g, &g->to_persist, batches, CZI_BATCHES_IN_FLIGHT)) != 0) {
-        int rc = persist(g, batches, n, &err);
+    if (rc)
+        stop(g, rc, &err);
+    for (uint32_t i = 0; i < n && !rc; i++)
+        note(g, CZI_EVENT_PERSISTED, batches[i]);
+    return n > 0;
+}
 
-        if (rc)
-            stop(g, rc, &err);
-        for (uint32_t i = 0; i < n && !rc; i++)
-            note(g, CZI_EVENT_PERSISTED, batches[i]);
-    }
+static void persister(void *arg)
+{
+    while (persist_next(arg))
+        continue;
 }
 
 /* ---- The engine's thread
@@ -331,8 +340,9 @@ static void push(struct local_events *l, struct czi_event e)
 /* A batch alone in the pipeline and small is not worth a hand-over. */
 static bool stays_here(const cz_engine *g, const struct czi_batch *b)
 {
-    return g->options.threads == 1 ||
-           (czi_step_in_flight(&g->step) == 1 && b->entry_count < CZI_INLINE_ENTRIES);
+    if (g->options.threads == 1)
+        return !g->manager.driver;
+    return czi_step_in_flight(&g->step) == 1 && b->entry_count < CZI_INLINE_ENTRIES;
 }
 
 /* g->known has the answers until the step takes them over. */
@@ -533,23 +543,67 @@ static void engine_main(void *arg)
         czi_watches_close(g);
 }
 
-bool czi_engine_pump(cz_engine *g)
+static void run_engine(cz_engine *g)
 {
     struct local_events l = {0};
-    struct czi_step *s = &g->step;
 
-    CZI_CHECK(g->driven);
-    if (g->stop_code)
-        return false;
-    s->paused = false;
-    if (g->inbox_count < czi_step_wanted(s) && !czi_watches_look(&g->watches))
-        return false;
     czi_watches_begin(g);
     collect(g, &l);
     handle_all(g, &l);
     if (g->stop_code)
         let_go(g);
+}
+
+bool czi_engine_can(cz_engine *g, enum czi_turn turn)
+{
+    CZI_CHECK(g->driven);
+    if (g->stop_code)
+        return false;
+    if (turn != CZI_TURN_ENGINE)
+        return (turn == CZI_TURN_SEAL ? &g->to_seal : &g->to_persist)->count > 0;
+    g->step.paused = g->pauses > 0;
+    return g->note_count || g->inbox_count >= czi_step_wanted(&g->step) ||
+           (!g->pauses && czi_watches_look(&g->watches));
+}
+
+void czi_engine_turn(cz_engine *g, enum czi_turn turn)
+{
+    bool worked = true;
+
+    CZI_CHECK(czi_engine_can(g, turn));
+    if (turn == CZI_TURN_ENGINE) {
+        run_engine(g);
+        return;
+    }
+    worked = turn == CZI_TURN_SEAL ? seal_next(g) : persist_next(g);
+    CZI_CHECK(worked);
+    if (g->stop_code)
+        let_go(g);
+}
+
+bool czi_engine_pump(cz_engine *g)
+{
+    struct czi_driver *driver = g->manager.driver;
+
+    if (g->stop_code)
+        return false;
+    if (driver)
+        return driver->step(driver);
+    if (!czi_engine_can(g, CZI_TURN_ENGINE))
+        return false;
+    run_engine(g);
     return true;
+}
+
+void czi_engine_stop(cz_engine *g, int code, const char *why)
+{
+    cz_error err = {0};
+
+    CZI_CHECK(g->driven);
+    if (g->stop_code)
+        return;
+    stop(g, czi_fail(&err, code, "%s", why), &err);
+    let_go(g);
 }
 
 /* ---- Opening and closing
@@ -643,6 +697,8 @@ static int free_engine(cz_engine *g, int rc, cz_error *err)
     czi_cond_free(g->to_persist.cond);
     czi_mutex_free(g->lock);
     czi_mutex_free(g->reading);
+    if (g->manager.driver)
+        g->manager.driver->gone(g->manager.driver);
     czi_free(g);
     return rc;
 }

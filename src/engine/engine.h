@@ -110,8 +110,15 @@ CZI_MUST_USE int czi_open_store(const struct czi_ledger_options *store,
  * waits. Time is manager.now. */
 CZI_MUST_USE int czi_open_driven(const struct czi_ledger_options *store,
                                  const cz_options *options, cz_engine **ret, cz_error *err);
-/* Does what there is to do now; false when that was nothing. */
+/* Does what there is to do now, or with a driver one thing; false when that was nothing. */
 bool czi_engine_pump(cz_engine *engine);
+/* Of an engine with a driver: a turn of one of the threads that it would have. So the stages of
+ * several batches come in any order that threads could bring about. */
+enum czi_turn { CZI_TURN_PERSIST, CZI_TURN_SEAL, CZI_TURN_ENGINE, CZI_TURNS };
+bool czi_engine_can(cz_engine *engine, enum czi_turn turn);
+void czi_engine_turn(cz_engine *engine, enum czi_turn turn); /* which it can */
+/* Of an engine that is driven by hand: stops it for good, unless it has stopped. */
+void czi_engine_stop(cz_engine *engine, int code, const char *why);
 
 /* cz_submit; under_guards: its submitter holds guards on all that it touches. Then it uses room
  * that is kept for such effects, so that those who wait for the guards cannot be in its way. */

@@ -86,26 +86,42 @@ void czi_runner_remove(cz_engine *g, struct czi_runner *r)
     *at = r->next;
 }
 
-void czi_manager_drive(cz_engine *g, uint64_t deadline)
+uint64_t czi_manager_next_deadline(cz_engine *g)
 {
-    struct czi_locks *l = &g->step.core.parking.locks;
-    bool worked = czi_engine_pump(g);
     uint64_t next;
 
-    for (struct czi_runner *r = g->manager.runners; r; r = r->next)
-        worked = r->run_one(r) || worked;
-    if (worked)
-        return;
     czi_manager_lock(g);
-    next = CZI_MIN(deadline, czi_locks_next_deadline(l));
+    next = czi_locks_next_deadline(&g->step.core.parking.locks);
     for (struct czi_runner *r = g->manager.runners; r; r = r->next)
         next = CZI_MIN(next, r->next_deadline(r));
-    CZI_CHECK(next != UINT64_MAX); /* else this would never end */
-    g->manager.now = CZI_MAX(g->manager.now, next);
-    czi_locks_expire(l, g->manager.now);
+    czi_manager_unlock(g);
+    return next;
+}
+
+void czi_manager_pass(cz_engine *g, uint64_t now)
+{
+    CZI_CHECK(g->driven);
+    czi_manager_lock(g);
+    g->manager.now = CZI_MAX(g->manager.now, now);
+    czi_locks_expire(&g->step.core.parking.locks, g->manager.now);
     for (struct czi_runner *r = g->manager.runners; r; r = r->next)
         r->expire(r, g->manager.now);
     czi_manager_unlock(g);
+}
+
+void czi_manager_drive(cz_engine *g, uint64_t deadline)
+{
+    struct czi_driver *driver = g->manager.driver;
+    bool worked = driver ? driver->step(driver) : czi_engine_pump(g);
+    uint64_t next;
+
+    for (struct czi_runner *r = g->manager.runners; r && !driver; r = r->next)
+        worked = r->run_one(r) || worked;
+    if (worked)
+        return;
+    next = CZI_MIN(deadline, czi_manager_next_deadline(g));
+    CZI_CHECK(next != UINT64_MAX); /* else this would never end */
+    czi_manager_pass(g, next);
 }
 
 /* ---- Acknowledgements -----------------------------------------------------------------------

@@ -130,8 +130,22 @@ struct czi_runner {
     void (*closed)(struct czi_runner *r);
 };
 
+/* Who drives an engine by hand in another way than czi_manager_drive: a simulated world
+ * (program/world.c). A runner of such an engine that has several ready asks it whose turn it
+ * is.
+ */
+struct czi_driver {
+    /* Without the mutex: one thing that can happen now happens; false: there is none. */
+    bool (*step)(struct czi_driver *d);
+    /* Which of `count` > 0 is next, in the order in which they became ready. */
+    uint32_t (*pick)(void *driver, uint32_t count);
+    /* The engine is closed and its memory about to be freed. */
+    void (*gone)(struct czi_driver *d);
+};
+
 struct czi_manager {
-    struct czi_gate gate; /* the mutex */
+    struct czi_gate gate;      /* the mutex */
+    struct czi_driver *driver; /* NULL: none */
     struct czi_guard *chunks[CZI_GUARDS_MAX / CZI_GUARD_CHUNK];
     uint32_t guard_room, free_guard; /* index + 1 of the first free one */
     cz_context *contexts, *contexts_last;
@@ -166,6 +180,10 @@ void czi_runner_remove(cz_engine *g, struct czi_runner *r);
 /* Without the mutex, of an engine that is driven by hand: does what there is to do now, or when
  * that is nothing lets time go on to the next deadline, at most to `deadline`. */
 void czi_manager_drive(cz_engine *g, uint64_t deadline);
+/* When the first of those that wait for a time wants to be woken; UINT64_MAX: never. */
+uint64_t czi_manager_next_deadline(cz_engine *g);
+/* Lets time go on to `now`, which wakes all whose time has come. */
+void czi_manager_pass(cz_engine *g, uint64_t now);
 /* Lets others have the mutex if any want it. For core->breathe; arg is the engine. */
 void czi_manager_breathe(void *arg);
 /* Monotonic nanoseconds, or the driver's. */

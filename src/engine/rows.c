@@ -218,7 +218,7 @@ int czi_engine_checkpoint(cz_engine *g, bool background, cz_error *err)
         czi_rows_done(&rows);
         return czi_nomem(err, "a checkpoint");
     }
-    rc = czi_ledger_checkpoint(g->ledger, &rows, background, err);
+    rc = czi_ledger_checkpoint(g->ledger, &rows, background && !g->driven, err);
     if (rc)
         return rc;
     clear_dirty(core);

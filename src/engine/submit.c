@@ -445,22 +445,32 @@ int cz_flush(cz_engine *g, cz_error *err)
     return rc ? rc : czi_wait_acknowledged(g, c, err);
 }
 
+/* Under lock: nothing is under way, and nothing begins until `pauses` falls again. */
+static int pause_engine(cz_engine *g, cz_error *err)
+{
+    int rc = CZ_OK;
+
+    g->pauses++;
+    czi_cond_signal(g->wake);
+    while (!g->driven && !g->resting && !g->stop_code)
+        czi_cond_wait(g->acknowledged, g->lock);
+    while (g->driven && czi_step_in_flight(&g->step) && !g->stop_code && !rc)
+        rc = wait_for_news(g, UINT64_MAX, err);
+    if (g->stop_code)
+        rc = stopped(g, err);
+    if (rc)
+        g->pauses--;
+    return rc;
+}
+
 int czi_read_begin(cz_engine *g, cz_error *err)
 {
     int rc;
 
     czi_mutex_lock(g->lock);
     rc = wait_for_all(g, g->next_ticket, err);
-    if (!rc && !g->driven) {
-        g->pauses++;
-        czi_cond_signal(g->wake);
-        while (!g->resting && !g->stop_code)
-            czi_cond_wait(g->acknowledged, g->lock);
-        if (g->stop_code) {
-            g->pauses--;
-            rc = stopped(g, err);
-        }
-    }
+    if (!rc)
+        rc = pause_engine(g, err);
     czi_mutex_unlock(g->lock);
     if (!rc)
         czi_mutex_lock(g->reading);
@@ -470,8 +480,6 @@ int czi_read_begin(cz_engine *g, cz_error *err)
 void czi_read_end(cz_engine *g)
 {
     czi_mutex_unlock(g->reading);
-    if (g->driven)
-        return;
     czi_mutex_lock(g->lock);
     g->pauses--;
     czi_cond_signal(g->wake);

@@ -468,6 +468,16 @@ void czi_sim_arm(struct czi_fs *fs, const struct czi_sim_fault *fault)
     czi_mutex_unlock(s->mutex);
 }
 
+void czi_sim_power_off(struct czi_fs *fs)
+{
+    struct sim_fs *s = sim_of(fs);
+
+    CZI_CHECK(s->durable);
+    czi_mutex_lock(s->mutex);
+    s->armed = s->fired = s->power_off = true;
+    czi_mutex_unlock(s->mutex);
+}
+
 bool czi_sim_fired(struct czi_fs *fs)
 {
     bool fired;

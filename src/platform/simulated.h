@@ -29,6 +29,8 @@ struct czi_sim_fault {
 };
 /* Only in durable mode. NULL disarms. */
 void czi_sim_arm(struct czi_fs *fs, const struct czi_sim_fault *fault);
+/* Only in durable mode: the power is off from now on; all operations fail, without effect. */
+void czi_sim_power_off(struct czi_fs *fs);
 /* True when the armed fault has happened. */
 bool czi_sim_fired(struct czi_fs *fs);
 

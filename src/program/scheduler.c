@@ -434,6 +434,8 @@ int cz_scheduler_new(cz_engine *g, const cz_scheduler_options *options, cz_sched
         return rc;
     }
     (void)cz_ref(g);
+    if (g->manager.driver)
+        czi_scheduler_choose(s, g->manager.driver->pick, g->manager.driver);
     czi_manager_lock(g);
     czi_runner_add(g, &s->runner);
     czi_manager_unlock(g);
