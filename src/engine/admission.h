@@ -20,7 +20,8 @@ struct czi_arrival {
     uint32_t number; /* of its slot */
     uint32_t len;
     uint8_t accesses, priority, after_count;
-    bool is_item;
+    bool is_item : 1;
+    bool is_refused : 1; /* nothing is executed */
 };
 
 struct czi_queue {

@@ -80,7 +80,9 @@ void czi_batch_add(struct czi_batch *b, const struct czi_arrival *a, struct czi_
     struct czi_entry *e = &b->entries[b->entry_count++];
 
     e->pending = p;
-    e->status = a->is_item ? CZI_ENTRY_ITEM : CZI_ENTRY_EFFECT;
+    e->status = a->is_item      ? CZI_ENTRY_ITEM
+                : a->is_refused ? CZI_ENTRY_REFUSED
+                                : CZI_ENTRY_EFFECT;
     b->access_count += a->accesses;
     b->bytes += a->len;
 }

@@ -36,13 +36,28 @@ struct czi_pending {
     struct czi_parked *parked; /* while it waits for a guard, until it is executed */
     union {
         uint8_t inline_bytes[CZI_INLINE_SIZE];
-        cz_id item_id; /* of an item of a fact log, whose bytes are always on the heap */
+        /* Of items of fact logs and of signed effects, whose bytes are always on the heap. */
+        struct {
+            cz_id item_id;      /* of an item, and of an effect whose */
+            bool bad_signature; /* (of a signed effect, once it was verified) */
+        };
     };
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct czi_pending) == 256, "four cache lines: they move between cores");
 
+/* An effect that is refused before it has a place anywhere. */
+static inline bool czi_pending_refused(const struct czi_pending *p)
+{
+    return CZI_UNLIKELY(p->view.signature_count) && p->bad_signature;
+}
+
 static inline struct czi_arrival czi_arrival_of(uint32_t number, const struct czi_pending *p)
 {
+    if (czi_pending_refused(p))
+        return (struct czi_arrival){.number = number,
+                                    .len = p->len,
+                                    .priority = p->view.priority,
+                                    .is_refused = true};
     return (struct czi_arrival){.number = number,
                                 .len = p->len,
                                 .accesses = (uint8_t)czi_effect_accesses(&p->view),
@@ -56,7 +71,7 @@ static inline struct czi_arrival czi_arrival_of(uint32_t number, const struct cz
 enum czi_entry_status {
     CZI_ENTRY_EFFECT,    /* has a position */
     CZI_ENTRY_ITEM,      /* recorded */
-    CZI_ENTRY_REFUSED,   /* an item that is not, for `reason` */
+    CZI_ENTRY_REFUSED,   /* an item that is not, for `reason`, or an effect's signature */
     CZI_ENTRY_LOOK_UP,   /* nonce not above the last: duplicate or conflict */
     CZI_ENTRY_DUPLICATE, /* known to be one: an item, or the look-up's answer */
     CZI_ENTRY_CONFLICT,

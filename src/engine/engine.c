@@ -27,6 +27,7 @@ static void stop(cz_engine *g, int code, const cz_error *err)
     czi_cond_broadcast(g->acknowledged);
     czi_cond_broadcast(g->to_seal.cond);
     czi_cond_broadcast(g->to_persist.cond);
+    czi_verifying_wake(g);
     czi_mutex_unlock(g->lock);
 }
 
@@ -114,7 +115,7 @@ static cz_result result_of(const struct czi_batch *b, const struct czi_entry *e)
 {
     cz_result r = {.ticket = e->pending->ticket, .status = CZ_STATUS_APPLIED};
 
-    if (e->pending->is_item) {
+    if (e->pending->is_item || czi_pending_refused(e->pending)) {
         r.effect = e->pending->item_id;
         if (e->status == CZI_ENTRY_DUPLICATE)
             r.status = CZ_STATUS_DUPLICATE;
@@ -428,7 +429,7 @@ static bool gather(cz_engine *g, struct local_events *l)
     czi_mutex_lock(g->lock);
     for (;;) {
         bool idle = czi_step_in_flight(s) == 0;
-        bool waiting = g->inbox_count + czi_step_waiting(s) > 0;
+        bool waiting = g->inbox_count + g->verifying.count + czi_step_waiting(s) > 0;
 
         s->paused = g->pauses > 0;
         g->wanted = czi_step_wanted(s);
@@ -460,7 +461,9 @@ static void join_workers(cz_engine *g)
     g->workers_stop = true;
     czi_cond_broadcast(g->to_seal.cond);
     czi_cond_broadcast(g->to_persist.cond);
+    czi_verifying_wake(g);
     czi_mutex_unlock(g->lock);
+    czi_verifying_join(g);
     czi_thread_join(g->seal_thread);
     czi_thread_join(g->persist_thread);
     g->seal_thread = g->persist_thread = NULL;
@@ -695,6 +698,7 @@ static int free_engine(cz_engine *g, int rc, cz_error *err)
     czi_cond_free(g->acknowledged);
     czi_cond_free(g->to_seal.cond);
     czi_cond_free(g->to_persist.cond);
+    czi_verifying_done(&g->verifying);
     czi_mutex_free(g->lock);
     czi_mutex_free(g->reading);
     if (g->manager.driver)

@@ -2,8 +2,8 @@
  *
  * Layer: engine. This is where threads, locks and the ledger meet the core.
  *
- * Threads: submitters (any), the engine's thread (owns `step`), and from two threads on a
- * sealer and a persister. A batch that is alone in the pipeline and small goes through all
+ * Threads: submitters (any), verifiers of signatures once there are any (verify.h), the engine's
+ * thread (owns `step`), and from two threads on a sealer and a persister. A batch that is alone in the pipeline and small goes through all
  * stages on the engine's thread: handing it over would cost more than its work.
  * `lock` guards what is marked below; nothing is computed while it is held.
  */
@@ -14,6 +14,7 @@
 #include "engine/history.h"
 #include "engine/manager.h"
 #include "engine/step.h"
+#include "engine/verify.h"
 #include "engine/watch.h"
 #include "platform/platform.h"
 
@@ -72,6 +73,7 @@ struct cz_engine {
     struct czi_arrival *inbox, *inbox_other; /* the other one is read by the engine's thread */
     uint32_t inbox_count;
     uint32_t wanted; /* the engine's thread wakes for so many in the inbox */
+    struct czi_verifying verifying; /* before the inbox */
     struct czi_channel to_seal, to_persist;
     struct czi_event notes[2 * CZI_BATCHES_IN_FLIGHT]; /* of the workers */
     uint32_t note_count;

@@ -89,7 +89,7 @@ int czi_core_plan(struct czi_core *core, struct czi_batch *b, uint32_t from, cz_
         look_ahead(core, b, i);
         e->shape = CZI_SHAPE_GENERAL;
         e->waited = p->parked != NULL;
-        if (p->is_item)
+        if (e->status != CZI_ENTRY_EFFECT)
             continue;
         e->nonce = p->view.nonce;
         e->origin = czi_core_origin(core, czi_effect_origin(p->bytes), true);
@@ -694,11 +694,19 @@ static void touch_ahead(const struct czi_core *core, const struct czi_batch *b, 
     }
 }
 
+/* Nothing of it is looked at, so that nothing can be learned or used up by it. */
+static bool refuse(struct czi_entry *e)
+{
+    e->number = CZI_ID_NONE;
+    e->reason = CZ_BAD_SIGNATURE;
+    return true;
+}
+
 /* One entry that does not wait; false when out of memory. */
 static inline bool run_entry(struct czi_core *core, struct czi_batch *b, struct czi_entry *e)
 {
-    if (CZI_UNLIKELY(e->status == CZI_ENTRY_ITEM))
-        return run_item(core, b, e);
+    if (CZI_UNLIKELY(e->status != CZI_ENTRY_EFFECT))
+        return e->status == CZI_ENTRY_ITEM ? run_item(core, b, e) : refuse(e);
     if (CZI_UNLIKELY(!take_nonce(core, e))) {
         e->status = CZI_ENTRY_LOOK_UP;
         b->look_ups++;

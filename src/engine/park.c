@@ -97,7 +97,7 @@ bool czi_must_park(const struct czi_core *core, const struct czi_entry *e)
     const struct czi_pending *p = e->pending;
     const struct czi_predecessor *before;
 
-    if (p->is_item || p->parked || p->under_guards)
+    if (e->status != CZI_ENTRY_EFFECT || p->parked || p->under_guards)
         return false;
     if (!czi_lock_available(core->origins[e->origin].lock, CZ_WRITE))
         return true;

@@ -1,8 +1,9 @@
 /* submit.c - the way in (any thread) and how results come back.
  *
  * Layer: engine. A submission is checked before it is queued, on the submitter's thread. Slots
- * are reserved under the lock, filled outside of it, and linked into the inbox under it again:
- * that moment is the arrival.
+ * are reserved under the lock, filled outside of it, and linked in under it again: that moment
+ * is the arrival. What is signed, and what comes behind it, is linked to the verifiers
+ * (verify.h), everything else to the inbox.
  */
 #include "base/error.h"
 #include "engine/engine.h"
@@ -170,10 +171,14 @@ static int fill(cz_engine *g, uint32_t slot, const cz_submission *s, bool is_ite
     else
         rc = czi_effect_view(s->bytes, s->len, &p->view, err);
     p->bytes = p->inline_bytes;
-    if (!rc && (is_item || s->len > CZI_INLINE_SIZE))
+    if (!rc && CZI_UNLIKELY(p->view.signature_count) && !g->driven)
+        rc = czi_verifying_start(g, err);
+    if (!rc && (is_item || s->len > CZI_INLINE_SIZE || p->view.signature_count))
         rc = take_heap(g, p, s->len, wait, err);
     if (rc)
         return rc;
+    if (CZI_UNLIKELY(p->view.signature_count))
+        p->bad_signature = false;
     memcpy(p->bytes, s->bytes, s->len);
     p->len = (uint32_t)s->len;
     p->done = done;
@@ -201,6 +206,21 @@ static void discard(cz_engine *g, const uint32_t *slots, uint32_t count)
     give_back(g, slots, count);
 }
 
+/* Under lock. */
+static void arrive(cz_engine *g, uint32_t slot)
+{
+    struct czi_pending *p = &g->pendings[slot];
+    struct czi_arrival a = czi_arrival_of(slot, p);
+
+    p->ticket = g->next_ticket++;
+    p->in_use = true;
+    if (CZI_UNLIKELY((p->view.signature_count && !p->under_guards) || g->verifying.count) &&
+        !g->driven)
+        czi_verifying_add(g, &a);
+    else
+        g->inbox[g->inbox_count++] = a;
+}
+
 /* The arrival of filled slots, unless the engine stopped meanwhile: then nobody would answer
  * them. *ret_first is the ticket of the first. */
 static int link_in(cz_engine *g, const uint32_t *slots, uint32_t count, uint64_t *ret_first,
@@ -208,6 +228,8 @@ static int link_in(cz_engine *g, const uint32_t *slots, uint32_t count, uint64_t
 {
     int rc = CZ_OK;
 
+    for (uint32_t i = 0; i < count && g->driven; i++)
+        czi_verify_pending(&g->pendings[slots[i]]);
     czi_mutex_lock(g->lock);
     if (is_closed(g)) {
         rc = stopped(g, err);
@@ -215,13 +237,8 @@ static int link_in(cz_engine *g, const uint32_t *slots, uint32_t count, uint64_t
     } else {
         *ret_first = g->next_ticket;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        struct czi_pending *p = &g->pendings[slots[i]];
-
-        p->ticket = g->next_ticket++;
-        p->in_use = true;
-        g->inbox[g->inbox_count++] = czi_arrival_of(slots[i], p);
-    }
+    for (uint32_t i = 0; i < count; i++)
+        arrive(g, slots[i]);
     if (g->inbox_count >= g->wanted)
         czi_cond_signal(g->wake);
     czi_mutex_unlock(g->lock);
@@ -239,11 +256,13 @@ int czi_submit(cz_engine *g, const void *bytes, size_t len, bool under_guards, c
     if (rc)
         return rc;
     rc = fill(g, slot, &s, false, under_guards, done, arg, err);
-    g->pendings[slot].under_guards = under_guards;
     if (rc) {
         give_back(g, &slot, 1);
         return rc;
     }
+    g->pendings[slot].under_guards = under_guards;
+    if (under_guards)
+        czi_verify_pending(&g->pendings[slot]);
     rc = link_in(g, &slot, 1, &ticket, err);
     if (rc) {
         discard(g, &slot, 1);

@@ -3,9 +3,7 @@
 
 #include "base/error.h"
 #include "domain/domain.h"
-#include "platform/platform.h"
-
-#include <stdatomic.h>
+#include "platform/parallel.h"
 
 /* Fewer proofs than this in a frame are not worth waking threads (a proof takes 40 us). */
 #define PROOFS_ALONE 8u
@@ -63,52 +61,25 @@ static int add_job(struct czi_fact_audit *a, const struct czi_pending *p, uint64
     return a->jobs.failed ? czi_nomem(err, "a list of proofs") : CZ_OK;
 }
 
-/* ---- On several threads ------------------------------------------------------------------ */
-
-struct proofs {
-    const struct job *jobs;
-    size_t count;
-    _Atomic size_t next;
-    _Atomic size_t failed; /* the first one that did; count: none */
-};
-
-static void verify_some(void *arg)
+static bool holds(const void *arg, size_t number)
 {
-    struct proofs *p = arg;
-    size_t i;
+    const struct job *jobs = arg;
 
-    while ((i = atomic_fetch_add(&p->next, 1)) < p->count) {
-        size_t failed = atomic_load(&p->failed);
-
-        if (verify(&p->jobs[i], NULL) == CZ_OK)
-            continue;
-        while (i < failed && !atomic_compare_exchange_weak(&p->failed, &failed, i)) {
-        }
-    }
+    return verify(&jobs[number], NULL) == CZ_OK;
 }
 
 static int verify_all(struct czi_fact_audit *a, cz_error *err)
 {
-    struct proofs p = {.jobs = (const struct job *)(const void *)a->jobs.data,
-                       .count = a->jobs.len / sizeof(struct job)};
-    struct czi_thread *threads[CZI_THREADS_MAX] = {0};
-    const struct job *bad;
+    const struct job *jobs = (const struct job *)(const void *)a->jobs.data, *bad;
+    size_t count = a->jobs.len / sizeof *jobs;
+    size_t found = czi_parallel_find(count, PROOFS_ALONE, a->threads, holds, jobs);
     int rc;
 
-    atomic_init(&p.next, 0);
-    atomic_init(&p.failed, p.count);
-    /* A thread that does not start leaves its share to the others. */
-    for (unsigned i = 1; i < a->threads && p.count >= PROOFS_ALONE; i++)
-        if (czi_thread_start(&threads[i], verify_some, &p, "cz-proof", NULL))
-            threads[i] = NULL;
-    verify_some(&p);
-    for (unsigned i = 1; i < a->threads; i++)
-        czi_thread_join(threads[i]);
-    if (atomic_load(&p.failed) == p.count) {
-        a->verified += p.count;
+    if (found == count) {
+        a->verified += count;
         return CZ_OK;
     }
-    bad = &p.jobs[atomic_load(&p.failed)];
+    bad = &jobs[found];
     rc = verify(bad, err);
     czi_wrap(err, rc, "fact %llu", (unsigned long long)bad->number);
     if (err)
