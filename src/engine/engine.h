@@ -2,10 +2,11 @@
  *
  * Layer: engine. This is where threads, locks and the ledger meet the core.
  *
- * Threads: submitters (any), verifiers of signatures once there are any (verify.h), the engine's
- * thread (owns `step`), and from two threads on a sealer and a persister. A batch that is alone in the pipeline and small goes through all
- * stages on the engine's thread: handing it over would cost more than its work.
- * `lock` guards what is marked below; nothing is computed while it is held.
+ * Threads: submitters (any), verifiers of signatures once there are any (verify.h), the
+ * engine's thread (owns `step`), and from two threads on a sealer and a persister. A batch that
+ * is alone in the pipeline and small goes through all stages on the engine's thread: handing it
+ * over would cost more than its work. `lock` guards what is marked below; nothing is computed
+ * while it is held.
  */
 #ifndef CZI_ENGINE_H
 #define CZI_ENGINE_H
@@ -72,7 +73,7 @@ struct cz_engine {
     uint64_t heap_bytes; /* of waiting submissions that are larger than inline */
     struct czi_arrival *inbox, *inbox_other; /* the other one is read by the engine's thread */
     uint32_t inbox_count;
-    uint32_t wanted; /* the engine's thread wakes for so many in the inbox */
+    uint32_t wanted;                /* the engine's thread wakes for so many in the inbox */
     struct czi_verifying verifying; /* before the inbox */
     struct czi_channel to_seal, to_persist;
     struct czi_event notes[2 * CZI_BATCHES_IN_FLIGHT]; /* of the workers */

@@ -3,7 +3,6 @@
 
 #include "base/error.h"
 #include "codec/blake3.h"
-#include "codec/ed25519.h"
 #include "engine/engine.h"
 #include "platform/parallel.h"
 
@@ -16,16 +15,29 @@
 
 /* ---- Checking ---------------------------------------------------------------------------- */
 
-bool czi_signature_holds(const struct czi_signature *s)
+struct czi_signature czi_signature_of(const uint8_t *bytes, size_t len,
+                                      const struct czi_effect_view *v, const cz_id *signing_id,
+                                      unsigned i)
 {
-    return czi_ed25519_verify(s->key, s->signed_id.bytes, sizeof s->signed_id, s->bytes);
+    struct czi_signature s = {.signed_id = *signing_id};
+
+    const uint8_t *signer = czi_effect_signer(bytes, len, v, i);
+
+    memcpy(s.key, signer, sizeof s.key);
+    memcpy(s.signature, signer + sizeof s.key, sizeof s.signature);
+    return s;
+}
+
+static bool is_good(const struct czi_signature *s)
+{
+    return czi_ed25519_verify(s->key, s->signed_id.bytes, sizeof s->signed_id, s->signature);
 }
 
 static bool holds(const void *arg, size_t number)
 {
     const struct czi_signature *signatures = arg;
 
-    return czi_signature_holds(&signatures[number]);
+    return is_good(&signatures[number]);
 }
 
 size_t czi_verify_signatures(const struct czi_signature *s, size_t count, unsigned threads)
@@ -39,11 +51,11 @@ bool czi_verify_effect(const uint8_t *bytes, size_t len, const struct czi_effect
 
     if (!v->signature_count)
         return true;
-    czi_signing_id(bytes, len, v, &id);
+    czi_effect_signing_id(bytes, len, v, id.bytes);
     for (unsigned i = 0; i < v->signature_count; i++) {
         struct czi_signature s = czi_signature_of(bytes, len, v, &id, i);
 
-        if (!czi_signature_holds(&s))
+        if (!is_good(&s))
             return false;
     }
     return true;
@@ -90,8 +102,7 @@ static void move_on(cz_engine *g)
         const struct czi_run *r = &v->runs[v->first_run];
 
         for (uint32_t i = 0; i < r->count; i++)
-            g->inbox[g->inbox_count++] =
-                czi_arrival_of(r->slots[i], &g->pendings[r->slots[i]]);
+            g->inbox[g->inbox_count++] = czi_arrival_of(r->slots[i], &g->pendings[r->slots[i]]);
         v->count -= r->count;
         v->first_run = (v->first_run + 1) % v->run_room;
         v->run_count--;

@@ -23,6 +23,7 @@
 #ifndef CZI_VERIFY_H
 #define CZI_VERIFY_H
 
+#include "codec/ed25519.h"
 #include "engine/admission.h"
 #include "engine/core.h"
 
@@ -33,17 +34,13 @@
 /* One signature, and what it must be of. */
 struct czi_signature {
     cz_id signed_id; /* the signing id of its effect */
-    uint8_t key[CZI_PUBLIC_SIZE], bytes[CZI_SIGNATURE_SIZE];
+    uint8_t key[CZI_PUBLIC_SIZE], signature[CZI_SIGNATURE_SIZE];
 };
 
-/* The signing id of an effect: what its signatures are of. */
-void czi_signing_id(const uint8_t *bytes, size_t len, const struct czi_effect_view *v,
-                    cz_id *ret);
-/* Its i-th signature. */
+/* The i-th signature of an effect whose signing id is known. */
 struct czi_signature czi_signature_of(const uint8_t *bytes, size_t len,
                                       const struct czi_effect_view *v, const cz_id *signing_id,
                                       unsigned i);
-CZI_MUST_USE bool czi_signature_holds(const struct czi_signature *s);
 /* The number of the first that does not hold; count: all do. On several threads when that is
  * worth it. */
 CZI_MUST_USE size_t czi_verify_signatures(const struct czi_signature *s, size_t count,
