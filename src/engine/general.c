@@ -1,0 +1,234 @@
+/* general.c - loading, judging and committing an effect of the general way; see general.h. */
+#include "engine/general.h"
+
+#include "codec/blake3.h"
+#include "timemap/lamport.h"
+
+#include <string.h>
+
+static void load_works(struct general *g)
+{
+    const struct czi_effect_view *v = &g->pending->view;
+
+    g->count = czi_effect_accesses(v);
+    for (unsigned i = 0; i < g->count; i++) {
+        struct work *w = &g->works[i];
+
+        *w = (struct work){
+            .slot = czi_id_table_find(&g->core->resources.ids,
+                                      czi_effect_access_id(g->pending->bytes, v, i))};
+        if (w->slot == CZI_ID_NONE)
+            continue;
+        w->now = *czi_resource_at(&g->core->resources, w->slot);
+        w->exists = w->now.position != 0;
+    }
+}
+
+/* What the effect cites and follows, and the Lamport time and clock that come of it. */
+static uint8_t check_citations(struct general *g, uint64_t *lamport)
+{
+    const struct czi_pending *p = g->pending;
+    struct czi_lamport clock = {*lamport};
+    uint32_t slots[CZI_ACCESSES_MAX];
+    uint8_t reason, full;
+
+    for (unsigned i = 0; i < g->count; i++) {
+        slots[i] = g->works[i].slot;
+        czi_lamport_observe(&clock, g->works[i].now.lamport);
+    }
+    reason = czi_cite(g->core, p, &g->citing, &clock.latest);
+    *lamport = czi_lamport_tick(&clock);
+    if (CZI_LIKELY(!p->view.has_program))
+        return reason;
+    g->no_memory |= !czi_cite_clock(g->core, p, &g->citing, slots, g->count, &full);
+    return reason ? reason : full;
+}
+
+/* Per asset: what the effect added to all its resources is what its operations declared. This
+ * does not trust the operations: it compares the resources before and after. */
+static bool is_conserved(const struct general *g)
+{
+    for (unsigned i = 0; i < g->count; i++) {
+        const struct work *w = &g->works[i];
+        unsigned __int128 sum = 0;
+
+        if (!w->exists || czi_kind_has_data(w->now.kind))
+            continue;
+        for (unsigned k = 0; k < g->count; k++) {
+            const struct work *x = &g->works[k];
+
+            if (!x->exists || x->now.kind != w->now.kind || x->now.asset != w->now.asset)
+                continue;
+            sum += (unsigned __int128)x->now.quantity;
+            if (!x->created)
+                sum -=
+                    (unsigned __int128)czi_resource_at(&g->core->resources, x->slot)->quantity;
+        }
+        for (unsigned k = 0; w->now.kind == CZ_FUNGIBLE && k < g->supply_count; k++)
+            if (g->supply[k].asset == w->now.asset)
+                sum -= (unsigned __int128)g->supply[k].change;
+        if (sum != 0)
+            return false;
+    }
+    return true;
+}
+
+static uint8_t run_ops(struct general *g, uint64_t *lamport)
+{
+    const struct czi_pending *p = g->pending;
+    struct czi_cbor c = czi_cbor(p->bytes + p->view.ops, p->view.ops_len);
+    uint8_t reason = check_citations(g, lamport);
+
+    for (unsigned i = 0; i < p->view.op_count && !reason; i++) {
+        czi_op_next(&c, &g->ops[i]);
+        reason = czi_operation(g, &g->ops[i]);
+    }
+    for (unsigned i = 0; i < g->count && !reason; i++)
+        if (!g->works[i].exists)
+            reason = CZ_UNKNOWN_RESOURCE;
+    if (!reason && !is_conserved(g))
+        reason = CZ_NOT_CONSERVED;
+    return reason;
+}
+
+/* Slots for what the effect creates, before anything changes. */
+static uint8_t reserve_slots(struct general *g)
+{
+    for (unsigned i = 0; i < g->count; i++) {
+        struct work *w = &g->works[i];
+        cz_id id;
+
+        if (!w->created || w->slot != CZI_ID_NONE)
+            continue;
+        memcpy(&id, czi_effect_access_id(g->pending->bytes, &g->pending->view, i), sizeof id);
+        w->slot = czi_resources_add(&g->core->resources, &id);
+        if (w->slot == CZI_ID_NONE) {
+            g->no_memory = g->core->resources.ids.count < CZI_RESOURCES_MAX;
+            return CZ_FULL;
+        }
+    }
+    return CZ_APPLIED;
+}
+
+/* Its bytes go to the batch. */
+static bool keep_replaced(const struct czi_core *core, struct czi_batch *b, uint32_t slot,
+                          struct czi_resource_name *n)
+{
+    struct czi_replaced r = {czi_resource_at(&core->resources, slot)->position, n->data, slot,
+                             n->data_len};
+
+    czi_buf_put(&b->replaced, &r, sizeof r);
+    if (b->replaced.failed)
+        return false;
+    n->data = NULL;
+    return true;
+}
+
+static bool commit_name(struct czi_core *core, struct czi_batch *b, struct work *w, cz_id *hash)
+{
+    struct czi_resource_name *n = czi_resource_name(&core->resources, w->slot);
+
+    if (w->created) {
+        struct czi_slice label = w->creation->label;
+
+        memcpy(&n->creator, w->creation->creator, sizeof n->creator);
+        memcpy(&n->controller, w->creation->controller, sizeof n->controller);
+        n->label = czi_alloc(label.len + 1);
+        if (!n->label)
+            return false;
+        memcpy(n->label, label.data, label.len);
+        n->label[label.len] = 0;
+    }
+    if (w->has_data) {
+        czi_blake3(w->data.data, w->data.len, hash->bytes);
+        if ((n->data && !keep_replaced(core, b, w->slot, n)) ||
+            !czi_resource_set_data(n, w->data, hash))
+            return false;
+    }
+    *hash = n->data_hash;
+    return true;
+}
+
+static bool commit(struct general *g, struct czi_batch *b, struct czi_entry *e)
+{
+    struct czi_core *core = g->core;
+
+    for (unsigned i = 0; i < g->supply_count; i++) {
+        core->assets[g->supply[i].asset].supply += g->supply[i].change;
+        core->assets[g->supply[i].asset].dirty = true;
+    }
+    for (unsigned i = 0; i < g->count; i++) {
+        struct work *w = &g->works[i];
+        struct czi_resource *x = czi_resource_at(&core->resources, w->slot);
+        struct czi_post *post = &b->posts[e->posts + i];
+        uint64_t before = x->position;
+        struct czi_lock *lock = x->lock; /* who waits for a resource may be there before it, */
+        struct czi_watched *watched = x->watched; /* and so may who watches it */
+        bool dirty = x->dirty;
+
+        if (i >= g->pending->view.write_count) {
+            czi_post_seen(post, w->slot, x);
+            continue;
+        }
+        *x = w->now;
+        x->dirty = dirty;
+        x->lock = lock;
+        x->watched = watched;
+        core->created += w->created;
+        czi_touch(core, x, w->slot, b->first_position + e->number, e->lamport);
+        czi_post_write(post, w->slot, x, before);
+        if (czi_kind_has_data(x->kind) || w->created) {
+            if (!commit_name(core, b, w, &b->hashes[e->posts + i]))
+                return false;
+            if (czi_kind_has_data(x->kind))
+                post->data_hash = b->hashes[e->posts + i].bytes;
+        }
+    }
+    return true;
+}
+
+/* What remains of what it cites, once the outcome is known. */
+static bool keep_citations(struct general *g, struct czi_batch *b, struct czi_entry *e)
+{
+    unsigned writes = g->pending->view.write_count;
+    uint32_t slots[CZI_ACCESSES_MAX];
+
+    for (unsigned i = 0; i < g->count; i++)
+        slots[i] = g->works[i].slot;
+    czi_cite_task(g->core, g->pending, &g->citing, b->first_position + e->number);
+    return (e->reason || czi_cite_applied(g->core, &g->citing, slots, writes)) &&
+           czi_cite_keep(b, e, g->pending, &g->citing);
+}
+
+void czi_core_scratch_done(struct czi_core *core)
+{
+    if (core->general)
+        czi_clock_drop(core->general->citing.extra.clock);
+    czi_free(core->general);
+}
+
+bool czi_general(struct czi_core *core, struct czi_batch *b, struct czi_entry *e,
+                 struct general *g)
+{
+    g->core = core;
+    g->pending = e->pending;
+    g->supply_count = 0;
+    g->no_memory = false;
+    e->lamport = 0;
+    load_works(g);
+    e->reason = run_ops(g, &e->lamport);
+    if (!e->reason)
+        e->reason = reserve_slots(g);
+    if (CZI_UNLIKELY(g->no_memory))
+        return false;
+    e->post_count = (uint8_t)g->count;
+    b->post_count += g->count;
+    if (!e->reason)
+        return commit(g, b, e) && keep_citations(g, b, e);
+    for (unsigned i = 0; i < g->count; i++)
+        czi_post_seen(&b->posts[e->posts + i], g->works[i].slot,
+                      g->works[i].created || !g->works[i].exists
+                          ? NULL
+                          : czi_resource_at(&core->resources, g->works[i].slot));
+    return keep_citations(g, b, e);
+}
