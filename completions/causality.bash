@@ -18,7 +18,7 @@ _causality() {
     done
     case $verb,$prev in
     *,-C | *,--directory | bench,-d | bench,--dir) files=-d ;;
-    list,-k | list,--kind) options='fungible position data' ;;
+    list,-k | list,--kind) options='fungible position data account capability outbox' ;;
     list,-s | list,--state) options='active locked frozen consumed archived' ;;
     apply,-f | apply,--format) options='json cbor' ;;
     export,-f | export,--format) options='car' ;;

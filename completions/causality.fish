@@ -46,7 +46,7 @@ complete -c causality -n '__fish_seen_subcommand_from apply' -s t -l threads -x 
 complete -c causality -n '__fish_seen_subcommand_from apply' -s b -l batch -x -d 'largest number of effects in a batch'
 complete -c causality -n '__fish_seen_subcommand_from apply' -s f -l format -x -a 'json cbor' -d 'what FILE holds'
 complete -c causality -n '__fish_seen_subcommand_from apply' -s p -l propose -d 'check what effects cite first'
-complete -c causality -n '__fish_seen_subcommand_from list' -s k -l kind -x -a 'fungible position data' -d 'only those of this kind'
+complete -c causality -n '__fish_seen_subcommand_from list' -s k -l kind -x -a 'fungible position data account capability outbox' -d 'only those of this kind'
 complete -c causality -n '__fish_seen_subcommand_from list' -s p -l prefix -x -d 'only labels that begin with TEXT'
 complete -c causality -n '__fish_seen_subcommand_from list' -s a -l asset -x -d 'only those of this asset'
 complete -c causality -n '__fish_seen_subcommand_from list' -s s -l state -x -a 'active locked frozen consumed archived' -d 'only those in this state'

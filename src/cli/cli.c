@@ -255,8 +255,10 @@ static int take_option(struct czi_cli *cli, const struct czi_option *o, bool *he
         return czi_cli_usage(cli, "--%s: \"%s\" is none of %s", o->name, optarg, o->values);
     if (o->many && cli->many_count == CZI_CLI_MANY_MAX)
         return czi_cli_usage(cli, "--%s: at most %d of them", o->name, CZI_CLI_MANY_MAX);
-    if (o->many)
-        cli->many[cli->many_count++] = optarg;
+    if (o->many) {
+        cli->many[cli->many_count].option = o;
+        cli->many[cli->many_count++].value = optarg;
+    }
     cli->values[o - cli->verb->options] = o->argument ? optarg : "";
     return CZI_EXIT_OK;
 }
@@ -299,6 +301,17 @@ const char *czi_cli_option(const struct czi_cli *cli, const char *name)
         o++;
     CZI_CHECK(o->name);
     return cli->values[o - cli->verb->options];
+}
+
+unsigned czi_cli_many(const struct czi_cli *cli, const char *name,
+                      const char *ret[CZI_CLI_MANY_MAX])
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < cli->many_count; i++)
+        if (strcmp(cli->many[i].option->name, name) == 0)
+            ret[n++] = cli->many[i].value;
+    return n;
 }
 
 bool czi_cli_number(const struct czi_cli *cli, const char *name, uint64_t min, uint64_t max,

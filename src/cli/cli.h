@@ -39,7 +39,7 @@ struct czi_option {
     const char *argument; /* what it takes; NULL: nothing */
     const char *help;
     const char *values; /* all legal values, separated by '|'; NULL: any */
-    bool many;          /* may be given again and again: cli->many */
+    bool many;          /* may be given again and again: czi_cli_many */
 };
 
 #define CZI_CLI_OPTIONS_MAX 16
@@ -69,7 +69,10 @@ struct czi_cli {
     bool colour;   /* of standard output */
     int out_error; /* errno of a failed write to standard output, where it was seen */
     const char *values[CZI_CLI_OPTIONS_MAX];
-    const char *many[CZI_CLI_MANY_MAX]; /* of the one option of a verb that is so, in order */
+    struct {
+        const struct czi_option *option;
+        const char *value;
+    } many[CZI_CLI_MANY_MAX]; /* of all options that may be given again, in order */
     unsigned many_count;
     cz_engine *engine; /* from czi_cli_open; closed at the end */
     cz_error err;
@@ -87,6 +90,9 @@ int czi_cli_main(int argc, char **argv);
 /* What an option of this verb was given: its argument, "" for one that takes none, NULL when
  * it was not given. */
 const char *czi_cli_option(const struct czi_cli *cli, const char *name);
+/* All that an option was given which may be given again; returns how many. */
+unsigned czi_cli_many(const struct czi_cli *cli, const char *name,
+                      const char *ret[CZI_CLI_MANY_MAX]);
 /* A number from min to max; *value is left alone when the option was not given. False: said
  * what is wrong; return CZI_EXIT_USAGE. */
 CZI_MUST_USE bool czi_cli_number(const struct czi_cli *cli, const char *name, uint64_t min,
@@ -124,13 +130,16 @@ int czi_cli_close(struct czi_cli *cli, int exit_code);
 /* The id that a label or the text of an id names, where nothing must exist. */
 CZI_MUST_USE int czi_name_id(const char *text, size_t len, cz_id *ret, cz_error *err);
 
-/* What a person's text names: a label; or else an id, or a prefix of one. `kinds`: what will
- * do, the sum of some. A fact is any item of a fact log. CZ_NOT_FOUND; CZ_CONFLICT when the
- * prefix is not unique, with the candidates printed to standard error. Nothing may be under
- * way. */
+/* What a person's text names: a label; ACCOUNT/LABEL, what that account has under a label; or
+ * else an id, or a prefix of one. `kinds`: what will do, the sum of some. A fact is any item of
+ * a fact log. CZ_NOT_FOUND; CZ_CONFLICT when the prefix is not unique, with the candidates
+ * printed to standard error. Nothing may be under way. */
 enum czi_found { CZI_FOUND_RESOURCE = 1, CZI_FOUND_EFFECT = 2, CZI_FOUND_FACT = 4 };
 CZI_MUST_USE int czi_cli_find(struct czi_cli *cli, const char *text, unsigned kinds,
                               enum czi_found *ret_what, cz_id *ret);
+/* The same of resources of one kind: others with that label are passed over. */
+CZI_MUST_USE int czi_cli_find_kind(struct czi_cli *cli, const char *text, enum cz_kind kind,
+                                   cz_id *ret);
 /* The label of a resource, or NULL. May be called from callbacks of reading functions; nothing
  * may be under way. */
 const char *czi_cli_label(const struct czi_cli *cli, const cz_id *id);
@@ -196,7 +205,12 @@ void czi_print_resource_json(const cz_resource *r);
 void czi_print_ops_json(const struct czi_cli *cli, struct czi_json *j, const char *key,
                         const uint8_t *bytes, size_t len);
 void czi_print_ops_text(const struct czi_cli *cli, FILE *out, const uint8_t *bytes, size_t len);
-/* The label of an id, or the id. */
+/* Its label, behind those of the resources that created it, and them: "alice/EUR". Returns the
+ * length; 0: there is no such resource. Where czi_cli_label may be called. */
+#define CZI_PATH_LABELS 3
+#define CZI_PATH_SIZE (CZI_PATH_LABELS * (CZ_LABEL_SIZE_MAX + 1))
+size_t czi_cli_path(const struct czi_cli *cli, const cz_id *id, char out[CZI_PATH_SIZE]);
+/* The path of an id, or the id. */
 void czi_print_name(const struct czi_cli *cli, FILE *out, const cz_id *id);
 
 /* In a few words: the first operation that does not only make sure that something is there, and
@@ -223,6 +237,7 @@ bool czi_disputed_has(const struct czi_disputed *d, uint64_t position);
 
 /* ---- The verbs -------------------------------------------------------------------------- */
 
+int czi_cli_account(struct czi_cli *cli, int argc, char **argv);
 int czi_cli_init(struct czi_cli *cli, int argc, char **argv);
 int czi_cli_import(struct czi_cli *cli, int argc, char **argv);
 int czi_cli_apply(struct czi_cli *cli, int argc, char **argv);

@@ -232,22 +232,24 @@ static int read_parameters(const char *text, struct czi_buf *b, cz_error *err)
 static bool take_options(struct czi_cli *cli, struct wanted *w)
 {
     const char *finality = czi_cli_option(cli, "record-finality");
+    const char *keys[CZI_CLI_MANY_MAX];
+    unsigned count = czi_cli_many(cli, "observer", keys);
 
     for (int f = CZ_SEEN; finality && f <= CZ_FINAL; f++)
         if (strcmp(finality, cz_finality_name(f)) == 0)
             w->spec.record_finality = (enum cz_finality)f;
-    if (cli->many_count == 1 && strcmp(cli->many[0], "none") == 0)
-        w->spec.observer_count = cli->many_count = 0;
-    for (unsigned i = 0; i < cli->many_count; i++)
-        if (!czi_unhex(w->observers[i].key, 32, cli->many[i], strlen(cli->many[i]))) {
+    if (count == 1 && strcmp(keys[0], "none") == 0)
+        w->spec.observer_count = count = 0;
+    for (unsigned i = 0; i < count; i++)
+        if (!czi_unhex(w->observers[i].key, 32, keys[i], strlen(keys[i]))) {
             (void)czi_cli_usage(cli,
                                 "--observer: \"%s\" is no public key: 64 hex digits, as "
                                 "causality key show prints them",
-                                cli->many[i]);
+                                keys[i]);
             return false;
         }
-    if (cli->many_count)
-        w->spec.observer_count = cli->many_count;
+    if (count)
+        w->spec.observer_count = count;
     w->spec.observers = w->observers;
     return czi_cli_number(cli, "safe-depth", 0, UINT64_MAX, &w->spec.safe_depth) &&
            czi_cli_number(cli, "final-depth", 0, UINT64_MAX, &w->spec.final_depth) &&

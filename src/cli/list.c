@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 
 #include "base/error.h"
+#include "resource/resource.h"
 
 #include <stdlib.h>
 
@@ -15,23 +16,26 @@ struct entry {
 };
 
 struct filter {
+    const struct czi_cli *cli;
     const char *kind, *prefix, *asset, *state;
     struct czi_buf entries; /* of struct entry */
-    struct czi_buf labels;  /* zero-terminated */
+    struct czi_buf labels;  /* paths, zero-terminated */
 };
 
 static int keep(void *arg, const cz_resource *r)
 {
     struct filter *f = arg;
     struct entry e = {r->id, f->labels.len};
+    char path[CZI_PATH_SIZE];
+    size_t len = czi_cli_path(f->cli, &r->id, path);
 
     if ((f->kind && strcmp(f->kind, cz_kind_name((int)r->kind)) != 0) ||
         (f->state && strcmp(f->state, cz_state_name((int)r->state)) != 0) ||
         (f->asset && (!r->asset || strcmp(f->asset, r->asset) != 0)) ||
-        (f->prefix && strncmp(r->label, f->prefix, strlen(f->prefix)) != 0))
+        (f->prefix && strncmp(path, f->prefix, strlen(f->prefix)) != 0))
         return 0;
     czi_buf_put(&f->entries, &e, sizeof e);
-    czi_buf_put(&f->labels, r->label, strlen(r->label) + 1);
+    czi_buf_put(&f->labels, path, len + 1);
     return f->entries.failed || f->labels.failed ? CZ_NOMEM : CZ_OK;
 }
 
@@ -57,17 +61,19 @@ static const struct {
 
 struct row {
     const char *cells[COLUMNS];
+    char path[CZI_PATH_SIZE];
     char quantity[CZ_QUANTITY_TEXT_SIZE], version[CZ_QUANTITY_TEXT_SIZE];
 };
 
-static void fill_row(struct row *row, const cz_resource *r)
+static void fill_row(const struct czi_cli *cli, struct row *row, const cz_resource *r)
 {
+    (void)czi_cli_path(cli, &r->id, row->path);
     cz_quantity_print(r->quantity, row->quantity);
     cz_quantity_print((cz_quantity)r->version, row->version);
-    row->cells[LABEL] = r->label;
+    row->cells[LABEL] = row->path;
     row->cells[KIND] = cz_kind_name((int)r->kind);
     row->cells[ASSET] = r->asset ? r->asset : "-";
-    row->cells[QUANTITY] = r->kind == CZ_DATA ? "-" : row->quantity;
+    row->cells[QUANTITY] = czi_kind_has_data(r->kind) ? "-" : row->quantity;
     row->cells[VERSION] = row->version;
     row->cells[STATE] = cz_state_name((int)r->state);
 }
@@ -127,7 +133,7 @@ static int print_table(struct czi_cli *cli, const struct entry *entries, size_t 
         rc = cz_resource_get(cli->engine, &entries[i].id, &r, &cli->err);
         if (rc)
             return rc;
-        fill_row(&row, &r);
+        fill_row(cli, &row, &r);
         for (int c = 0; c < COLUMNS; c++)
             width[c] = CZI_MAX(width[c], czi_text_width(row.cells[c], strlen(row.cells[c])));
     }
@@ -140,7 +146,7 @@ static int print_table(struct czi_cli *cli, const struct entry *entries, size_t 
         rc = cz_resource_get(cli->engine, &entries[i].id, &r, &cli->err);
         if (rc)
             return rc;
-        fill_row(&row, &r);
+        fill_row(cli, &row, &r);
         for (int c = 0; c < COLUMNS; c++)
             print_cell(row.cells[c], width[c], columns[c].right, c == COLUMNS - 1);
         printf("\n");
@@ -163,7 +169,8 @@ static int print_json(struct czi_cli *cli, const struct entry *entries, size_t c
 
 int czi_cli_list(struct czi_cli *cli, int argc, char **argv)
 {
-    struct filter f = {.kind = czi_cli_option(cli, "kind"),
+    struct filter f = {.cli = cli,
+                       .kind = czi_cli_option(cli, "kind"),
                        .prefix = czi_cli_option(cli, "prefix"),
                        .asset = czi_cli_option(cli, "asset"),
                        .state = czi_cli_option(cli, "state")};

@@ -38,17 +38,36 @@ const char *czi_cli_label(const struct czi_cli *cli, const cz_id *id)
     return czi_resource_name(r, slot)->label;
 }
 
+size_t czi_cli_path(const struct czi_cli *cli, const cz_id *id, char out[CZI_PATH_SIZE])
+{
+    const struct czi_resources *r = &cli->engine->step.core.resources;
+    const char *labels[CZI_PATH_LABELS];
+    unsigned count = 0;
+    size_t len = 0;
+
+    while (count < CZI_PATH_LABELS && (labels[count] = czi_cli_label(cli, id)) != NULL) {
+        id = &czi_resource_name(r, czi_id_table_find(&r->ids, id))->creator;
+        count++;
+    }
+    out[0] = 0;
+    while (count--)
+        len += (size_t)snprintf(out + len, CZI_PATH_SIZE - len, "%s%s", labels[count],
+                                count ? "/" : "");
+    return len;
+}
+
 void czi_print_name(const struct czi_cli *cli, FILE *out, const cz_id *id)
 {
-    const char *label = czi_cli_label(cli, id);
-    char text[CZ_ID_TEXT_SIZE];
-    cz_id creator = cz_operator();
+    char path[CZI_PATH_SIZE], text[CZ_ID_TEXT_SIZE];
+    size_t len = czi_cli_path(cli, id, path);
+    cz_id operator_id = cz_operator();
 
-    if (!label) {
-        cz_id_print(id, text);
-        label = memcmp(id, &creator, sizeof *id) == 0 ? "operator" : text;
+    if (len) {
+        (void)czi_print_text(out, path, len);
+        return;
     }
-    (void)czi_print_text(out, label, strlen(label));
+    cz_id_print(id, text);
+    (void)fputs(czi_id_equal(id, &operator_id) ? "operator" : text, out);
 }
 
 /* ---- Finding ---------------------------------------------------------------------------- */
@@ -58,6 +77,8 @@ void czi_print_name(const struct czi_cli *cli, FILE *out, const cz_id *id)
 
 struct search {
     const char *label; /* or, when NULL, the prefix */
+    bool one_kind;
+    enum cz_kind kind; /* only resources of this one */
     uint8_t digest[32];
     unsigned bits;
     unsigned count;
@@ -88,6 +109,8 @@ static int match(void *arg, const cz_resource *r)
 {
     struct search *s = arg;
 
+    if (s->one_kind && r->kind != s->kind)
+        return 0;
     if (s->label ? strcmp(r->label, s->label) == 0 : starts_with(&r->id, s->digest, s->bits))
         add(s, CZI_FOUND_RESOURCE, &r->id);
     return 0;
@@ -134,11 +157,11 @@ static int choose(struct czi_cli *cli, const struct search *s, const char *text,
         return CZ_OK;
     }
     for (unsigned i = 0; i < CZI_MIN(s->count, (unsigned)CANDIDATES_MAX); i++) {
-        const char *label = czi_cli_label(cli, &s->found[i].id);
+        char path[CZI_PATH_SIZE];
 
         cz_id_print(&s->found[i].id, id);
         (void)fprintf(stderr, "%s  %-8s  ", id, kind_name(s->found[i].what));
-        (void)czi_print_text(stderr, label ? label : "", label ? strlen(label) : 0);
+        (void)czi_print_text(stderr, path, czi_cli_path(cli, &s->found[i].id, path));
         (void)fputc('\n', stderr);
     }
     return czi_fail(&cli->err, CZ_CONFLICT,
@@ -173,32 +196,81 @@ static int find_prefix(struct czi_cli *cli, unsigned kinds, struct search *s)
     return rc;
 }
 
+static bool exists(struct czi_cli *cli, const struct search *s, const cz_id *id)
+{
+    cz_resource r;
+
+    return cz_resource_get(cli->engine, id, &r, NULL) == CZ_OK &&
+           (!s->one_kind || r.kind == s->kind);
+}
+
+/* What text says as it stands; or "alice/EUR", where each '/' may be the one between a
+ * resource's name and what it created, as deep as paths are printed. */
+static bool find_named(struct czi_cli *cli, const char *text, size_t len, unsigned depth,
+                       const struct search *s, cz_id *ret)
+{
+    static const struct search any;
+
+    if (czi_name_id(text, len, ret, NULL) == CZ_OK && exists(cli, s, ret))
+        return true;
+    for (size_t i = len; depth > 1 && i-- > 1;) {
+        struct czi_slice label = {(const uint8_t *)text + i + 1, len - i - 1};
+        cz_id creator;
+
+        if (text[i] != '/' || czi_label_problem(label) ||
+            !find_named(cli, text, i, depth - 1, &any, &creator))
+            continue;
+        *ret = czi_identity_id(&creator, label);
+        if (exists(cli, s, ret))
+            return true;
+    }
+    return false;
+}
+
+static int find(struct czi_cli *cli, const char *text, unsigned kinds, struct search *s,
+                enum czi_found *ret_what, cz_id *ret)
+{
+    bool resources = kinds & CZI_FOUND_RESOURCE;
+    int rc;
+
+    *ret_what = CZI_FOUND_RESOURCE;
+    if (resources && find_named(cli, text, strlen(text), CZI_PATH_LABELS, s, ret))
+        return CZ_OK;
+    /* A label under another creator, then a prefix. */
+    rc = resources ? cz_resource_list(cli->engine, match, s, &cli->err) : CZ_OK;
+    if (!rc && !s->count && czi_cid_prefix(text, s->digest, &s->bits) && s->bits) {
+        s->label = NULL;
+        rc = find_prefix(cli, kinds, s);
+    }
+    if (rc)
+        return rc;
+    return s->count ? choose(cli, s, text, ret_what, ret) : CZ_NOT_FOUND;
+}
+
 int czi_cli_find(struct czi_cli *cli, const char *text, unsigned kinds,
                  enum czi_found *ret_what, cz_id *ret)
 {
     struct search s = {.label = text};
-    bool resources = kinds & CZI_FOUND_RESOURCE;
-    cz_resource r;
-    int rc = CZ_NOT_FOUND;
+    int rc = find(cli, text, kinds, &s, ret_what, ret);
 
-    if (resources && !czi_name_id(text, strlen(text), ret, &cli->err))
-        rc = cz_resource_get(cli->engine, ret, &r, &cli->err);
-    *ret_what = CZI_FOUND_RESOURCE;
-    if (rc != CZ_NOT_FOUND)
-        return rc;
-    /* A label under another creator, then a prefix. */
-    rc = resources ? cz_resource_list(cli->engine, match, &s, &cli->err) : CZ_OK;
-    if (!rc && !s.count && czi_cid_prefix(text, s.digest, &s.bits) && s.bits) {
-        s.label = NULL;
-        rc = find_prefix(cli, kinds, &s);
-    }
-    if (rc)
-        return rc;
-    if (!s.count)
-        return czi_fail(&cli->err, CZ_NOT_FOUND, "there is no %s \"%s\"; %s", kinds_text(kinds),
-                        text,
-                        resources                 ? "causality list shows what there is"
-                        : kinds == CZI_FOUND_FACT ? "causality fact list shows what there is"
-                                                  : "give an id, or the beginning of one");
-    return choose(cli, &s, text, ret_what, ret);
+    if (rc == CZ_NOT_FOUND)
+        rc = czi_fail(&cli->err, CZ_NOT_FOUND, "there is no %s \"%s\"; %s", kinds_text(kinds),
+                      text,
+                      kinds & CZI_FOUND_RESOURCE ? "causality list shows what there is"
+                      : kinds == CZI_FOUND_FACT  ? "causality fact list shows what there is"
+                                                 : "give an id, or the beginning of one");
+    return rc;
+}
+
+int czi_cli_find_kind(struct czi_cli *cli, const char *text, enum cz_kind kind, cz_id *ret)
+{
+    struct search s = {.label = text, .one_kind = true, .kind = kind};
+    enum czi_found what;
+    int rc = find(cli, text, CZI_FOUND_RESOURCE, &s, &what, ret);
+
+    if (rc == CZ_NOT_FOUND)
+        rc = czi_fail(&cli->err, CZ_NOT_FOUND,
+                      "there is no %s \"%s\"; causality list --kind %s shows what there is",
+                      cz_kind_name((int)kind), text, cz_kind_name((int)kind));
+    return rc;
 }
