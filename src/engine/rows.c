@@ -4,7 +4,8 @@
  *
  * Rows (canonical DAG-CBOR values):
  *   'r' group (2 bytes, 0) id  [creator, controller, label, kind, state, asset|null,
- *                               quantity|data, version, position, lamport, head, clock|null]
+ *                               quantity|data, version, position, lamport, head, clock|null,
+ *                               controlled]
  *   'o' id      next nonce           'a' name   supply
  *   'd' number (u32)  [head, items]  of its fact log
  *   'b' key     what the book says of it (fact/book.h)
@@ -42,7 +43,7 @@ static void put_resource(struct czi_buf *b, const struct czi_core *core, uint32_
     const struct czi_resource *x = czi_resource_at(&core->resources, slot);
     const struct czi_resource_name *n = czi_resource_name(&core->resources, slot);
 
-    czi_cbor_add_head(b, 4, 12);
+    czi_cbor_add_head(b, 4, 13);
     czi_cbor_add_string(b, CZI_CBOR_BYTES, &n->creator, sizeof(cz_id));
     czi_cbor_add_string(b, CZI_CBOR_BYTES, &n->controller, sizeof(cz_id));
     czi_cbor_add_string(b, 3, n->label, strlen(n->label));
@@ -62,6 +63,7 @@ static void put_resource(struct czi_buf *b, const struct czi_core *core, uint32_
     czi_cbor_add_string(b, CZI_CBOR_BYTES, czi_resource_head(&core->resources, slot)->node,
                         sizeof(cz_id));
     put_clock(b, n->clock);
+    czi_buf_put_byte(b, x->controlled ? 0xf5 : 0xf4);
 }
 
 static void put_task(struct czi_buf *b, const struct czi_task_clock *t)
@@ -278,7 +280,7 @@ static int load_resource(void *arg, const struct czi_row *row)
     struct czi_resource_name *n;
     uint32_t slot;
 
-    czi_cbor_array_of(&c, 12);
+    czi_cbor_array_of(&c, 13);
     creator = czi_cbor_bytes32(&c);
     controller = czi_cbor_bytes32(&c);
     label = czi_cbor_text(&c);
@@ -296,6 +298,7 @@ static int load_resource(void *arg, const struct czi_row *row)
     head = czi_cbor_bytes32(&c);
     if (!read_clock(&c, &clock))
         return czi_nomem(l->err, "a vector clock");
+    x.controlled = czi_cbor_bool(&c);
     if (czi_cbor_end(&c, NULL) || row->key.len != 3 + sizeof id) {
         czi_clock_drop(clock);
         return bad_row(l, row, "is malformed");

@@ -23,8 +23,7 @@ static cz_id hash_key(const struct czi_fact *f)
     return id;
 }
 
-/* The hash of key and claim, one after the other. */
-static cz_id hash_claim(const cz_id *key, struct czi_slice claim)
+cz_id czi_claim_hash(const cz_id *key, struct czi_slice claim)
 {
     uint8_t bytes[512];
     struct czi_blake3 h;
@@ -215,7 +214,7 @@ static uint8_t judge_fact(const struct czi_book *b, struct czi_taking *t)
         return CZ_FACT_EXPIRED;
     CZI_CHECK(f->claim_bytes.len); /* decoding has set it */
     t->key = hash_key(f);
-    t->claim = hash_claim(&t->key, f->claim_bytes);
+    t->claim = czi_claim_hash(&t->key, f->claim_bytes);
     return f->kind == CZ_FACT_BLOCK ? czi_book_judge_block(b, t) : judge_resting(b, t);
 }
 

@@ -73,6 +73,7 @@
 #include "base/id_table.h"
 #include "fact/depend.h"
 #include "fact/item.h"
+#include "fact/statement.h"
 #include "timemap/time_map.h"
 
 /* A fact or other item stands until it is retracted, or dropped by a decision. Held: it
@@ -160,6 +161,8 @@ enum cz_finality czi_book_finality(const struct czi_book *b, uint32_t number,
                                    uint64_t *ret_depth);
 /* False unless the item is a block's fact. */
 bool czi_book_block(const struct czi_book *b, uint32_t number, struct czi_block *ret);
+/* What a fact says, if it is a statement; slices are the book's. */
+bool czi_book_statement(const struct czi_book *b, uint32_t number, struct czi_statement *ret);
 /* A fact with the same domain, kind, event key and claim that stands, itself first, then the
  * highest: what rests on it is not disputed. CZI_ID_NONE. */
 uint32_t czi_book_standing(const struct czi_book *b, uint32_t number);

@@ -57,6 +57,15 @@ bool czi_book_block(const struct czi_book *b, uint32_t number, struct czi_block 
     return true;
 }
 
+bool czi_book_statement(const struct czi_book *b, uint32_t number, struct czi_statement *ret)
+{
+    const struct czi_entry_state *e = czi_entry_at(b, number);
+    const struct czi_claim_state *c = czi_is_fact(e) ? czi_claim_at(b, e->claim) : NULL;
+
+    return c && c->said &&
+           czi_statement_read(e->kind, (struct czi_slice){c->said, c->said_len}, ret);
+}
+
 uint32_t czi_book_standing(const struct czi_book *b, uint32_t number)
 {
     const struct czi_entry_state *e = czi_entry_at(b, number);

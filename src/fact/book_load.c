@@ -91,6 +91,7 @@ struct row {
     uint8_t type, standing, kind, finality, trust, level;
     bool has_block;
     struct czi_block at;
+    struct czi_slice said; /* data NULL: no statement */
 };
 
 static void read_block(struct czi_cbor *c, struct row *r)
@@ -133,6 +134,8 @@ static void read_fact(struct czi_cbor *c, struct row *r)
         read_block(c, r);
     else
         r->block = (uint32_t)czi_cbor_uint_max(c, CZI_ID_NONE - 1);
+    if (!czi_cbor_null(c))
+        r->said = czi_cbor_bytes(c);
 }
 
 static int read_row(struct czi_slice value, struct row *r)
@@ -186,6 +189,18 @@ static bool fits_block(const struct czi_book *b, const struct row *r)
            (r->standing == CZI_RETRACTED || e->standing == CZI_STANDS);
 }
 
+/* What is said is a statement, and what the claim is the hash of. */
+static bool fits_statement(const struct row *r)
+{
+    struct czi_statement s;
+    cz_id claim;
+
+    if (!r->said.data)
+        return true;
+    claim = czi_claim_hash(&r->key, r->said);
+    return czi_statement_read(r->kind, r->said, &s) && czi_id_equal(&claim, &r->claim);
+}
+
 static int load_fact(struct czi_book *b, struct czi_slice key, const struct row *r,
                      cz_error *err)
 {
@@ -193,7 +208,8 @@ static int load_fact(struct czi_book *b, struct czi_slice key, const struct row 
                          .finality = (enum cz_finality)r->finality,
                          .trust = (enum czi_fact_trust)r->trust,
                          .has_expires = r->expires != UINT64_MAX,
-                         .expires = r->expires};
+                         .expires = r->expires,
+                         .claim_bytes = r->said};
     struct czi_item item = {.type = CZI_ITEM_FACT, .fact = f};
     struct czi_taking t = {
         .item = &item, .id = &r->id, .domain = r->domain, .key = r->key, .claim = r->claim};
@@ -202,7 +218,8 @@ static int load_fact(struct czi_book *b, struct czi_slice key, const struct row 
 
     if (claim == CZI_ID_NONE)
         return czi_nomem(err, "the facts of the store");
-    if (r->kind < CZ_FACT_BLOCK || czi_claim_at(b, claim)->key != k || !fits_block(b, r))
+    if (r->kind < CZ_FACT_BLOCK || czi_claim_at(b, claim)->key != k || !fits_block(b, r) ||
+        !fits_statement(r))
         return bad_row(key, "is malformed", err);
     if (r->has_block) {
         if (!fits_chain(b, r, claim, &place))

@@ -6,10 +6,12 @@
  *                safe height | null, final height | null, [stands, against] | null]
  *   'f' number  [type, id bytes(32), domain, standing, retracted by | null]           no fact
  *               [0, id bytes(32), domain, standing, retracted by | null, kind, finality, trust,
- *                expires | null, key bytes(32), claim bytes(32), block's number | block]
+ *                expires | null, key bytes(32), claim bytes(32), block's number | block,
+ *                the claim, if it is a statement, as bytes | null]
  *      block    [height, time, hash bytes(32), parent bytes(32), [root bytes(32)…],
- *                level, depth]                                   the last two: of a retracted
- * one 'u' hash    null 't'         the time map
+ *                level, depth]             level and depth: of a retracted one, else 0
+ *   'u' hash    null
+ *   't'         the time map
  */
 #include "fact/book_state.h"
 
@@ -103,6 +105,7 @@ static void put_block(struct czi_buf *b, const struct czi_book *book,
 static void put_entry(struct czi_buf *b, const struct czi_book *book, uint32_t n)
 {
     const struct czi_entry_state *e = czi_entry_at(book, n);
+    const struct czi_claim_state *claim;
 
     put_array(b, czi_is_fact(e) ? CZI_ROW_FACT : CZI_ROW_OTHER);
     put_uint(b, e->type);
@@ -122,6 +125,11 @@ static void put_entry(struct czi_buf *b, const struct czi_book *book, uint32_t n
         put_block(b, book, czi_block_of(book, e));
     else
         put_uint(b, e->block);
+    claim = czi_claim_at(book, e->claim);
+    if (claim->said)
+        put_bytes(b, claim->said, claim->said_len);
+    else
+        put_null(b);
 }
 
 static int put_time(struct czi_buf *b, const struct czi_book *book, cz_error *err)

@@ -59,6 +59,8 @@ void czi_book_free(struct czi_book *b)
     if (!b)
         return;
     free_domains(b);
+    for (uint32_t i = 0; i < b->claims.count; i++)
+        czi_free(czi_claim_at(b, i)->said);
     czi_id_table_done(&b->ids);
     czi_id_table_done(&b->key_ids);
     czi_id_table_done(&b->claim_ids);
@@ -104,7 +106,7 @@ uint32_t czi_book_add_claim(struct czi_book *b, const cz_id *claim, uint32_t key
     c = n == CZI_ID_NONE ? NULL : czi_list_add(&b->claims, sizeof *c);
     if (!c)
         return CZI_ID_NONE;
-    *c = (struct czi_claim_state){key, CZI_ID_NONE};
+    *c = (struct czi_claim_state){.key = key, .root = CZI_ID_NONE};
     return n;
 }
 
@@ -128,6 +130,22 @@ uint32_t czi_book_add_entry(struct czi_book *b, const cz_id *id, uint8_t type, u
     return n;
 }
 
+/* Of a claim that the ledger may act on its words are kept. */
+static bool keep_statement(struct czi_claim_state *c, const struct czi_fact *f)
+{
+    struct czi_statement s;
+
+    if (c->said || !czi_statement_read(f->kind, f->claim_bytes, &s))
+        return true;
+    CZI_CHECK(f->claim_bytes.len <= CZI_STATEMENT_SIZE_MAX);
+    c->said = czi_alloc(f->claim_bytes.len);
+    if (!c->said)
+        return false;
+    memcpy(c->said, f->claim_bytes.data, f->claim_bytes.len);
+    c->said_len = (uint32_t)f->claim_bytes.len;
+    return true;
+}
+
 uint32_t czi_book_add_fact(struct czi_book *b, const struct czi_taking *t, uint32_t block,
                            uint32_t place, uint8_t standing)
 {
@@ -141,6 +159,8 @@ uint32_t czi_book_add_fact(struct czi_book *b, const struct czi_taking *t, uint3
                              : czi_book_add_entry(b, t->id, CZI_ITEM_FACT, t->domain, CZI_HELD);
     if (n == CZI_ID_NONE)
         return n;
+    if (!keep_statement(czi_claim_at(b, claim), f))
+        return CZI_ID_NONE;
     e = czi_entry_at(b, n);
     e->expires = f->has_expires ? f->expires : UINT64_MAX;
     e->claim = claim;

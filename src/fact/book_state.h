@@ -73,6 +73,8 @@ struct czi_block_state {
 };
 
 struct czi_claim_state {
+    uint8_t *said; /* owned: canonical bytes of a claim that is a statement; NULL: it is none */
+    uint32_t said_len;
     uint32_t key, root; /* tree of the facts that stand */
 };
 
@@ -168,7 +170,7 @@ enum {
     CZI_ROW_DOMAIN = 9,
     CZI_ROW_POLICY = 4,
     CZI_ROW_OTHER = 5,
-    CZI_ROW_FACT = 12,
+    CZI_ROW_FACT = 13,
     CZI_ROW_BLOCK = 7,
 };
 
@@ -202,6 +204,9 @@ struct czi_taking {
     uint32_t contradicts;   /* number of the final fact that it contradicts, or CZI_ID_NONE */
     uint32_t target;        /* of a retraction */
 };
+
+/* The hash of key and claim, one after the other. */
+cz_id czi_claim_hash(const cz_id *key, struct czi_slice claim);
 
 /* All that can fail is out of memory: CZI_ID_NONE, false. */
 uint32_t czi_book_add_key(struct czi_book *b, const cz_id *key);
