@@ -10,6 +10,7 @@
 #include "engine/cite.h"
 #include "replay/fact_audit.h"
 #include "replay/journal.h"
+#include "resource/policy.h"
 
 /* A resource as the effect at hand declares it: the recorded state before, then what each of
  * its operations says. */
@@ -17,9 +18,18 @@ struct czi_declared {
     uint32_t slot, asset;
     uint8_t kind, state;
     bool exists, created, has_data;
+    bool controlled;                    /* by an account or outbox */
+    bool touched;                       /* by an operation that looks at who may do it */
     unsigned __int128 before, quantity; /* wrap: what does not fit cannot match */
     struct czi_op creation;
-    struct czi_slice data;
+    struct czi_slice data; /* when has_data: of the effect, or derived */
+};
+
+/* What a fact claims that may move value; the book keeps its hash alone. */
+struct czi_audit_claim {
+    uint32_t number; /* of the item */
+    uint32_t len;
+    size_t at;
 };
 
 struct czi_auditor {
@@ -36,6 +46,12 @@ struct czi_auditor {
         unsigned __int128 change;
     } supply[CZI_OPERATIONS_MAX];
     unsigned supply_count;
+    /* What operations derive of the bytes of accounts, capabilities and outboxes. */
+    struct czi_buf derived[CZI_ACCESSES_MAX];
+    uint8_t presented[CZI_OPERATIONS_MAX]; /* capabilities: accesses */
+    unsigned presented_count;
+    uint32_t withdrawals;
+    struct czi_buf claims, claim_bytes; /* struct czi_audit_claim, ascending by number */
     /* The effect at hand. */
     const struct czi_pending *pending;
     const struct czi_outcome *outcome; /* with its posts */
@@ -62,5 +78,63 @@ CZI_MUST_USE int czi_audit_effect(struct czi_auditor *a, struct czi_batch *b,
 CZI_MUST_USE int czi_audit_applied(struct czi_auditor *a, cz_error *err);
 /* Of what was read, or not applied: the version that was there, and its position. */
 CZI_MUST_USE int czi_audit_seen(const struct czi_auditor *a, unsigned i, cz_error *err);
+
+/* ---- Who may do it (audit_authority.c) ----------------------------------------------------
+ */
+
+/* The access of a resource, or CZI_ID_NONE. */
+uint32_t czi_audit_access(const struct czi_auditor *a, const uint8_t *id);
+const uint8_t *czi_audit_creator(const struct czi_auditor *a, unsigned i);
+const uint8_t *czi_audit_controller(const struct czi_auditor *a, unsigned i);
+struct czi_slice czi_audit_label(const struct czi_auditor *a, unsigned i);
+/* The bytes of an account, capability or outbox as they are now. */
+struct czi_slice czi_audit_data(const struct czi_auditor *a, unsigned i);
+/* Takes bytes that an operation derives, which are the auditor's then. */
+CZI_MUST_USE int czi_audit_derive(struct czi_auditor *a, unsigned i, struct czi_buf *bytes,
+                                  cz_error *err);
+
+/* The account of what is controlled, and whether it is a reserve; NULL: nobody's. */
+const uint8_t *czi_audit_account(const struct czi_auditor *a, unsigned i, bool *ret_reserve);
+/* Whether an account lets the effect do this to an access; quantity: what counts against
+ * ceilings, or NULL. */
+CZI_MUST_USE int czi_audit_authorise(struct czi_auditor *a, const uint8_t *account,
+                                     enum cz_right right, unsigned i,
+                                     const cz_quantity *quantity, cz_error *err);
+/* What leaves an account, against its limit. */
+CZI_MUST_USE int czi_audit_leave(struct czi_auditor *a, const uint8_t *account, unsigned from,
+                                 cz_quantity quantity, cz_error *err);
+bool czi_audit_is_external(const struct czi_auditor *a, uint32_t asset);
+
+/* Before what they do is done; of a creation, after. */
+CZI_MUST_USE int czi_audit_may_create(struct czi_auditor *a, unsigned i, cz_error *err);
+CZI_MUST_USE int czi_audit_may_debit(struct czi_auditor *a, unsigned from, unsigned to,
+                                     cz_quantity quantity, cz_error *err);
+CZI_MUST_USE int czi_audit_may_write(struct czi_auditor *a, unsigned i, struct czi_slice data,
+                                     cz_error *err);
+CZI_MUST_USE int czi_audit_may_move(struct czi_auditor *a, unsigned i, unsigned code,
+                                    cz_error *err);
+/* Presents a capability. */
+CZI_MUST_USE int czi_audit_use(struct czi_auditor *a, unsigned i, cz_error *err);
+/* After all operations: what is declared written and no operation answers for. */
+CZI_MUST_USE int czi_audit_untouched(struct czi_auditor *a, cz_error *err);
+
+/* ---- What comes and goes (audit_gateway.c) ------------------------------------------------
+ */
+
+CZI_MUST_USE int czi_audit_when(struct czi_auditor *a, const struct czi_op *op, cz_error *err);
+CZI_MUST_USE int czi_audit_deposit(struct czi_auditor *a, const struct czi_op *op,
+                                   cz_error *err);
+CZI_MUST_USE int czi_audit_withdraw(struct czi_auditor *a, const struct czi_op *op,
+                                    cz_error *err);
+CZI_MUST_USE int czi_audit_confirm(struct czi_auditor *a, const struct czi_op *op,
+                                   cz_error *err);
+CZI_MUST_USE int czi_audit_release(struct czi_auditor *a, const struct czi_op *op,
+                                   cz_error *err);
+/* Keeps what a recorded fact claims, if an operation may need it. */
+CZI_MUST_USE int czi_audit_keep_claim(struct czi_auditor *a, const struct czi_item *item,
+                                      uint32_t number, cz_error *err);
+/* A domain's time as the time map has it; false: it has none. */
+CZI_MUST_USE bool czi_audit_time(const struct czi_auditor *a, struct czi_slice domain,
+                                 uint64_t *ret);
 
 #endif

@@ -52,8 +52,32 @@ static void load_accesses(struct czi_auditor *a)
         d->kind = x->kind;
         d->state = x->state;
         d->asset = x->asset;
+        d->controlled = x->controlled;
         d->before = d->quantity = (unsigned __int128)x->quantity;
     }
+}
+
+/* The reasons that what an effect cites and follows gives. */
+static bool is_of_citations(uint8_t reason)
+{
+    return reason == CZ_UNKNOWN_FACT || reason == CZ_UNKNOWN_PREDECESSOR ||
+           (reason >= CZ_UNKNOWN_DOMAIN && reason < CZ_BAD_SIGNATURE);
+}
+
+/* Whether it asks for the time of a domain that there is none of. */
+static bool asks_for_nothing(const struct czi_auditor *a)
+{
+    const struct czi_pending *p = a->pending;
+    struct czi_cbor c = czi_cbor(p->bytes + p->view.ops, p->view.ops_len);
+
+    for (unsigned i = 0; i < p->view.op_count; i++) {
+        struct czi_op op;
+
+        czi_op_next(&c, &op);
+        if (op.code == CZI_OP_WHEN && czi_book_domain(a->core->book, op.text) == CZI_ID_NONE)
+            return true;
+    }
+    return false;
 }
 
 /* What it cites and follows, judged anew: the facts first, then the predecessors. A fault is
@@ -66,8 +90,7 @@ static int check_citations(struct czi_auditor *a, uint64_t *lamport, cz_error *e
     if (should && is != should)
         return czi_audit_found(a, err, "its reason is \"%s\", but what it cites gives \"%s\"",
                                cz_reason_name(is), cz_reason_name(should));
-    if (!should &&
-        (is == CZ_UNKNOWN_FACT || is == CZ_UNKNOWN_PREDECESSOR || is >= CZ_UNKNOWN_DOMAIN))
+    if (!should && is_of_citations(is) && !(is == CZ_UNKNOWN_DOMAIN && asks_for_nothing(a)))
         return czi_audit_found(a, err, "it is rejected as %s, but all that it cites holds",
                                cz_reason_name(is));
     return CZ_OK;
@@ -135,7 +158,7 @@ static int check_rejected(const struct czi_auditor *a, cz_error *err)
 {
     bool unknown = false;
 
-    if (a->outcome->reason == CZ_NONCE ||
+    if (a->outcome->reason == CZ_NONCE || a->outcome->reason == CZ_BAD_SIGNATURE ||
         strcmp(cz_reason_name(a->outcome->reason), "unknown") == 0)
         return czi_audit_found(a, err, "the reason %u is none that is recorded",
                                a->outcome->reason);
@@ -185,6 +208,7 @@ static bool keep_write(struct czi_auditor *a, unsigned i)
     x->kind = d->kind;
     x->state = d->state;
     x->asset = d->asset;
+    x->controlled = d->controlled;
     x->version = post->version;
     x->position = a->outcome->position;
     x->lamport = a->outcome->lamport;

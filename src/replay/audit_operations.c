@@ -30,6 +30,7 @@ static int declare_creation(struct czi_auditor *a, struct czi_declared *d,
                             const struct czi_op *op, cz_error *err)
 {
     uint32_t asset = 0;
+    int rc;
 
     if (!czi_kind_has_data(op->kind)) {
         asset = czi_core_asset(a->core, op->asset, true);
@@ -44,39 +45,84 @@ static int declare_creation(struct czi_auditor *a, struct czi_declared *d,
     *d = (struct czi_declared){.slot = d->slot,
                                .asset = asset,
                                .kind = op->kind,
-                               .exists = true,
                                .created = true,
                                .has_data = czi_kind_has_data(op->kind),
                                .quantity = (unsigned __int128)op->quantity,
                                .creation = *op,
                                .data = op->data};
+    rc = czi_audit_may_create(a, op->a, err);
+    d->exists = true;
     if (op->kind == CZ_FUNGIBLE)
         declare_supply(a, asset, d->quantity);
-    return CZ_OK;
+    return rc;
 }
 
-static int declare_move(struct czi_auditor *a, struct czi_declared *d, unsigned code,
-                        cz_error *err)
+static int declare_move(struct czi_auditor *a, const struct czi_op *op, cz_error *err)
 {
+    struct czi_declared *d = &a->declared[op->a];
     uint8_t state = d->state;
+    int rc = czi_audit_may_move(a, op->a, op->code, err);
 
-    if (!czi_state_move(&d->state, (enum czi_move)(code - CZI_OP_LOCK)))
+    if (rc)
+        return rc;
+
+    if (!czi_state_move(&d->state, (enum czi_move)(op->code - CZI_OP_LOCK)))
         return czi_audit_found(a, err, "the lifecycle does not allow to %s what is %s",
-                               czi_opcode_name(code), cz_state_name(state));
-    if (code == CZI_OP_CONSUME && d->kind == CZ_FUNGIBLE) {
+                               czi_opcode_name(op->code), cz_state_name(state));
+    if (op->code == CZI_OP_CONSUME && d->kind == CZ_FUNGIBLE) {
         declare_supply(a, d->asset, -d->quantity);
         d->quantity = 0;
     }
     return CZ_OK;
 }
 
+static int declare_transfer(struct czi_auditor *a, const struct czi_op *op, cz_error *err)
+{
+    struct czi_declared *from = &a->declared[op->a], *to = &a->declared[op->b];
+    int rc = czi_audit_may_debit(a, op->a, op->b, op->quantity, err);
+
+    from->quantity -= (unsigned __int128)op->quantity;
+    to->quantity += (unsigned __int128)op->quantity;
+    return rc;
+}
+
+static int declare_write(struct czi_auditor *a, const struct czi_op *op, cz_error *err)
+{
+    int rc = czi_audit_may_write(a, op->a, op->data, err);
+
+    a->declared[op->a].has_data = true;
+    a->declared[op->a].data = op->data;
+    return rc;
+}
+
+/* Those that come from outside, or need no resource. */
+static int declare_other(struct czi_auditor *a, const struct czi_op *op, cz_error *err)
+{
+    switch (op->code) {
+    case CZI_OP_NOTE:
+        return CZ_OK;
+    case CZI_OP_WHEN:
+        return czi_audit_when(a, op, err);
+    case CZI_OP_DEPOSIT:
+        return czi_audit_deposit(a, op, err);
+    case CZI_OP_WITHDRAW:
+        return czi_audit_withdraw(a, op, err);
+    case CZI_OP_CONFIRM:
+        return czi_audit_confirm(a, op, err);
+    default:
+        return czi_audit_release(a, op, err);
+    }
+}
+
 static int declare(struct czi_auditor *a, const struct czi_op *op, cz_error *err)
 {
-    struct czi_declared *d = &a->declared[op->a], *to = &a->declared[op->b];
+    const struct czi_declared *d = &a->declared[op->a], *to = &a->declared[op->b];
     bool two = op->code == CZI_OP_TRANSFER || op->code == CZI_OP_MOVE;
 
     if (op->code == CZI_OP_CREATE)
-        return declare_creation(a, d, op, err);
+        return declare_creation(a, &a->declared[op->a], op, err);
+    if (op->code >= CZI_OP_NOTE)
+        return declare_other(a, op, err);
     if (!d->exists || (two && !to->exists))
         return czi_audit_found(a, err, "it is applied to a resource that does not exist");
     switch (op->code) {
@@ -84,15 +130,13 @@ static int declare(struct czi_auditor *a, const struct czi_op *op, cz_error *err
         return CZ_OK;
     case CZI_OP_TRANSFER:
     case CZI_OP_MOVE:
-        d->quantity -= (unsigned __int128)op->quantity;
-        to->quantity += (unsigned __int128)op->quantity;
-        return CZ_OK;
+        return declare_transfer(a, op, err);
     case CZI_OP_WRITE:
-        d->has_data = true;
-        d->data = op->data;
-        return CZ_OK;
+        return declare_write(a, op, err);
+    case CZI_OP_USE:
+        return czi_audit_use(a, op->a, err);
     default:
-        return declare_move(a, d, op->code, err);
+        return declare_move(a, op, err);
     }
 }
 
@@ -102,14 +146,15 @@ static int declare_all(struct czi_auditor *a, cz_error *err)
     struct czi_cbor c = czi_cbor(p->bytes + p->view.ops, p->view.ops_len);
     int rc = CZ_OK;
 
-    a->supply_count = 0;
+    a->supply_count = a->presented_count = 0;
+    a->withdrawals = 0;
     for (unsigned i = 0; i < p->view.op_count && !rc; i++) {
         struct czi_op op;
 
         czi_op_next(&c, &op);
         rc = declare(a, &op, err);
     }
-    return rc;
+    return rc ? rc : czi_audit_untouched(a, err);
 }
 
 /* ---- What is recorded of it ------------------------------------------------------------- */
