@@ -1949,21 +1949,23 @@ typedef struct cz_journal_report {
 
 typedef struct cz_audit_report {
     cz_journal_report journal;
+    uint64_t signatures; /* of effects, verified again */
     uint64_t proofs;     /* facts whose proof was verified again */
     uint64_t unverified; /* facts of domains that this library cannot verify */
 } cz_audit_report;
 
 /* Checks all that is on disk against itself, without executing: hashes, chains, canonical
  * forms, positions, versions, links between log entries, lifecycles, Lamport times, nonces,
- * citations, conservation of every asset, receipts, log heads and the proof of each fact.
- * The first finding is CZ_CORRUPT or CZ_PROOF, and err names segment file, offset, position
- * and what is wrong. options NULL: defaults. */
+ * citations, conservation of every asset, receipts, log heads, the signatures of effects and
+ * the proof of each fact. The first finding is CZ_CORRUPT or CZ_PROOF, and err names segment
+ * file, offset, position and what is wrong. options NULL: defaults. */
 CZ_API CZ_MUST_USE int cz_audit(const char *dir, const cz_check_options *options,
                                 cz_audit_report *ret, cz_error *err);
 
 /* Executes everything again from the journal alone, with no domain, network or clock, and
  * compares each outcome and receipt, and the state with the index's. The first difference is
- * CZ_DIFFERS with its position; bytes that do not verify are CZ_CORRUPT. */
+ * CZ_DIFFERS with its position; bytes that do not verify are CZ_CORRUPT, signatures and proofs
+ * that do not CZ_PROOF. */
 CZ_API CZ_MUST_USE int cz_replay(const char *dir, const cz_check_options *options,
                                  cz_journal_report *ret, cz_error *err);
 

@@ -10,6 +10,7 @@ static void print_json(const cz_audit_report *report)
     czi_json_open(&j, NULL, '{');
     czi_json_string(&j, "audit", report->journal.unfinished_tail ? "unfinished" : "ok");
     czi_inspect_json(&j, &report->journal);
+    czi_json_u64(&j, "signatures", report->signatures);
     czi_json_u64(&j, "proofs", report->proofs);
     czi_json_u64(&j, "unverified", report->unverified);
     czi_json_close(&j, '}');
@@ -35,6 +36,7 @@ int czi_cli_audit(struct czi_cli *cli, int argc, char **argv)
         return report.journal.unfinished_tail ? CZI_EXIT_NO : CZI_EXIT_OK;
     }
     czi_inspect_print(&report.journal);
+    printf("%-14s %" PRIu64 "\n", "signatures", report.signatures);
     printf("%-14s %" PRIu64 "\n", "proofs", report.proofs);
     if (report.unverified)
         printf("%-14s %" PRIu64 " facts of domains that this version cannot verify\n",

@@ -206,12 +206,16 @@ int czi_audit(struct czi_fs *fs, const cz_check_options *options, cz_audit_repor
 
     if (!rc)
         rc = czi_auditor_new(&j, true, &a, err);
+    czi_journal_verify(&j);
     if (!rc)
         rc = czi_journal_run(&j, czi_audit_frame, a, err);
     if (!rc)
         rc = czi_audit_end(&j, err);
     if (!rc)
-        *ret = (cz_audit_report){j.report, a->facts.verified, a->facts.unverified};
+        *ret = (cz_audit_report){.journal = j.report,
+                                 .signatures = j.signatures.verified,
+                                 .proofs = a->facts.verified,
+                                 .unverified = a->facts.unverified};
     czi_auditor_free(a);
     return rc;
 }

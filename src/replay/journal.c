@@ -168,6 +168,7 @@ void czi_journal_close(struct czi_journal *j)
         j->index->ops->close(j->index);
     czi_core_done(&j->core);
     czi_buf_done(&j->sizes);
+    czi_signature_audit_done(&j->signatures);
     for (uint32_t i = 0; i < j->cited_ids.count; i++)
         czi_predecessors_done(&j->cited[i].what, 1);
     czi_id_table_done(&j->cited_ids);
@@ -334,7 +335,9 @@ static int work(struct flow *f, struct slot *s, cz_error *err)
         rc = f->fn(f->arg, j, &s->frame, &s->replayer, err);
     if (rc)
         return czi_at_frame(&s->frame, rc, err);
-    rc = see_batch(j, b, err);
+    rc = czi_signature_audit_frame(&j->signatures, &s->frame, b, err);
+    if (!rc)
+        rc = see_batch(j, b, err);
     if (rc)
         return rc;
     j->report.frames++;
@@ -504,11 +507,16 @@ static int report(struct czi_journal *j, cz_error *err)
 int czi_journal_run(struct czi_journal *j, czi_journal_fn fn, void *arg, cz_error *err)
 {
     struct flow f = {.j = j, .fn = fn, .arg = arg};
+    cz_error early = {0};
     int rc = start(&f, err);
 
     if (!rc)
         rc = czi_ledger_scan(j->ledger, true, feed, &f, err);
     finish(&f);
+    if (czi_signature_audit_rest(&j->signatures, &early)) {
+        f.rc = early.code;
+        f.err = early;
+    }
     if (f.rc) { /* it was found further in front */
         if (err)
             *err = f.err;

@@ -14,6 +14,7 @@
 #include "engine/core.h"
 #include "engine/replayer.h"
 #include "platform/platform.h"
+#include "replay/signature_audit.h"
 
 struct czi_journal;
 
@@ -34,6 +35,7 @@ struct czi_journal {
     struct czi_index *index;   /* NULL: there is none */
     cz_check_options options;
     struct czi_core core;
+    struct czi_signature_audit signatures;
     cz_journal_report report;
 
     /* Where the index's checkpoint is, and the sizes of the segments. */
@@ -50,6 +52,12 @@ struct czi_journal {
     uint32_t cited_room;
     struct czi_predecessor known[CZI_CITATIONS_MAX]; /* their clocks are the cited ones' */
 };
+
+/* All signatures are verified too. Before the run. */
+static inline void czi_journal_verify(struct czi_journal *j)
+{
+    j->signatures.threads = j->options.threads;
+}
 
 /* fs stays the caller's and outlives j. */
 CZI_MUST_USE int czi_journal_open(struct czi_journal *j, struct czi_fs *fs,

@@ -2,7 +2,7 @@
  *
  * Layer: replay. Threads: see journal.h. The state begins empty and every adapter is off: what
  * an effect reads is what the journal made before it, a cited fact is one that was recorded,
- * and every proof is checked again against the block that was.
+ * and every proof is checked again against the block that was, as is every signature.
  */
 #include "base/error.h"
 #include "replay/fact_audit.h"
@@ -24,6 +24,7 @@ int czi_replay(struct czi_fs *fs, const cz_check_options *options, cz_journal_re
     int rc = czi_journal_open(&j, fs, options, err);
     struct czi_fact_audit facts = {.core = &j.core, .threads = j.options.threads};
 
+    czi_journal_verify(&j);
     if (!rc)
         rc = czi_journal_run(&j, replay_frame, &facts, err);
     czi_fact_audit_done(&facts);
