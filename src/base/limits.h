@@ -67,6 +67,9 @@
 /* Tasks of programs whose clocks are kept, at about 150 bytes each. */
 #define CZI_PROGRAM_TASKS_MAX (1u << 24)
 
+/* Programs whose logs are kept, at about 120 bytes each: each has a task at least. */
+#define CZI_PROGRAMS_MAX (1u << 24)
+
 /* Events that the causal index keeps when nothing is said: 4 GiB. */
 #define CZI_CAUSAL_EVENTS_DEFAULT (1u << 26)
 

@@ -43,6 +43,8 @@ struct czi_extra {
     uint64_t after[CZI_CITATIONS_MAX]; /* positions of predecessors; 0: not there */
     uint64_t left_out;                 /* bit i: the i-th fact */
     uint64_t task_previous;            /* position of the task's effect before; 0: none */
+    uint64_t program_previous;         /* of the program's entry before */
+    uint32_t program;                  /* number of its log; CZI_ID_NONE: it has none */
     uint8_t after_count;
     bool has_terms, has_program;    /* of the effect */
     struct czi_shared_clock *clock; /* NULL: it has no program, or there is no room for it */

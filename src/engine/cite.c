@@ -96,9 +96,14 @@ bool czi_cite_clock(struct czi_core *core, const struct czi_pending *p, struct c
     *ret_reason = CZ_APPLIED;
     memcpy(&program, czi_effect_program(p->bytes, p->len, &p->view, &task), sizeof program);
     number = czi_core_task(core, program.bytes, task, true);
+    c->extra.program = number == CZI_ID_NONE ? czi_core_program(core, program.bytes, true)
+                                             : core->tasks[number].log;
+    if (c->extra.program != CZI_ID_NONE)
+        c->extra.program_previous = czi_program_log(core, c->extra.program)->last;
     if (number == CZI_ID_NONE) {
         *ret_reason = CZ_FULL;
-        return core->task_ids.count >= CZI_PROGRAM_TASKS_MAX;
+        return core->task_ids.count >= CZI_PROGRAM_TASKS_MAX ||
+               core->program_ids.count >= CZI_PROGRAMS_MAX;
     }
     c->extra.task_previous = core->tasks[number].position;
     fits = merge(&v, core->tasks[number].clock, &program);
@@ -115,6 +120,15 @@ bool czi_cite_clock(struct czi_core *core, const struct czi_pending *p, struct c
     return c->extra.clock != NULL;
 }
 
+static void enter(struct czi_program_log *l, uint64_t position)
+{
+    l->entries++;
+    if (!l->first)
+        l->first = position;
+    l->last = position;
+    l->dirty = true;
+}
+
 void czi_cite_task(struct czi_core *core, const struct czi_pending *p, struct czi_citing *c,
                    uint64_t position)
 {
@@ -122,6 +136,8 @@ void czi_cite_task(struct czi_core *core, const struct czi_pending *p, struct cz
     const uint8_t *program;
     uint32_t task;
 
+    if (c->extra.program != CZI_ID_NONE)
+        enter(czi_program_log(core, c->extra.program), position);
     if (!c->extra.clock)
         return;
     program = czi_effect_program(p->bytes, p->len, &p->view, &task);
@@ -179,7 +195,8 @@ uint8_t czi_cite(const struct czi_core *core, const struct czi_pending *p, struc
 
     c->extra = (struct czi_extra){.after_count = v->after_count,
                                   .has_terms = v->has_terms,
-                                  .has_program = v->has_program};
+                                  .has_program = v->has_program,
+                                  .program = CZI_ID_NONE};
     c->before = NULL;
     czi_cite_list(p->bytes, p->len, v, c);
     reason = czi_cite_facts(core->book, c);

@@ -28,13 +28,15 @@ CZI_MUST_USE uint8_t czi_cite_facts(const struct czi_book *book, struct czi_citi
 void czi_cite_list(const uint8_t *bytes, size_t len, const struct czi_effect_view *v,
                    struct czi_citing *c);
 
-/* The vector clock of a program's effect, for c->extra: what its task knew, what it follows and
- * what the resources at `slots` (CZI_ID_NONE: there is none) were last written with, plus one.
- * *ret_reason is CZ_FULL when it does not fit; then there is no clock. False: out of memory. */
+/* Of a program's effect, for c->extra: its program's log and the entry before, and its vector
+ * clock: what its task knew, what it follows and what the resources at `slots` (CZI_ID_NONE:
+ * there is none) were last written with, plus one. *ret_reason is CZ_FULL when it does not fit;
+ * then there is no clock. False: out of memory. */
 CZI_MUST_USE bool czi_cite_clock(struct czi_core *core, const struct czi_pending *p,
                                  struct czi_citing *c, const uint32_t *slots, unsigned count,
                                  uint8_t *ret_reason);
-/* Once the effect has its outcome at a position: its task has this clock now. */
+/* Once the effect has its outcome at a position: it is in its program's log, and its task has
+ * this clock now. */
 void czi_cite_task(struct czi_core *core, const struct czi_pending *p, struct czi_citing *c,
                    uint64_t position);
 /* Once it applied: what it uses up, and the clocks of what it wrote. False: out of memory. */

@@ -170,9 +170,19 @@ struct czi_task_clock {
     struct czi_shared_clock *clock; /* of its newest effect */
     uint64_t position, lamport;
     cz_id program;
-    uint32_t task;
+    uint32_t task, log; /* log: the program's number */
     bool dirty;
 };
+
+/* The log of a program: its effects, applied or not, in order. */
+struct czi_program_log {
+    uint64_t entries, first, last; /* positions; 0: none yet */
+    uint8_t head[32];              /* newest node; the sealing stage's */
+    bool dirty;
+};
+/* They stay where they are, since the sealing stage has their heads. */
+#define CZI_PROGRAM_CHUNK_BITS 10
+#define CZI_PROGRAM_CHUNK (1u << CZI_PROGRAM_CHUNK_BITS)
 
 /* What is known of a cited predecessor; given by the caller of execute, since finding it may
  * need I/O. */
@@ -186,11 +196,13 @@ struct czi_predecessor {
 struct czi_core {
     struct czi_resources resources;
     struct czi_id_table origin_ids, asset_ids, task_ids; /* names are hashed */
+    struct czi_id_table program_ids;                     /* in the order of first entries */
     struct czi_book *book;
     struct czi_origin *origins;
     struct czi_asset *assets;
     struct czi_task_clock *tasks;
-    struct czi_domain_log *domains; /* CZI_DOMAINS_MAX */
+    struct czi_program_log **programs; /* chunks */
+    struct czi_domain_log *domains;    /* CZI_DOMAINS_MAX */
     uint32_t origin_room, asset_room, task_room;
     uint64_t lamport; /* the latest time of all receipts */
     uint32_t *dirty_origins;
@@ -250,6 +262,12 @@ uint32_t czi_core_asset(struct czi_core *core, struct czi_slice name, bool add);
 /* Of a program's task. */
 uint32_t czi_core_task(struct czi_core *core, const uint8_t *program, uint32_t task, bool add);
 uint32_t czi_core_origin(struct czi_core *core, const uint8_t *id, bool add);
+/* Of a program's log. */
+uint32_t czi_core_program(struct czi_core *core, const uint8_t *id, bool add);
+static inline struct czi_program_log *czi_program_log(const struct czi_core *core, uint32_t n)
+{
+    return &core->programs[n >> CZI_PROGRAM_CHUNK_BITS][n & (CZI_PROGRAM_CHUNK - 1)];
+}
 
 /* ---- Sealing ------------------------------------------------------------------------------
  */

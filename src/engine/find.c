@@ -74,18 +74,37 @@ int czi_find_item(struct czi_finder *f, uint64_t number, struct czi_slice *ret, 
     return rc ? czi_wrap(err, rc, "fact %llu", (unsigned long long)(number + 1)) : CZ_OK;
 }
 
-/* The place of a resource among an applied effect's writes; CZI_ID_NONE. */
-static unsigned place_of(const struct czi_record *rec, const cz_id *resource)
+/* Whether a record is an entry of the log that is named by an id, and the one before it. */
+typedef bool (*in_log_fn)(const struct czi_record *rec, const cz_id *id,
+                          uint64_t *ret_previous);
+
+static bool in_resource(const struct czi_record *rec, const cz_id *resource,
+                        uint64_t *ret_previous)
 {
     for (unsigned i = 0; rec->type == CZI_RECORD_APPLIED && i < rec->view.write_count; i++)
-        if (czi_id_equal(czi_effect_access_id(rec->bytes.data, &rec->view, i), resource))
-            return i;
-    return CZI_ID_NONE;
+        if (czi_id_equal(czi_effect_access_id(rec->bytes.data, &rec->view, i), resource)) {
+            *ret_previous = rec->outcome.posts[i].previous;
+            return true;
+        }
+    return false;
 }
 
-int czi_find_log(struct czi_finder *f, const cz_id *resource, uint64_t position,
-                 int (*fn)(void *arg, const struct czi_finder *f), void *arg,
-                 uint64_t *ret_previous, cz_error *err)
+static bool in_program(const struct czi_record *rec, const cz_id *program,
+                       uint64_t *ret_previous)
+{
+    uint32_t task;
+
+    if (rec->type == CZI_RECORD_ITEM || !rec->view.has_program ||
+        !czi_id_equal(czi_effect_program(rec->bytes.data, rec->bytes.len, &rec->view, &task),
+                      program))
+        return false;
+    *ret_previous = rec->outcome.extra->program_previous;
+    return true;
+}
+
+static int find_entries(struct czi_finder *f, in_log_fn in_log, const cz_id *id,
+                        uint64_t position, int (*fn)(void *arg, const struct czi_finder *f),
+                        void *arg, uint64_t *ret_previous, cz_error *err)
 {
     bool more = true, found = false;
     int rc = czi_ledger_read(f->ledger, position, &f->buf, &f->frame, err);
@@ -94,14 +113,13 @@ int czi_find_log(struct czi_finder *f, const cz_id *resource, uint64_t position,
         return rc;
     czi_record_reader(&f->reader, f->frame.payload, f->frame.first_position);
     while (!rc && more && f->reader.position <= position) {
-        unsigned i;
+        uint64_t previous;
 
         rc = czi_record_next(&f->reader, &more, &f->record, err);
-        i = rc || !more ? CZI_ID_NONE : place_of(&f->record, resource);
-        if (i == CZI_ID_NONE)
+        if (rc || !more || !in_log(&f->record, id, &previous))
             continue;
         if (!found)
-            *ret_previous = f->record.outcome.posts[i].previous;
+            *ret_previous = previous;
         found = true;
         if (!fn)
             continue;
@@ -115,6 +133,20 @@ int czi_find_log(struct czi_finder *f, const cz_id *resource, uint64_t position,
                       "position %llu does not belong to the log that points to it",
                       (unsigned long long)position);
     return rc;
+}
+
+int czi_find_log(struct czi_finder *f, const cz_id *resource, uint64_t position,
+                 int (*fn)(void *arg, const struct czi_finder *f), void *arg,
+                 uint64_t *ret_previous, cz_error *err)
+{
+    return find_entries(f, in_resource, resource, position, fn, arg, ret_previous, err);
+}
+
+int czi_find_entries(struct czi_finder *f, const cz_id *program, uint64_t position,
+                     int (*fn)(void *arg, const struct czi_finder *f), void *arg,
+                     uint64_t *ret_previous, cz_error *err)
+{
+    return find_entries(f, in_program, program, position, fn, arg, ret_previous, err);
 }
 
 /* Whoever sends effects again sends them in order: the one behind the last that was found. */

@@ -36,6 +36,11 @@ CZI_MUST_USE int czi_find_log(struct czi_finder *f, const cz_id *resource, uint6
                               int (*fn)(void *arg, const struct czi_finder *f), void *arg,
                               uint64_t *ret_previous, cz_error *err);
 
+/* The same of the log of a program. */
+CZI_MUST_USE int czi_find_entries(struct czi_finder *f, const cz_id *program, uint64_t position,
+                                  int (*fn)(void *arg, const struct czi_finder *f), void *arg,
+                                  uint64_t *ret_previous, cz_error *err);
+
 /* A record as the public receipt; posts holds CZI_ACCESSES_MAX. */
 cz_receipt czi_receipt_describe(const struct czi_record *rec, const cz_id *effect,
                                 const cz_id *receipt, cz_post *posts);

@@ -94,18 +94,47 @@ static cz_id task_key(const uint8_t *program, uint32_t task)
 uint32_t czi_core_task(struct czi_core *core, const uint8_t *program, uint32_t task, bool add)
 {
     cz_id id = task_key(program, task);
-    uint32_t n = czi_id_table_find(&core->task_ids, &id), next = core->task_ids.count;
+    uint32_t n = czi_id_table_find(&core->task_ids, &id), next = core->task_ids.count, log;
 
     if (n != CZI_ID_NONE || !add || next >= CZI_PROGRAM_TASKS_MAX ||
         !grow(&core->tasks, &core->task_room, next, sizeof *core->tasks))
         return n;
-    core->tasks[next] = (struct czi_task_clock){.task = task};
+    log = czi_core_program(core, program, true);
+    if (log == CZI_ID_NONE)
+        return CZI_ID_NONE;
+    core->tasks[next] = (struct czi_task_clock){.task = task, .log = log};
     memcpy(&core->tasks[next].program, program, sizeof(cz_id));
     return czi_id_table_insert(&core->task_ids, &id);
 }
 
+#define PROGRAM_CHUNKS (CZI_PROGRAMS_MAX >> CZI_PROGRAM_CHUNK_BITS)
+
+uint32_t czi_core_program(struct czi_core *core, const uint8_t *program, bool add)
+{
+    uint32_t n = czi_id_table_find(&core->program_ids, program), next = core->program_ids.count;
+    struct czi_program_log **chunk;
+    cz_id id;
+
+    if (n != CZI_ID_NONE || !add || next >= CZI_PROGRAMS_MAX)
+        return n;
+    if (!core->programs)
+        core->programs = czi_alloc_zero(PROGRAM_CHUNKS, sizeof(struct czi_program_log *));
+    if (!core->programs)
+        return CZI_ID_NONE;
+    chunk = &core->programs[next >> CZI_PROGRAM_CHUNK_BITS];
+    if (!*chunk)
+        *chunk = czi_alloc_zero(CZI_PROGRAM_CHUNK, sizeof **chunk);
+    if (!*chunk)
+        return CZI_ID_NONE;
+    memcpy(&id, program, sizeof id);
+    return czi_id_table_insert(&core->program_ids, &id);
+}
+
 void czi_core_done(struct czi_core *core)
 {
+    for (uint32_t i = 0; core->programs && i < PROGRAM_CHUNKS && core->programs[i]; i++)
+        czi_free(core->programs[i]);
+    czi_free(core->programs);
     for (uint32_t i = 0; i < core->asset_room; i++)
         czi_free(core->assets[i].name);
     for (uint32_t i = 0; i < core->task_ids.count; i++)
@@ -122,6 +151,7 @@ void czi_core_done(struct czi_core *core)
     czi_id_table_done(&core->origin_ids);
     czi_id_table_done(&core->asset_ids);
     czi_id_table_done(&core->task_ids);
+    czi_id_table_done(&core->program_ids);
     czi_resources_done(&core->resources);
     czi_parking_done(core);
     *core = (struct czi_core){0};

@@ -145,6 +145,9 @@ static int compare_extra(const struct czi_extra *was, const struct czi_extra *is
     if (was->task_previous != is->task_previous)
         return differs(position, "the position of its task's effect before", was->task_previous,
                        is->task_previous, err);
+    if (was->program_previous != is->program_previous)
+        return differs(position, "the position of its program's entry before",
+                       was->program_previous, is->program_previous, err);
     if (!czi_clock_same(was->clock, is->clock))
         return czi_fail(err, CZ_DIFFERS,
                         "position %llu: the journal and executing give another vector clock",

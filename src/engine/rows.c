@@ -10,6 +10,7 @@
  *   'd' number (u32)  [head, items]  of its fact log
  *   'b' key     what the book says of it (fact/book.h)
  *   'k' program, task (u32)          [position, lamport, clock]
+ *   'q' first position (u64)         [program, entries, last position, head] of its log
  *   'c'         [applied, rejected, batches, lamport]
  * A clock is [program, [task, count]…].
  */
@@ -79,6 +80,25 @@ static void task_key(const struct czi_task_clock *t, uint8_t key[TASK_KEY_SIZE])
 {
     memcpy(key, &t->program, 32);
     czi_put_u32be(key + 32, t->task);
+}
+
+static void put_program(struct czi_buf *b, const struct czi_core *core, uint32_t n)
+{
+    const struct czi_program_log *l = czi_program_log(core, n);
+
+    czi_cbor_add_head(b, 4, 4);
+    czi_cbor_add_string(b, CZI_CBOR_BYTES, czi_id_table_id(&core->program_ids, n),
+                        sizeof(cz_id));
+    czi_cbor_add_head(b, 0, l->entries);
+    czi_cbor_add_head(b, 0, l->last);
+    czi_cbor_add_string(b, CZI_CBOR_BYTES, l->head, sizeof l->head);
+}
+
+#define PROGRAM_KEY_SIZE 8
+static void program_key(uint64_t first, uint8_t key[PROGRAM_KEY_SIZE])
+{
+    czi_put_u32be(key, (uint32_t)(first >> 32));
+    czi_put_u32be(key + 4, (uint32_t)first);
 }
 
 static void put_domain(struct czi_buf *b, const struct czi_domain_log *d)
@@ -161,6 +181,15 @@ static void add_names(struct czi_core *core, struct czi_rows *rows, struct czi_b
         put_task(value, &core->tasks[i]);
         add_row(rows, 'k', key, sizeof key, value);
     }
+    for (uint32_t i = 0; i < core->program_ids.count; i++) {
+        uint8_t key[PROGRAM_KEY_SIZE];
+
+        if (!czi_program_log(core, i)->dirty)
+            continue;
+        program_key(czi_program_log(core, i)->first, key);
+        put_program(value, core, i);
+        add_row(rows, 'q', key, sizeof key, value);
+    }
     put_counts(value, core);
     add_row(rows, 'c', NULL, 0, value);
 }
@@ -193,6 +222,8 @@ static void clear_dirty(struct czi_core *core)
         core->domains[i].dirty = false;
     for (uint32_t i = 0; i < core->task_ids.count; i++)
         core->tasks[i].dirty = false;
+    for (uint32_t i = 0; i < core->program_ids.count; i++)
+        czi_program_log(core, i)->dirty = false;
     czi_book_saved(core->book);
 }
 
@@ -391,6 +422,34 @@ static int load_book(void *arg, const struct czi_row *row)
     return rc == CZ_CORRUPT ? bad_row(l, row, "is malformed") : rc;
 }
 
+/* Rows come in the order of first entries, which gives the numbers. */
+static int load_program(void *arg, const struct czi_row *row)
+{
+    struct load *l = arg;
+    struct czi_cbor c = czi_cbor(row->value.data, row->value.len);
+    struct czi_program_log log = {0};
+    cz_id program, head;
+    uint32_t n, count = l->core->program_ids.count;
+
+    czi_cbor_array_of(&c, 4);
+    program = czi_cbor_bytes32(&c);
+    log.entries = czi_cbor_uint(&c);
+    log.last = czi_cbor_uint(&c);
+    head = czi_cbor_bytes32(&c);
+    memcpy(log.head, &head, sizeof log.head);
+    if (czi_cbor_end(&c, NULL) || row->key.len != 1 + PROGRAM_KEY_SIZE || !log.entries)
+        return bad_row(l, row, "is malformed");
+    log.first = (uint64_t)czi_get_u32be(row->key.data + 1) << 32;
+    log.first |= czi_get_u32be(row->key.data + 5);
+    n = czi_core_program(l->core, program.bytes, true);
+    if (n == CZI_ID_NONE)
+        return czi_nomem(l->err, "the programs of the store");
+    if (n != count)
+        return bad_row(l, row, "is of the same program as another one");
+    *czi_program_log(l->core, n) = log;
+    return CZ_OK;
+}
+
 static int load_task(void *arg, const struct czi_row *row)
 {
     struct load *l = arg;
@@ -412,6 +471,10 @@ static int load_task(void *arg, const struct czi_row *row)
     if (n == CZI_ID_NONE) {
         czi_clock_drop(clock);
         return czi_nomem(l->err, "the tasks of the store");
+    }
+    if (!czi_program_log(l->core, l->core->tasks[n].log)->entries) {
+        czi_clock_drop(clock);
+        return bad_row(l, row, "is of a program without a log");
     }
     l->core->tasks[n].clock = clock;
     l->core->tasks[n].position = position;
@@ -441,8 +504,8 @@ int czi_core_load(struct czi_core *core, struct czi_ledger *ledger, cz_error *er
         uint8_t table;
         int (*fn)(void *arg, const struct czi_row *row);
     } tables[] = {{'a', load_asset}, {'r', load_resource}, {'o', load_origin},
-                  {'b', load_book},  {'d', load_domain},   {'k', load_task},
-                  {'c', load_counts}};
+                  {'b', load_book},  {'d', load_domain},   {'q', load_program},
+                  {'k', load_task},  {'c', load_counts}};
     struct load l = {core, err};
     int rc = CZ_OK;
 
@@ -548,6 +611,31 @@ static int compare_task(void *arg, const struct czi_row *row)
     return n != CZI_ID_NONE && same(c, row) ? CZ_OK : differs(c, row, "the clock of a task");
 }
 
+static int compare_program(void *arg, const struct czi_row *row)
+{
+    struct comparison *c = arg;
+    struct czi_cbor in = czi_cbor(row->value.data, row->value.len);
+    uint8_t key[PROGRAM_KEY_SIZE];
+    cz_id program;
+    uint32_t n;
+
+    czi_cbor_array_of(&in, 4);
+    program = czi_cbor_bytes32(&in);
+    n = czi_id_table_find(&c->core->program_ids, &program);
+    c->count++;
+    c->value.len = 0;
+    if (n != CZI_ID_NONE) {
+        program_key(czi_program_log(c->core, n)->first, key);
+        put_program(&c->value, c->core, n);
+    }
+    if (c->value.failed)
+        return czi_nomem(c->err, "a row");
+    return n != CZI_ID_NONE && same(c, row) && row->key.len == 1 + sizeof key &&
+                   memcmp(row->key.data + 1, key, sizeof key) == 0
+               ? CZ_OK
+               : differs(c, row, "the log of a program");
+}
+
 /* Names that only rejected effects used may have a row or not; their supply is zero. */
 static int compare_asset(void *arg, const struct czi_row *row)
 {
@@ -635,6 +723,7 @@ int czi_core_compare(const struct czi_core *core, struct czi_index *index, cz_er
                   {'d', "domains", compare_domain, czi_book_domains(core->book)},
                   {'b', "rows about facts", compare_book, czi_book_rows(core->book)},
                   {'k', "tasks of programs", compare_task, count_tasks(core)},
+                  {'q', "programs", compare_program, core->program_ids.count},
                   {'c', "counts", compare_counts, 1}};
     struct comparison c = {.core = core, .err = err};
     int rc = CZ_OK;

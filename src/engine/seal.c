@@ -222,12 +222,30 @@ static void seal_items(struct czi_core *core, struct czi_batch *b)
     }
 }
 
+/* Entries of programs' logs are few, and a chain each. */
+static void seal_programs(struct czi_core *core, struct czi_batch *b)
+{
+    uint8_t node[CZI_NODE_SIZE_MAX];
+
+    for (uint32_t i = 0; i < b->entry_count && b->extras.len; i++) {
+        const struct czi_entry *e = &b->entries[i];
+        const struct czi_extra *x = e->number == CZI_ID_NONE ? NULL : czi_entry_extra(b, e);
+        uint8_t *head;
+
+        if (!x || !x->has_program || x->program == CZI_ID_NONE)
+            continue;
+        head = czi_program_log(core, x->program)->head;
+        czi_blake3(node, czi_node_encode(node, head, b->receipt_ids[e->number].bytes), head);
+    }
+}
+
 void czi_seal(struct czi_core *core, struct czi_batch *b)
 {
     seal_effects(b);
     seal_receipts(b);
     seal_logs(core, b);
     seal_items(core, b);
+    seal_programs(core, b);
 }
 
 static size_t frame_size_max(const struct czi_batch *b)

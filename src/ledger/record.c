@@ -36,6 +36,7 @@ static uint8_t *put_links(uint8_t *p, const struct czi_extra *x, uint64_t positi
     if (!x->has_program)
         return p;
     p = czi_put_varint(p, back(position, x->task_previous));
+    p = czi_put_varint(p, back(position, x->program_previous));
     p = czi_put_varint(p, x->clock ? x->clock->count : 0);
     for (unsigned i = 0; x->clock && i < x->clock->count; i++) {
         p = czi_put_varint(p, x->clock->parts[i].task);
@@ -165,6 +166,7 @@ static void read_links(struct czi_record_reader *r, struct czi_record *rec)
         r->in.failed = true;
     if (v->has_program) {
         x->task_previous = read_back(&r->in, r->position);
+        x->program_previous = read_back(&r->in, r->position);
         read_clock(r, rec);
     }
     rec->outcome.extra = x;

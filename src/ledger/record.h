@@ -36,7 +36,7 @@ struct czi_record {
 };
 
 /* Of the links of an effect that has any, beyond what czi_record_size_max counts. */
-#define CZI_RECORD_LINKS_MAX ((CZI_CITATIONS_MAX + 3) * 10 + CZI_CLOCK_TASKS_MAX * 15)
+#define CZI_RECORD_LINKS_MAX ((CZI_CITATIONS_MAX + 4) * 10 + CZI_CLOCK_TASKS_MAX * 15)
 static inline size_t czi_record_size_max(size_t bytes, unsigned posts)
 {
     return 1 + 5 + bytes + 10 + 1 + (size_t)posts * (10 + 10 + 1 + 32);

@@ -122,6 +122,9 @@ static int check_links(struct czi_auditor *a, cz_error *err)
     if (is->task_previous != should->task_previous)
         return found_number(a, "the position of its task's effect before", is->task_previous,
                             should->task_previous, err);
+    if (is->program_previous != should->program_previous)
+        return found_number(a, "the position of its program's entry before",
+                            is->program_previous, should->program_previous, err);
     if (!czi_clock_same(is->clock, should->clock))
         return czi_audit_found(a, err,
                                "its vector clock is not what follows from what comes before");

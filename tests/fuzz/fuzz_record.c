@@ -94,6 +94,7 @@ static const struct czi_extra *some_links(const struct czi_effect_view *v, uint6
     x = (struct czi_extra){.after = {position - 1},
                            .left_out = v->has_terms,
                            .task_previous = v->has_program ? 1 : 0,
+                           .program_previous = v->has_program ? position - 2 : 0,
                            .after_count = v->after_count,
                            .has_terms = v->has_terms,
                            .has_program = v->has_program,

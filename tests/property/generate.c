@@ -3,6 +3,7 @@
 
 #include "codec/blake3.h"
 #include "effect/receipt.h"
+#include "engine/programs.h"
 #include "fact/fact.h"
 
 /* Resources that the effects of one stream in eight name, and of the others. */
@@ -891,7 +892,53 @@ static const char *compare_inside(const struct ref_model *m, const struct czi_co
         if (supply != core->assets[i].supply)
             return "an asset's supply";
     }
+    for (size_t i = 0; i < m->program_count; i++) {
+        const struct ref_program *p = &m->programs[i];
+        const struct czi_program_log *l = czi_program_log(core, (uint32_t)i);
+
+        if (core->program_ids.count != m->program_count ||
+            !czi_id_equal(czi_id_table_id(&core->program_ids, (uint32_t)i), &p->program) ||
+            memcmp(l->head, p->head, 32) != 0 || l->entries != p->entries ||
+            l->first != p->first || l->last != p->last)
+            return "a program's log";
+    }
     return compare_book(&m->book, core);
+}
+
+struct entries {
+    const struct ref_model *m;
+    const struct ref_program *program;
+    size_t next; /* of the model's effects */
+    const char *differs;
+};
+
+static int compare_entry(void *arg, const struct czi_program_entry *entry, cz_error *err)
+{
+    struct entries *e = arg;
+
+    (void)err;
+    while (e->next < e->m->done_count &&
+           !(e->m->done[e->next].has_program &&
+             czi_id_equal(&e->m->done[e->next].program, &e->program->program)))
+        e->next++;
+    if (e->next == e->m->done_count ||
+        !czi_id_equal(&e->m->done[e->next].receipt, &entry->found->receipt) ||
+        e->m->done[e->next].position != entry->found->record.outcome.position)
+        e->differs = "an entry of a program's log";
+    e->next++;
+    return 0;
+}
+
+/* With few marks the walk takes longer ways. */
+static const char *compare_entries(const struct ref_model *m, const struct ref_program *p,
+                                   cz_engine *g, uint32_t marks)
+{
+    struct entries e = {.m = m, .program = p};
+    cz_error err = {0};
+
+    if (czi_program_walk(g, &p->program, marks, compare_entry, &e, &err))
+        return "a program's log that cannot be read";
+    return e.differs;
 }
 
 struct walk {
@@ -953,6 +1000,9 @@ const char *gen_compare_state(const struct ref_model *m, cz_engine *g, struct cz
     if (czi_read_begin(g, &err))
         return "a read that failed";
     differs = compare_inside(m, &g->step.core);
+    for (unsigned i = 0; i < 3 && m->program_count && !differs; i++)
+        differs = compare_entries(m, &m->programs[czi_rng_below(rng, m->program_count)], g,
+                                  2 + (uint32_t)czi_rng_below(rng, 5));
     czi_read_end(g);
     for (unsigned i = 0; i < 3 && m->resource_count && !differs; i++)
         differs = compare_log(&m->resources[czi_rng_below(rng, m->resource_count)], g);

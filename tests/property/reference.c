@@ -65,6 +65,7 @@ void ref_free(struct ref_model *m)
     free(m->done);
     free(m->origins);
     free(m->tasks);
+    free(m->programs);
     ref_book_free(&m->book);
     *m = (struct ref_model){0};
 }
@@ -641,6 +642,27 @@ static void extend(uint8_t head[32], const cz_id *item)
     czi_blake3(bytes, (size_t)(p - bytes), head);
 }
 
+/* The effect is the next entry of its program's log. */
+static void enter(struct ref_model *m, const struct ref_done *d)
+{
+    struct ref_program *p = NULL;
+
+    if (m->fault == REF_NO_REJECTED && d->reason)
+        return;
+    for (size_t i = 0; i < m->program_count; i++)
+        if (same(&m->programs[i].program, &d->program))
+            p = &m->programs[i];
+    if (!p) {
+        m->programs = append(m->programs, &m->program_count, sizeof *m->programs);
+        p = &m->programs[m->program_count - 1];
+        p->program = d->program;
+        p->first = d->position;
+    }
+    extend(p->head, &d->receipt);
+    p->entries++;
+    p->last = d->position;
+}
+
 static void commit(struct ref_model *m, const struct accesses *a, const struct ref_done *d)
 {
     for (unsigned i = 0; i < a->writes; i++) {
@@ -725,6 +747,10 @@ cz_result ref_apply(struct ref_model *m, const struct ref_effect *e)
     receipt(m, &d, &a);
     for (unsigned i = 0; i < a.writes && !d.reason; i++)
         extend(find(m, &a.at[i].id)->head.bytes, &d.receipt);
+    d.has_program = e->has_program;
+    d.program = e->program;
+    if (d.has_program)
+        enter(m, &d);
     m->done = append(m->done, &m->done_count, sizeof *m->done);
     m->done[m->done_count - 1] = d;
     return result_of(&d, false);

@@ -103,6 +103,8 @@ struct ref_done {
     enum cz_reason reason;
     uint64_t left_out; /* facts, as bits */
     struct ref_clock clock;
+    bool has_program;
+    cz_id program;
 };
 
 struct ref_task {
@@ -110,6 +112,13 @@ struct ref_task {
     uint32_t task;
     uint64_t lamport;
     struct ref_clock clock;
+};
+
+/* A program's log. */
+struct ref_program {
+    cz_id program;
+    uint8_t head[32];
+    uint64_t entries, first, last; /* positions */
 };
 
 struct ref_origin {
@@ -127,6 +136,7 @@ enum ref_fault {
     REF_NO_MERGE,    /* what a task reads does not come into its clock */
     REF_NO_USE,      /* events are not used up */
     REF_NO_TIME,     /* receipts name no time map */
+    REF_NO_REJECTED, /* rejected effects are in no program's log */
 };
 
 /* All zero is a valid empty one. */
@@ -135,7 +145,8 @@ struct ref_model {
     struct ref_done *done;
     struct ref_origin *origins;
     struct ref_task *tasks;
-    size_t resource_count, done_count, origin_count, task_count;
+    struct ref_program *programs; /* in the order of their first entries */
+    size_t resource_count, done_count, origin_count, task_count, program_count;
     struct ref_book book;
     uint64_t applied, rejected, duplicates;
     enum ref_fault fault;

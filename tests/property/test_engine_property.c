@@ -278,7 +278,7 @@ static void a_planted_fault_is_found(void **state)
     static const struct config c = {1, 7, IN_MEMORY};
 
     (void)state;
-    for (enum ref_fault fault = REF_NO_VERSION; fault <= REF_NO_TIME; fault++) {
+    for (enum ref_fault fault = REF_NO_VERSION; fault <= REF_NO_REJECTED; fault++) {
         unsigned found = 0;
 
         for (uint64_t seed = 1; seed <= 5 || (seed <= 100 && found < 3); seed++) {

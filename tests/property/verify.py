@@ -360,9 +360,9 @@ class State:
         self.nonces, self.domains = {}, {}
         self.effects = {}  # id -> (applied, position, lamport, (program, clock))
         self.tasks = {}  # (program, task) -> (position, lamport, (program, clock))
+        self.programs = {}  # id -> [position of its log's last entry, entries, head]
         self.book = Book()
         self.ledger = Ledger(self.book)
-        self.programs = set()  # that have an effect
         self.sums = {}  # of positions, by asset
 
     def root(self):
@@ -471,6 +471,8 @@ def read_links(state, record, e, position, left_out, clock):
         return
     task = state.tasks.get(tuple(e.program))
     need(back(record, position) == (task[0] if task else 0), "a link to the task's effect before")
+    entry = state.programs.get(e.program[0])
+    need(back(record, position) == (entry[0] if entry else 0), "a link to the program's entry")
     parts = [[record.varint(), record.varint()] for _ in range(record.varint())]
     need(parts == (clock[1] if clock else []), "a vector clock")
 
@@ -492,7 +494,7 @@ def lamport_of(state, e, before):
 
 def perform(state, e, effect, reason, left_out):
     """What the operations make of the resources; None: the effect is rejected, and rightly so."""
-    programs = state.programs | ({e.program[0]} if e.program else set())
+    programs = set(state.programs) | ({e.program[0]} if e.program else set())
     try:
         act = state.ledger.perform(e, effect, e.signers, left_out, programs)
     except Refused as refused:
@@ -547,7 +549,8 @@ def read_effect(state, record, position, applied, time):
     if clock:
         state.tasks[tuple(e.program)] = (position, lamport, clock)
     if e.program is not None:
-        state.programs.add(e.program[0])
+        _, entries, head = state.programs.get(e.program[0], (0, 0, None))
+        state.programs[e.program[0]] = (position, entries + 1, node(head, receipt))
     if applied:
         state.book.used.update(uses)
         state.ledger.keep(act)
@@ -681,7 +684,8 @@ class Record:
         if e.has_terms:
             f["left out"] = reader.varint()
         if e.program is not None:
-            f["task"], f["clock"] = reader.varint(), reader.varint()
+            f["task"], f["program"], f["clock"] = (reader.varint(), reader.varint(),
+                                                   reader.varint())
             for n in range(f["clock"]):
                 f[f"clock task {n}"], f[f"clock count {n}"] = reader.varint(), reader.varint()
 

@@ -649,6 +649,24 @@ static void another_effect_of_the_task_before_is_found(void **state)
     expect(s, TOUCH, "the position of its task's effect before is 24, but 25 follows");
 }
 
+/* SEE is of task 1, TOUCH, before it, of task 2 of the same program. */
+static void another_entry_of_the_programs_log_before_is_found(void **state)
+{
+    struct state *s = *state;
+
+    assert_int_equal(forged(&s->forger, SEE)->extra.program_previous, TOUCH);
+    forged(&s->forger, SEE)->extra.program_previous = FORK;
+    expect(s, SEE, "the position of its program's entry before is 25, but 26 follows");
+}
+
+static void an_entry_that_is_cut_out_of_its_programs_log_is_found(void **state)
+{
+    struct state *s = *state;
+
+    forged(&s->forger, FORK)->extra.program_previous = 0;
+    expect(s, FORK, "the position of its program's entry before is 0, but 24 follows");
+}
+
 static void a_clock_that_runs_ahead_is_found(void **state)
 {
     struct state *s = *state;
@@ -1019,6 +1037,8 @@ int main(void)
         FORGED(a_fact_left_out_without_need_is_found),
         FORGED(a_fact_not_left_out_is_found),
         FORGED(another_effect_of_the_task_before_is_found),
+        FORGED(another_entry_of_the_programs_log_before_is_found),
+        FORGED(an_entry_that_is_cut_out_of_its_programs_log_is_found),
         FORGED(a_clock_that_runs_ahead_is_found),
         FORGED(a_clock_that_lacks_what_was_read_is_found),
         FORGED(an_effect_of_a_program_without_a_clock_is_found),

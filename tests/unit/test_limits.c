@@ -135,6 +135,7 @@ static const char *const too_large[] = {
     "CZI_ORIGINS_MAX",           /* 4 GiB of origins */
     "CZI_SEGMENT_SIZE_MAX",      /* 256 MiB of journal; the ledger's tests set smaller ones */
     "CZI_PROGRAM_TASKS_MAX",     /* 2.5 GiB of clocks */
+    "CZI_PROGRAMS_MAX",          /* 2 GiB of logs */
     "CZI_CAUSAL_EVENTS_DEFAULT", /* 4 GiB of it */
     "CZI_EVENTS_MAX",            /* 80 GiB of the causal index */
 };

@@ -190,6 +190,7 @@ static size_t linked_record(uint8_t *out, bool terms, bool program, bool after,
 static const char all_links[] = "\x03\x00"         /* after: 497 and nowhere */
                                 "\x02"             /* left out: the second fact */
                                 "\xf3\x03"         /* 499 back: position 1 */
+                                "\x05"             /* the program's: 5 back */
                                 "\x02\x00\x81\x01" /* two tasks: 0 at 129, */
                                 "\x07\x01";        /* 7 at 1 */
 #define ALL_LINKS (sizeof all_links - 1)
@@ -214,6 +215,7 @@ static void links_stand_behind_the_posts_and_are_read_back(void **state)
     assert_int_equal(x->after[1], 0);
     assert_int_equal(x->left_out, 2);
     assert_int_equal(x->task_previous, 1);
+    assert_int_equal(x->program_previous, POSITION - 5);
     assert_int_equal(x->clock->count, 2);
     assert_int_equal(x->clock->program.bytes[0], 1);
     assert_int_equal(x->clock->parts[0].task, 0);
@@ -234,7 +236,7 @@ static void an_effect_has_just_the_links_that_it_needs(void **state)
         {false, false, false, "", 0},
         {false, false, true, "\x01\x02", 2},
         {true, false, false, "\x03", 1},
-        {false, true, false, "\x00\x00", 2}, /* the task's first, without a clock */
+        {false, true, false, "\x00\x00\x00", 3}, /* its first, without a clock */
         {true, true, true, all_links, ALL_LINKS},
     };
     cz_error err = {0};
@@ -264,15 +266,16 @@ static void malformed_links_are_corrupt(void **state)
         const char *links;
         size_t len;
     } cases[] = {
-        {"\xf4\x03\x00\x02\x00\x00", 6},     /* after itself's first position: 500 back */
-        {"\x03\x00\x04\x00\x00", 5},         /* a third fact left out */
-        {"\x03\x00\x82\x00\x00\x00", 6},     /* a number in a long form */
-        {"\x03\x00\x02\xf4\x03\x00", 6},     /* the task's position 0 */
-        {"\x03\x00\x02\x00\x01\x07\x00", 7}, /* a count of zero */
-        {"\x03\x00\x02\x00\x02\x07\x01\x07\x01", 9},          /* a task twice */
-        {"\x03\x00\x02\x00\x02\x08\x01\x07\x01", 9},          /* not ascending */
-        {"\x03\x00\x02\x00\x01\x80\x80\x80\x80\x10\x01", 11}, /* task 2^32 */
-        {"\x03\x00\x02\x00\x41", 5},                          /* 65 tasks */
+        {"\xf4\x03\x00\x02\x00\x00\x00", 7},     /* after itself's first position: 500 back */
+        {"\x03\x00\x04\x00\x00\x00", 6},         /* a third fact left out */
+        {"\x03\x00\x82\x00\x00\x00\x00", 7},     /* a number in a long form */
+        {"\x03\x00\x02\xf4\x03\x00\x00", 7},     /* the task's position 0 */
+        {"\x03\x00\x02\x00\xf4\x03\x00", 7},     /* the program's position 0 */
+        {"\x03\x00\x02\x00\x00\x01\x07\x00", 8}, /* a count of zero */
+        {"\x03\x00\x02\x00\x00\x02\x07\x01\x07\x01", 10},         /* a task twice */
+        {"\x03\x00\x02\x00\x00\x02\x08\x01\x07\x01", 10},         /* not ascending */
+        {"\x03\x00\x02\x00\x00\x01\x80\x80\x80\x80\x10\x01", 12}, /* task 2^32 */
+        {"\x03\x00\x02\x00\x00\x41", 6},                          /* 65 tasks */
     };
     cz_error err = {0};
 
@@ -292,7 +295,7 @@ static void malformed_links_are_corrupt(void **state)
 static void a_clock_has_up_to_so_many_tasks(void **state)
 {
     uint8_t bytes[2048];
-    size_t len = linked_record(bytes, false, true, false, "\x00\x40", 2);
+    size_t len = linked_record(bytes, false, true, false, "\x00\x00\x40", 3);
     struct czi_record_reader reader;
     struct czi_record r;
     bool more;

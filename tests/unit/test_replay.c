@@ -130,6 +130,14 @@ static void a_forged_lamport_time_differs(void **state)
     expect_difference(s, FOLLOW, "Lamport time");
 }
 
+static void a_forged_entry_before_of_a_programs_log_differs(void **state)
+{
+    struct state *s = *state;
+
+    forged(&s->forger, SEE)->extra.program_previous = FORK;
+    expect_difference(s, SEE, "the position of its program's entry before 25, executing");
+}
+
 static void a_forged_data_hash_differs(void **state)
 {
     struct state *s = *state;
@@ -226,6 +234,7 @@ int main(void)
         FORGED(a_forged_previous_position_differs),
         FORGED(a_forged_state_differs),
         FORGED(a_forged_lamport_time_differs),
+        FORGED(a_forged_entry_before_of_a_programs_log_differs),
         FORGED(a_forged_data_hash_differs),
         FORGED(a_forged_reason_differs),
         FORGED(a_requirement_that_does_not_hold_differs),
