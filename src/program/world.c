@@ -24,7 +24,8 @@
 #include "platform/simulated.h"
 
 /* Small, so that a short run goes through checkpoints and from one segment to the next. */
-#define SEGMENT_SIZE 65536u
+#define SEGMENT_SIZE 8192u
+#define COPY_SIZE 65536u
 /* Writing a batch takes two operations of the disk, or six when it begins a segment. */
 #define FAULT_AFTER_MAX 6u
 #define NS_PER_MS 1000000u
@@ -342,7 +343,7 @@ struct save {
 
 static int copy_bytes(struct czi_file *from, struct czi_file *to, cz_error *err)
 {
-    uint8_t buf[SEGMENT_SIZE];
+    uint8_t buf[COPY_SIZE];
     uint64_t at = 0;
     size_t n = 0;
     int rc;
