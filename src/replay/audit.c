@@ -90,8 +90,6 @@ static int audit_item(struct czi_auditor *a, struct czi_batch *b, struct czi_ent
     e->status = CZI_ENTRY_ITEM;
     czi_batch_note_time(a->core, b, e);
     b->fact_count++;
-    if (czi_audit_keep_claim(a, &a->item, (uint32_t)number - 1, err))
-        return CZ_NOMEM;
     return b->time_count > times ? keep_snapshot(a, number, err) : CZ_OK;
 }
 
@@ -116,8 +114,6 @@ void czi_auditor_free(struct czi_auditor *a)
         return;
     for (unsigned i = 0; i < CZI_ACCESSES_MAX; i++)
         czi_buf_done(&a->derived[i]);
-    czi_buf_done(&a->claims);
-    czi_buf_done(&a->claim_bytes);
     czi_fact_audit_done(&a->facts);
     czi_clock_drop(a->citing.extra.clock);
     czi_free(a);

@@ -25,13 +25,6 @@ struct czi_declared {
     struct czi_slice data; /* when has_data: of the effect, or derived */
 };
 
-/* What a fact claims that may move value; the book keeps its hash alone. */
-struct czi_audit_claim {
-    uint32_t number; /* of the item */
-    uint32_t len;
-    size_t at;
-};
-
 struct czi_auditor {
     struct czi_core *core;
     struct czi_fact_audit facts;
@@ -51,7 +44,6 @@ struct czi_auditor {
     uint8_t presented[CZI_OPERATIONS_MAX]; /* capabilities: accesses */
     unsigned presented_count;
     uint32_t withdrawals;
-    struct czi_buf claims, claim_bytes; /* struct czi_audit_claim, ascending by number */
     /* The effect at hand. */
     const struct czi_pending *pending;
     const struct czi_outcome *outcome; /* with its posts */
@@ -130,9 +122,6 @@ CZI_MUST_USE int czi_audit_confirm(struct czi_auditor *a, const struct czi_op *o
                                    cz_error *err);
 CZI_MUST_USE int czi_audit_release(struct czi_auditor *a, const struct czi_op *op,
                                    cz_error *err);
-/* Keeps what a recorded fact claims, if an operation may need it. */
-CZI_MUST_USE int czi_audit_keep_claim(struct czi_auditor *a, const struct czi_item *item,
-                                      uint32_t number, cz_error *err);
 /* A domain's time as the time map has it; false: it has none. */
 CZI_MUST_USE bool czi_audit_time(const struct czi_auditor *a, struct czi_slice domain,
                                  uint64_t *ret);
