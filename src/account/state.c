@@ -6,14 +6,24 @@
 #include "account/account.h"
 
 #include "base/error.h"
+#include "engine/engine.h"
 
 #include <stdlib.h>
 
 struct gather {
+    const cz_engine *engine;
     struct czi_account_parts *parts;
-    bool found, is_account;
+    bool found;
     enum cz_kind kind;
 };
+
+/* Whether its account was there when it was created, so that it is really the account's. */
+static bool is_controlled(const struct gather *g, const cz_id *id)
+{
+    const struct czi_resources *r = &g->engine->step.core.resources;
+
+    return czi_resource_at(r, czi_id_table_find(&r->ids, id))->controlled;
+}
 
 static void take_account(struct gather *g, const cz_resource *r)
 {
@@ -36,7 +46,7 @@ static int take(void *arg, const cz_resource *r)
         take_account(g, r);
     else if (czi_id_equal(&r->id, &p->outbox))
         p->has_outbox = r->kind == CZ_OUTBOX;
-    else if (!is_own && !is_reserve)
+    else if ((!is_own && !is_reserve) || !is_controlled(g, &r->id))
         return CZ_OK;
     else if (r->kind == CZ_CAPABILITY && stands)
         czi_buf_put(&p->capabilities, &r->id, sizeof r->id);
@@ -59,7 +69,7 @@ static int by_asset(const void *a, const void *b)
 int czi_account_parts_load(cz_engine *engine, const cz_id *account,
                            struct czi_account_parts *ret, cz_error *err)
 {
-    struct gather g = {.parts = ret};
+    struct gather g = {.engine = engine, .parts = ret};
     char text[CZ_ID_TEXT_SIZE];
     int rc;
 

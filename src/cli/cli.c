@@ -81,6 +81,10 @@ int czi_exit_of(int code)
     };
     bool known = code >= 0 && (size_t)code < CZI_COUNTOF(exits) && (exits[code] || !code);
 
+    /* What an account has not authorised, and what its gateway does not let through. */
+    if (code >= CZ_BAD_SIGNATURE && code <= CZ_TOO_LATE)
+        return CZI_EXIT_NO;
+
     return known ? exits[code] : CZI_EXIT_BUG;
 }
 
