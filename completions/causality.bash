@@ -2,7 +2,7 @@
 
 _causality() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev= verb= domain= i
-    local verbs='init import apply show list log domain fact disputed why before time-map root audit'
+    local verbs='init import apply show list log domain fact account disputed why before time-map root audit'
     verbs+=' replay export reindex wait-graph key sim bench version help'
     local common='-C --directory --json -h --help' options= files=
     COMPREPLY=()
@@ -29,6 +29,9 @@ _causality() {
         options='block transaction deposit withdrawal balance price time register custom'
         options+=' retraction domain decision'
         ;;
+    account,-f | account,--finality) options='seen safe final' ;;
+    account,-r | account,--right) options='debit withdraw write lifecycle create delegate' ;;
+    account,-k | account,--key) files=-f ;;
     domain,-p | domain,--parameters | fact,-[se] | fact,--sign | fact,--evidence) files=-f ;;
     sim,-s | sim,--sign) files=-f ;;
     export,-o | export,--output) files=-f ;;
@@ -59,6 +62,17 @@ _causality() {
     fact)
         options='-s --sign -k --kind --standing --retracted -e --evidence -n --note'
         if [[ -z $domain ]]; then options+=' add list show retract verify'; else files=-f; fi
+        ;;
+    account)
+        options='-k --key -o --owner -t --threshold -l --limit -u --use -i --id -f --finality'
+        options+=' --holder -r --right --resource -a --asset --ceiling --until --parent --open'
+        if [[ -z $domain ]]; then
+            options+=' new show policy open transfer deposit withdraw close grant revoke inbox'
+            options+=' outbox'
+        elif [[ $cur != -* ]]; then
+            options=$(causality list --json 2> /dev/null |
+                sed -n 's/^{"resource":"\([^"\\ ]*\)",[^}]*"kind":"account".*/\1/p' | head -n 1000)
+        fi
         ;;
     why) options='-d --dot -s --shiviz -n --depth -m --max' ;;
     time-map) options='-a --at' ;;

@@ -1,6 +1,6 @@
 # Completion of causality for fish. tests/e2e/test_cli_docs.py compares it with the command.
 
-set -l verbs init import apply show list log domain fact disputed why before time-map root audit replay export reindex wait-graph key sim bench version help
+set -l verbs init import apply show list log domain fact account disputed why before time-map root audit replay export reindex wait-graph key sim bench version help
 
 complete -c causality -f
 complete -c causality -s C -l directory -x -a '(__fish_complete_directories)' -d 'directory of the store'
@@ -21,6 +21,7 @@ complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a reindex -d 
 complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a wait-graph -d 'show who holds and who waits'
 complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a domain -d 'the domains that the store knows'
 complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a fact -d 'what is known of domains, with its proofs'
+complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a account -d 'who may act for accounts, and what they have'
 complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a disputed -d 'list effects that rest on a retracted fact'
 complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a why -d 'show all that an effect or a fact rests on'
 complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a before -d 'tell whether one event happened before another'
@@ -36,6 +37,7 @@ complete -c causality -n '__fish_seen_subcommand_from apply import' -F
 complete -c causality -n '__fish_seen_subcommand_from import' -a ethereum
 complete -c causality -n '__fish_seen_subcommand_from domain' -a 'add list show resolve'
 complete -c causality -n '__fish_seen_subcommand_from fact' -a 'add list show retract verify'
+complete -c causality -n '__fish_seen_subcommand_from account' -a 'new show policy open transfer deposit withdraw close grant revoke inbox outbox'
 complete -c causality -n '__fish_seen_subcommand_from key' -a 'new show'
 complete -c causality -n '__fish_seen_subcommand_from fact key' -F
 complete -c causality -n '__fish_seen_subcommand_from bench' -a transfers
@@ -87,3 +89,19 @@ complete -c causality -n '__fish_seen_subcommand_from bench' -s c -l causal -d '
 complete -c causality -n '__fish_seen_subcommand_from bench' -s b -l batch -x -d 'largest number of effects in a batch'
 complete -c causality -n '__fish_seen_subcommand_from bench' -s d -l dir -x -a '(__fish_complete_directories)' -d 'where durable makes its temporary store'
 complete -c causality -n '__fish_seen_subcommand_from bench' -s t -l threads -x -d 'threads to use'
+
+complete -c causality -n '__fish_seen_subcommand_from account' -s k -l key -r -F -d 'sign with this key'
+complete -c causality -n '__fish_seen_subcommand_from account' -s o -l owner -x -d 'public key of an owner'
+complete -c causality -n '__fish_seen_subcommand_from account' -s t -l threshold -x -d 'so many owners must sign'
+complete -c causality -n '__fish_seen_subcommand_from account' -s l -l limit -x -d 'ASSET:QUANTITY:DOMAIN:WINDOW'
+complete -c causality -n '__fish_seen_subcommand_from account' -s u -l use -x -d 'present a capability'
+complete -c causality -n '__fish_seen_subcommand_from account' -s i -l id -x -d 'do it once'
+complete -c causality -n '__fish_seen_subcommand_from account' -s f -l finality -x -a 'seen safe final' -d 'what is asked of the block'
+complete -c causality -n '__fish_seen_subcommand_from account' -l holder -x -d 'whose capability it is'
+complete -c causality -n '__fish_seen_subcommand_from account' -s r -l right -x -a 'debit withdraw write lifecycle create delegate' -d 'what it allows'
+complete -c causality -n '__fish_seen_subcommand_from account' -l resource -x -d 'for this one only'
+complete -c causality -n '__fish_seen_subcommand_from account' -s a -l asset -x -d 'for all of this asset'
+complete -c causality -n '__fish_seen_subcommand_from account' -l ceiling -x -d 'so much may leave by it'
+complete -c causality -n '__fish_seen_subcommand_from account' -l until -x -d 'DOMAIN:TIME'
+complete -c causality -n '__fish_seen_subcommand_from account' -l parent -x -d 'delegate this one'
+complete -c causality -n '__fish_seen_subcommand_from account' -l open -d 'only open withdrawals'
