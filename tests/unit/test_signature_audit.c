@@ -18,8 +18,8 @@ static void add_signatures(cz_effect *e)
 {
     cz_error err = {0};
 
-    for (uint8_t k = 1; k <= KEYS; k++) {
-        uint8_t seed[CZI_SEED_SIZE] = {k};
+    for (unsigned k = 1; k <= KEYS; k++) {
+        uint8_t seed[CZI_SEED_SIZE] = {(uint8_t)k};
 
         assert_ok(cz_effect_sign(e, seed, &err), err);
     }
