@@ -1,6 +1,7 @@
 /* log.h - what a program's log says: notes, which its host writes and reads.
  *
- * Layer: program. Threads: pure functions; builders belong to one thread.
+ * Layer: program. Threads: pure functions; builders belong to one thread. The public functions
+ * that read logs are in log.c; they need no host.
  *
  * The ledger keeps, for each program, the chain of its effects (engine/programs.h). An effect's
  * note, which the ledger does not interpret, is canonical (DAG-CBOR), at most CZ_NOTE_SIZE_MAX
@@ -156,5 +157,15 @@ struct czi_slice czi_note_next_emitted(struct czi_cbor *c);
 
 /* What it says, for people: a line an event, without the last newline. `out` is appended to. */
 void czi_note_text(const struct czi_note *n, struct czi_buf *out);
+/* Bytes as text if that can be shown, else in hex; long ones are cut. */
+void czi_note_bytes_text(struct czi_slice bytes, struct czi_buf *out);
+
+/* ---- Of the host ----------------------------------------------------------------------------
+ */
+
+/* Whether the host has found that an instance's code does not fit its log; *ret_detail says
+ * where. Any thread. */
+bool czi_host_misfit(cz_host *h, const cz_id *id, char ret_detail[CZ_DETAIL_SIZE])
+    __attribute__((weak));
 
 #endif

@@ -41,8 +41,7 @@ static bool is_printable(struct czi_slice s)
     return czi_utf8_valid(s.data, s.len);
 }
 
-/* As text if it is some, else in hex; long ones are cut. */
-static void put_bytes(struct czi_buf *out, struct czi_slice s)
+void czi_note_bytes_text(struct czi_slice s, struct czi_buf *out)
 {
     char hex[2 * SHOWN_MAX + 1];
 
@@ -63,7 +62,7 @@ static void put_begin(struct czi_buf *out, const struct czi_begin *b)
                    "begins: %.*s version %u, label \"%.*s\", arguments: ", (int)b->name.len,
                    (const char *)b->name.data, b->version, (int)b->label.len,
                    (const char *)b->label.data);
-    put_bytes(out, b->args);
+    czi_note_bytes_text(b->args, out);
 }
 
 static void put_input(struct czi_buf *out, const struct czi_input *input)
@@ -76,7 +75,7 @@ static void put_input(struct czi_buf *out, const struct czi_input *input)
     if (!input->payload.len)
         return;
     czi_buf_printf(out, ", ");
-    put_bytes(out, input->payload);
+    czi_note_bytes_text(input->payload, out);
 }
 
 void czi_note_text(const struct czi_note *n, struct czi_buf *out)
@@ -107,7 +106,7 @@ void czi_note_text(const struct czi_note *n, struct czi_buf *out)
     for (uint64_t i = 0; i < n->emitted.count; i++) {
         new_line(out, start);
         czi_buf_printf(out, "emits ");
-        put_bytes(out, czi_note_next_emitted(&c));
+        czi_note_bytes_text(czi_note_next_emitted(&c), out);
     }
     if (n->type != CZI_NOTE_END)
         return;

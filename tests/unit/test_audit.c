@@ -947,6 +947,28 @@ static void forge_supply(const char *path)
     x->ops->close(x);
 }
 
+/* The log of the sample's program, right but for its head. */
+static void forge_program(const char *path)
+{
+    static const uint8_t key[] = {'q', 0, 0, 0, 0, 0, 0, 0, EVENT}, head[32];
+    cz_id program = resource_id("program");
+    struct czi_buf value = {0};
+    struct czi_index *x;
+    struct czi_row row = {{key, sizeof key}, {NULL, 0}};
+    cz_error err = {0};
+
+    czi_cbor_add_head(&value, CZI_CBOR_ARRAY, 4);
+    czi_cbor_add_string(&value, CZI_CBOR_BYTES, &program, sizeof program);
+    czi_cbor_add_head(&value, CZI_CBOR_UINT, AFTER - EVENT + 1);
+    czi_cbor_add_head(&value, CZI_CBOR_UINT, AFTER);
+    czi_cbor_add_string(&value, CZI_CBOR_BYTES, head, sizeof head);
+    row.value = czi_buf_slice(&value);
+    assert_ok(czi_index_rocksdb(path, false, &x, &err), err);
+    assert_ok(x->ops->load(x, &row, 1, &err), err);
+    x->ops->close(x);
+    czi_buf_done(&value);
+}
+
 static void the_index_is_compared_with_the_journal(void **state)
 {
     char dir[4096], path[4200], index[4300];
@@ -972,6 +994,10 @@ static void the_index_is_compared_with_the_journal(void **state)
     assert_ok(cz_replay(path, NULL, &j, &err), err);
     assert_true(j.index_compared);
     assert_memory_equal(j.root, s.root, 32);
+    forge_program(index);
+    assert_int_equal(cz_audit(path, NULL, &r, &err), CZ_CORRUPT);
+    assert_non_null(strstr(err.detail, "index: the log of a program"));
+    assert_int_equal(cz_replay(path, NULL, &j, &err), CZ_CORRUPT);
     forge_supply(index);
     assert_int_equal(cz_audit(path, NULL, &r, &err), CZ_CORRUPT);
     assert_non_null(strstr(err.detail, "index: the supply of an asset"));
