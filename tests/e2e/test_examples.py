@@ -1,12 +1,14 @@
 """The programs in examples/, run as the README has it."""
 import json
 import os
+import re
 import subprocess
 
 from test_cli_support import Store, main
 
 FACTS = os.environ["EXAMPLE_FACTS"]
 GUARDS = os.environ["EXAMPLE_GUARDS"]
+WORLD = os.environ["EXAMPLE_WORLD"]
 
 
 class Examples(Store):
@@ -54,6 +56,29 @@ class Examples(Store):
                                       "moon:bob": "20"})
         self.ok("audit")
         self.ok("replay")
+
+    def live(self, name, seed):
+        """What a world says, and the bytes of the store that it leaves."""
+        store = self.folder / name
+        out = subprocess.run([WORLD, store, str(seed)], check=True, stdout=subprocess.PIPE,
+                             text=True).stdout
+        self.ok("audit", store=store)
+        self.ok("replay", store=store)
+        return out, {file.name: file.read_bytes() for file in store.glob("**/*")
+                     if file.is_file() and "index" not in file.parts}
+
+    def test_a_world_tells_the_same_story_of_the_same_seed_and_loses_nothing_told(self):
+        out, files = self.live("first", 3)
+        lines = [re.fullmatch(r"step +(\d+)  told ([abc]*) +in the book ([abc]*)", line)
+                 for line in out.splitlines()]
+        self.assertEqual(len(lines), 5)
+        for line in lines:
+            self.assertTrue(line[3].startswith(line[2]))
+        self.assertEqual([lines[-1][3].count(letter) for letter in "abc"], [10, 10, 10])
+        again = self.live("again", 3)
+        self.assertEqual(again[0], out)
+        self.assertEqual(again[1], files)
+        self.assertNotEqual(self.live("other", 4)[1], files)
 
 
 if __name__ == "__main__":
