@@ -541,20 +541,11 @@ static int ask_parties(struct czi_auditor *a, unsigned i, cz_error *err)
     return rc;
 }
 
-static bool is_program(const struct czi_auditor *a, const uint8_t *id)
-{
-    uint32_t task;
-    const uint8_t *own =
-        czi_effect_program(a->pending->bytes, a->pending->len, &a->pending->view, &task);
-
-    return own && czi_id_equal(own, id);
-}
-
 static int check_ownership(struct czi_auditor *a, unsigned i, cz_error *err)
 {
     const struct czi_declared *d = &a->declared[i];
 
-    if (is_program(a, d->creation.controller))
+    if (czi_id_table_find(&a->core->program_ids, d->creation.controller) != CZI_ID_NONE)
         return czi_audit_found(a, err, "access %u is controlled by a program", i);
     if (d->kind != CZ_FUNGIBLE || !czi_audit_is_external(a, d->asset))
         return CZ_OK;

@@ -3,6 +3,7 @@ its hashes, chains and receipts, follows every log, and computes the root.
 
 usage: verify.py STORE                    prints positions, facts and root; exits 1 on a finding
        verify.py --sample TEST_EXPORT     on a store that this program makes, whole and damaged
+       verify.py --lies TEST_ACCOUNTS     on those that this one makes: each lies, or is true
 
 It uses Python's standard library, and b3sum for what is long. It does not verify domains' proofs
 and the signatures of facts: its use is that it shares no line with the engine.
@@ -851,10 +852,26 @@ def sample(program):
           f"{forged} forgeries found")
 
 
+def lies(program):
+    count = 0
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([program, "--stores", folder], check=True)
+        for store in sorted(pathlib.Path(folder).iterdir()):
+            if store.name.startswith("lie-"):
+                need_found(store, store.name)
+                count += 1
+            else:
+                verify(store)
+    need(count > 0, "no lies")
+    print(f"{count} lies found")
+
+
 if __name__ == "__main__":
     try:
         if sys.argv[1] == "--sample":
             sample(sys.argv[2])
+        elif sys.argv[1] == "--lies":
+            lies(sys.argv[2])
         else:
             report(sys.argv[1])
     except Finding as finding:
