@@ -164,7 +164,7 @@ CZ_API void cz_sim_crash(cz_sim_world *world);
 /* The power goes within the step that comes after so many less one, before, between or after
  * its operations of the disk; 0: now. From then on steps do nothing, and the engine is stopped:
  * who waits on it gets CZ_CLOSED, and what lives on it can be closed, before cz_sim_crash.
- * UINT64_MAX: it does not go. */
+ * UINT64_MAX: it does not go. Steps count from now, or without power from the next opening. */
 CZ_API void cz_sim_crash_after(cz_sim_world *world, uint64_t steps);
 /* The power is gone. */
 CZ_API bool cz_sim_crashed(const cz_sim_world *world);

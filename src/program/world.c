@@ -242,8 +242,6 @@ void cz_sim_crash(cz_sim_world *w)
 
 void cz_sim_crash_after(cz_sim_world *w, uint64_t steps)
 {
-    if (w->off)
-        return;
     if (!steps)
         lose_power(w);
     else if (__builtin_add_overflow(w->steps, steps, &w->crash_at))

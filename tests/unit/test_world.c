@@ -416,6 +416,24 @@ static void the_power_may_go_at_once_or_never(void **state)
     cz_sim_world_free(w);
 }
 
+static void a_crash_can_be_told_while_there_is_no_power(void **state)
+{
+    cz_sim_world *w = world_of(4, 0);
+    cz_engine *g;
+    cz_error err = {0};
+
+    (void)state;
+    cz_sim_crash(w);
+    cz_sim_crash_after(w, 6);
+    g = open_in(w);
+    data_in(g, "a"); /* five steps */
+    assert_false(cz_sim_crashed(w));
+    assert_int_equal(perform(g, "a", 1, &err), CZ_CLOSED);
+    assert_true(cz_sim_crashed(w));
+    cz_sim_crash(w);
+    cz_sim_world_free(w);
+}
+
 static int write_for_ever(void *arg, cz_error *err)
 {
     int rc = CZ_OK;
@@ -700,6 +718,7 @@ int main(void)
         cmocka_unit_test(without_power_nothing_happens_and_everybody_is_told),
         cmocka_unit_test(the_power_may_go_while_a_call_waits),
         cmocka_unit_test(the_power_may_go_at_once_or_never),
+        cmocka_unit_test(a_crash_can_be_told_while_there_is_no_power),
         cmocka_unit_test(what_lives_on_an_engine_is_closed_before_or_after_the_power_went),
         cmocka_unit_test(closing_leaves_a_store_that_opens_again),
         cmocka_unit_test(a_long_run_goes_on_from_checkpoints_whether_the_index_is_there_or_not),
