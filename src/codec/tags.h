@@ -28,8 +28,9 @@ enum czi_tag {
     CZI_TAG_ACCOUNT = 18,
     CZI_TAG_CAPABILITY = 19,
     CZI_TAG_OUTBOX = 20,
-    CZI_TAG_NOTE = 21,     /* in the log of a program: program/log.h */
-    CZI_TAG_INSTANCE = 22, /* [22, name, label, args]: its hash is a program's id */
+    CZI_TAG_NOTE = 21,         /* in the log of a program: program/log.h */
+    CZI_TAG_INSTANCE = 22,     /* [22, name, label, args]: its hash is a program's id */
+    CZI_TAG_PROGRAM_PAGE = 23, /* of an export's programs */
 };
 
 #endif

@@ -23,6 +23,13 @@ struct czi_citing {
 CZI_MUST_USE uint8_t czi_cite(const struct czi_core *core, const struct czi_pending *p,
                               struct czi_citing *c, uint64_t *lamport);
 
+/* The reasons that it gives. */
+static inline bool czi_cite_is_reason(uint8_t reason)
+{
+    return reason == CZ_UNKNOWN_FACT || reason == CZ_UNKNOWN_PREDECESSOR ||
+           (reason >= CZ_UNKNOWN_DOMAIN && reason <= CZ_FACT_CONFLICT);
+}
+
 /* The facts alone, of any effect: those that c lists. */
 CZI_MUST_USE uint8_t czi_cite_facts(const struct czi_book *book, struct czi_citing *c);
 void czi_cite_list(const uint8_t *bytes, size_t len, const struct czi_effect_view *v,

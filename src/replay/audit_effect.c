@@ -57,13 +57,6 @@ static void load_accesses(struct czi_auditor *a)
     }
 }
 
-/* The reasons that what an effect cites and follows gives. */
-static bool is_of_citations(uint8_t reason)
-{
-    return reason == CZ_UNKNOWN_FACT || reason == CZ_UNKNOWN_PREDECESSOR ||
-           (reason >= CZ_UNKNOWN_DOMAIN && reason < CZ_BAD_SIGNATURE);
-}
-
 /* Whether it asks for the time of a domain that there is none of. */
 static bool asks_for_nothing(const struct czi_auditor *a)
 {
@@ -90,7 +83,7 @@ static int check_citations(struct czi_auditor *a, uint64_t *lamport, cz_error *e
     if (should && is != should)
         return czi_audit_found(a, err, "its reason is \"%s\", but what it cites gives \"%s\"",
                                cz_reason_name(is), cz_reason_name(should));
-    if (!should && is_of_citations(is) && !(is == CZ_UNKNOWN_DOMAIN && asks_for_nothing(a)))
+    if (!should && czi_cite_is_reason(is) && !(is == CZ_UNKNOWN_DOMAIN && asks_for_nothing(a)))
         return czi_audit_found(a, err, "it is rejected as %s, but all that it cites holds",
                                cz_reason_name(is));
     return CZ_OK;

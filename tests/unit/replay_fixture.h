@@ -64,6 +64,7 @@ enum {
     TOUCH,    /* of task 2: a to b 1 */
     SEE,      /* of task 1: reads a */
     AFTER,    /* of task 3, behind SEE; with a fact left out */
+    LOST,     /* of task 1; rejected: a fact that is not there */
     EARLY,    /* in one frame with a block that comes behind it, */
     LATE,     /* which this one sees, */
     LATEST,   /* and this one the next */
@@ -73,8 +74,8 @@ enum {
     FROZEN,   /* rejected: two final facts contradict */
     DECIDED,  /* after the decision */
     POSITIONS = DECIDED,
-    REJECTED = 9,
-    CITE_FAULTS = 6, /* of these: for what they cite or follow */
+    REJECTED = 10,
+    CITE_FAULTS = 7, /* of these: for what they cite or follow */
     RESOURCES = 6,
 };
 
@@ -337,6 +338,9 @@ static inline void run_program(struct sample *s)
     assert_ok(cz_effect_follow(e, &s->effects[SEE], &err), err);
     depend(e, nothing, (cz_dependency){.optional = true});
     run_effect(s, e, CZ_APPLIED);
+    cz_effect_set_program(e = new_effect(s), &program, 1);
+    depend(e, nothing, (cz_dependency){.policy = CZ_STILL_TRUE});
+    run_effect(s, e, CZ_UNKNOWN_FACT);
 }
 
 static inline int queue_fact(void *arg, const cz_sim_fact *fact, cz_error *err)

@@ -959,8 +959,8 @@ static void forge_program(const char *path)
 
     czi_cbor_add_head(&value, CZI_CBOR_ARRAY, 4);
     czi_cbor_add_string(&value, CZI_CBOR_BYTES, &program, sizeof program);
-    czi_cbor_add_head(&value, CZI_CBOR_UINT, AFTER - EVENT + 1);
-    czi_cbor_add_head(&value, CZI_CBOR_UINT, AFTER);
+    czi_cbor_add_head(&value, CZI_CBOR_UINT, LOST - EVENT + 1);
+    czi_cbor_add_head(&value, CZI_CBOR_UINT, LOST);
     czi_cbor_add_string(&value, CZI_CBOR_BYTES, head, sizeof head);
     row.value = czi_buf_slice(&value);
     assert_ok(czi_index_rocksdb(path, false, &x, &err), err);

@@ -76,8 +76,30 @@ static struct czi_slice block_of(struct state *s, const void *id)
 struct reach {
     struct state *s;
     bool seen[BLOCKS_MAX];
-    unsigned count, outside;
+    unsigned count, outside, enveloped;
 };
+
+static unsigned tag_of(const struct czi_slice *block);
+
+/* Whether a link leads to a receipt that an envelope holds. */
+static bool is_enveloped(const struct state *s, const void *link)
+{
+    for (uint32_t i = 0; i < s->ids.count; i++) {
+        struct czi_cbor c = czi_cbor(s->blocks[i].data, s->blocks[i].len);
+        struct czi_slice receipt;
+        uint8_t hash[32];
+
+        if (tag_of(&s->blocks[i]) != 9)
+            continue;
+        czi_cbor_array_of(&c, 3);
+        (void)czi_cbor_uint(&c);
+        receipt = czi_cbor_bytes(&c);
+        czi_blake3(receipt.data, receipt.len, hash);
+        if (memcmp(hash, link, sizeof hash) == 0)
+            return true;
+    }
+    return false;
+}
 
 /* What the sample names and its store never saw: facts that are left out. */
 static bool is_outside(const void *link)
@@ -95,6 +117,10 @@ static void visit(void *arg, const cz_id *link)
 
     if (is_outside(link)) {
         r->outside++;
+        return;
+    }
+    if (is_enveloped(r->s, link)) {
+        r->enveloped++;
         return;
     }
     block = block_of(r->s, link);
@@ -124,6 +150,7 @@ static void every_block_is_canonical_and_is_reached_from_the_root(void **state)
     visit(&r, &r.s->report.root);
     /* LEAVE, LEAVE_UP and AFTER leave the same one out; CITE_NONE is in an envelope. */
     assert_int_equal(r.outside, 3);
+    assert_int_equal(r.enveloped, 1); /* LOST, from its program's log */
     for (uint32_t i = 0; i < r.s->ids.count; i++)
         if (!r.seen[i])
             assert_int_equal(tag_of(&r.s->blocks[i]), 17); /* a time map that no effect saw */
@@ -159,6 +186,7 @@ static void every_kind_of_block_is_there_as_often_as_recorded(void **state)
     assert_int_equal(tags[4], RESOURCES);
     assert_int_equal(tags[7], 1);  /* root */
     assert_int_equal(tags[8], 1);  /* page */
+    assert_int_equal(tags[23], 1); /* page of programs */
     assert_int_equal(tags[15], 3); /* domains: one is given another policy */
     assert_int_equal(tags[16], 1); /* the decision */
     items = tags[6] + tags[14] + tags[15] + tags[16];
@@ -167,8 +195,9 @@ static void every_kind_of_block_is_there_as_often_as_recorded(void **state)
     /* a: 5 writes besides its creation with b, b: 2 more, d 3, c 2; p and q are created and
      * written together all along, and a and b but for lock and unlock: nodes that are alike are
      * one. a+b created 1; PAY 1; then b's log parts: LOCK 1, UNLOCK 1; READ, FOLLOW and TOUCH 2
-     * each; p+q: MAKE_PQ 1, MOVE 1, CITE 1, and 8 of those with a domain; d 3; c 2. */
-    assert_int_equal(tags[0], 4 + 6 + 3 + 8 + 3 + 2 + items + REST_EFFECTS);
+     * each; p+q: MAKE_PQ 1, MOVE 1, CITE 1, and 8 of those with a domain; d 3; c 2. A
+     * program's: EVENT to LOST. */
+    assert_int_equal(tags[0], 4 + 6 + 3 + 8 + 3 + 2 + items + REST_EFFECTS + LOST - EVENT + 1);
     assert_int_equal(s->report.blocks, s->ids.count);
     assert_int_equal(s->report.bytes, s->file.len);
 }
@@ -188,6 +217,23 @@ static unsigned log_length(struct state *s, cz_id head)
     }
 }
 
+static void check_programs(struct state *s, cz_id page)
+{
+    struct czi_slice block = block_of(s, page.bytes);
+    struct czi_cbor c = czi_cbor(block.data, block.len);
+    cz_id program = resource_id("program"), id;
+
+    czi_cbor_array_of(&c, 2);
+    assert_int_equal(czi_cbor_uint(&c), 23);
+    assert_int_equal(czi_cbor_array(&c), 1);
+    czi_cbor_array_of(&c, 3);
+    id = czi_cbor_bytes32(&c);
+    assert_memory_equal(&id, &program, sizeof id);
+    assert_int_equal(czi_cbor_uint(&c), LOST - EVENT + 1);
+    assert_int_equal(log_length(s, czi_cbor_link(&c)), LOST - EVENT + 1);
+    assert_int_equal(czi_cbor_end(&c, NULL), CZ_OK);
+}
+
 static void the_root_leads_to_heads_that_hash_to_the_stores_root(void **state)
 {
     struct state *s = *state;
@@ -197,7 +243,7 @@ static void the_root_leads_to_heads_that_hash_to_the_stores_root(void **state)
     uint8_t root[32];
     cz_id claimed, link, head;
 
-    czi_cbor_array_of(&c, 8);
+    czi_cbor_array_of(&c, 9);
     assert_int_equal(czi_cbor_uint(&c), 7);
     assert_int_equal(czi_cbor_uint(&c), POSITIONS);
     assert_int_equal(czi_cbor_uint(&c), s->sample.items);
@@ -237,6 +283,8 @@ static void the_root_leads_to_heads_that_hash_to_the_stores_root(void **state)
     }
     assert_int_equal(czi_cbor_uint(&c), REST_EFFECTS);
     assert_int_equal(log_length(s, czi_cbor_link(&c)), REST_EFFECTS);
+    assert_int_equal(czi_cbor_array(&c), 1);
+    check_programs(s, czi_cbor_link(&c));
     assert_int_equal(czi_cbor_end(&c, NULL), CZ_OK);
 }
 
@@ -254,6 +302,39 @@ static void an_empty_store_is_a_root_alone(void **state)
     assert_int_equal(r.blocks, 1);
     czi_buf_done(&file);
     fs->ops->free(fs);
+}
+
+/* A program's first effect creates a resource: both logs, and for one that creates nothing the
+ * program's and that of effects in no resource's log, have one node together. */
+static void a_node_that_a_programs_log_shares_stands_once(void **state)
+{
+    cz_creation c = {.label = "new", .kind = CZ_DATA};
+    struct czi_ledger_options store = {.memory_index = true, .segment_size_max = UINT64_MAX};
+    cz_options o = {.ordered = true, .backlog_max = 64};
+    cz_error err = {0};
+
+    (void)state;
+    for (unsigned creates = 0; creates < 2; creates++) {
+        struct sample s = {.nonce = 0};
+        struct czi_buf file = {0};
+        cz_id program = resource_id("program");
+        cz_effect *e = new_effect(&s);
+        cz_export_report r;
+
+        assert_ok(czi_fs_simulated(CZI_SIM_VOLATILE, &store.fs, &err), err);
+        assert_ok(czi_ledger_create(store.fs, &err), err);
+        assert_ok(czi_open_driven(&store, &o, &s.engine, &err), err);
+        cz_effect_set_program(e, &program, 1);
+        if (creates)
+            assert_ok(cz_effect_create(e, &c, &err), err);
+        run_effect(&s, e, CZ_APPLIED);
+        assert_ok(cz_close(s.engine, &err), err);
+        assert_ok(czi_export_car(store.fs, NULL, keep, &file, &r, &err), err);
+        /* Root, page of programs, effect, receipt, node; page and identity of the resource. */
+        assert_int_equal(r.blocks, creates ? 7 : 5);
+        czi_buf_done(&file);
+        store.fs->ops->free(store.fs);
+    }
 }
 
 static void the_same_store_gives_the_same_bytes(void **state)
@@ -372,6 +453,7 @@ int main(int argc, char **argv)
         EXPORTED(every_kind_of_block_is_there_as_often_as_recorded),
         EXPORTED(the_root_leads_to_heads_that_hash_to_the_stores_root),
         cmocka_unit_test(an_empty_store_is_a_root_alone),
+        cmocka_unit_test(a_node_that_a_programs_log_shares_stands_once),
         EXPORTED(the_same_store_gives_the_same_bytes),
         EXPORTED(an_error_of_the_sink_ends_it),
         EXPORTED(nothing_is_written_of_a_damaged_store),

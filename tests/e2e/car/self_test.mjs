@@ -31,6 +31,15 @@ function reliant(leftOut) {
   return read([receipt.cid], [effect, receipt]);
 }
 
+/* The node of a program's log that leads to a receipt, which is in an envelope or nowhere. */
+function entry(enveloped) {
+  const receipt = dagCbor.encode([3, cidOf(Uint8Array.of(1)), 1, 1, null, [[0, 1]], [], 11, []]);
+  const other = dagCbor.encode([3, cidOf(Uint8Array.of(2)), 1, 1, null, [[0, 1]], [], 11, []]);
+  const node = blockOf(dagCbor.encode([null, cidOf(receipt)]));
+  const envelope = blockOf(dagCbor.encode([9, enveloped ? receipt : other, Uint8Array.of(0)]));
+  return read([node.cid], [node, envelope]);
+}
+
 function read(roots, blocks, damage = (bytes) => bytes) {
   const buffer = new ArrayBuffer(4096);
   const writer = CarBufferWriter.createWriter(buffer, { roots });
@@ -57,6 +66,8 @@ const cases = {
   'a fact that was not left out may not': () => /leads nowhere/.test(reliant([1])),
   'a fact that the effect does not cite cannot be left out': () =>
     /no such effect/.test(reliant([0, 1, 2])),
+  'an entry of a log may lead into an envelope': () => entry(true).outside === 1,
+  'an entry of a log may not lead past its envelope': () => /leads nowhere/.test(entry(false)),
   'a root that is not there is found': () => /root .* is not/.test(read([node.cid], [leaf])),
   'a block that is not canonical is found': () => typeof read([loose.cid], [loose]) === 'string',
   'a block that does not decode is found': () => typeof read([torn.cid], [torn]) === 'string',
