@@ -1,6 +1,8 @@
 /* log.c - `causality log`: the entries of one resource's log, oldest first. */
 #include "cli/cli.h"
 
+#include "resource/resource.h"
+
 struct log {
     const struct czi_cli *cli;
     cz_id resource;
@@ -32,7 +34,7 @@ static void json_entry(const struct log *l, const cz_receipt *r, const cz_post *
     czi_json_id(&j, "receipt", &r->id);
     czi_json_u64(&j, "version", p->version);
     czi_json_string(&j, "state", cz_state_name((int)p->state));
-    if (p->kind == CZ_DATA)
+    if (czi_kind_has_data(p->kind))
         czi_json_string(&j, "quantity", NULL);
     else
         czi_json_quantity(&j, "quantity", p->quantity);
@@ -58,7 +60,7 @@ static void text_entry(const struct log *l, const cz_receipt *r, const cz_post *
     cz_id_print(&r->effect, effect);
     printf("%10llu  %7llu  %-8s  %20s  %.*s  ", (unsigned long long)r->position,
            (unsigned long long)p->version, cz_state_name((int)p->state),
-           p->kind == CZ_DATA ? "-" : quantity, ID_SHOWN, effect);
+           czi_kind_has_data(p->kind) ? "-" : quantity, ID_SHOWN, effect);
     if (czi_disputed_has(&l->disputed, r->position))
         printf("[disputed] ");
     czi_print_ops_text(l->cli, stdout, r->effect_bytes, r->effect_len);

@@ -16,7 +16,7 @@ void czi_print_resource_json(const cz_resource *r)
     czi_json_id(&j, "id", &r->id);
     czi_json_string(&j, "kind", cz_kind_name((int)r->kind));
     czi_json_string(&j, "asset", r->asset);
-    if (r->kind == CZ_DATA)
+    if (czi_kind_has_data(r->kind))
         czi_json_string(&j, "quantity", NULL);
     else
         czi_json_quantity(&j, "quantity", r->quantity);
@@ -27,7 +27,7 @@ void czi_print_resource_json(const cz_resource *r)
     czi_json_id(&j, "creator", &r->creator);
     czi_json_u64(&j, "position", r->position);
     czi_json_u64(&j, "lamport", r->lamport);
-    if (r->kind == CZ_DATA)
+    if (czi_kind_has_data(r->kind))
         czi_json_base64(&j, "data", r->data, r->data_len);
     czi_json_close(&j, '}');
     (void)putc_unlocked('\n', stdout);
@@ -58,6 +58,29 @@ static cz_id id_at(const uint8_t *p)
     return id;
 }
 
+/* What an operation names, by its key in JSON; of those that the table has not: nothing. */
+static const struct shape {
+    const char *keys[3];
+    bool has_quantity, has_fact;
+    const char *words[3]; /* before them in text; NULL: left out */
+} shapes[CZI_OPCODES] = {
+    [CZI_OP_TRANSFER] = {{"from", "to"}, true, false, {" from ", " to "}},
+    [CZI_OP_MOVE] = {{"from", "to"}, true, false, {" from ", " to "}},
+    [CZI_OP_WRITE] = {{"resource"}, false, false, {" "}},
+    [CZI_OP_LOCK] = {{"resource"}, false, false, {" "}},
+    [CZI_OP_UNLOCK] = {{"resource"}, false, false, {" "}},
+    [CZI_OP_FREEZE] = {{"resource"}, false, false, {" "}},
+    [CZI_OP_UNFREEZE] = {{"resource"}, false, false, {" "}},
+    [CZI_OP_CONSUME] = {{"resource"}, false, false, {" "}},
+    [CZI_OP_ARCHIVE] = {{"resource"}, false, false, {" "}},
+    [CZI_OP_REQUIRE] = {{"resource"}, false, false, {" "}},
+    [CZI_OP_USE] = {{"capability"}, false, false, {" "}},
+    [CZI_OP_DEPOSIT] = {{"to"}, false, true, {" to "}},
+    [CZI_OP_WITHDRAW] = {{"from", "outbox", "reserve"}, true, false, {" from "}},
+    [CZI_OP_CONFIRM] = {{"outbox", "reserve"}, false, true, {" from ", NULL}},
+    [CZI_OP_RELEASE] = {{"outbox", "reserve", "to"}, false, true, {NULL, " from ", " to "}},
+};
+
 static void json_name(const struct czi_cli *cli, struct czi_json *j, const char *key,
                       const cz_id *id)
 {
@@ -78,11 +101,11 @@ static void json_creation(struct czi_json *j, const struct czi_op *op)
 
     czi_json_text(j, "resource", op->label);
     czi_json_string(j, "kind", cz_kind_name(op->kind));
-    if (op->kind != CZ_DATA)
+    if (!czi_kind_has_data(op->kind))
         czi_json_text(j, "asset", op->asset);
     if (op->kind == CZ_FUNGIBLE)
         czi_json_quantity(j, "quantity", op->quantity);
-    if (op->kind == CZ_DATA)
+    if (czi_kind_has_data(op->kind))
         czi_json_base64(j, "data_base64", op->data.data, op->data.len);
     czi_json_id(j, "creator", &creator);
     czi_json_id(j, "controller", &controller);
@@ -90,25 +113,11 @@ static void json_creation(struct czi_json *j, const struct czi_op *op)
         czi_json_bool(j, "if_absent", true);
 }
 
-static void json_op(const struct czi_cli *cli, struct czi_json *j, const struct operation *o)
+static void json_rest(struct czi_json *j, const struct czi_op *op)
 {
-    const struct czi_op *op = &o->op;
     const cz_requirement *r = &op->requirement;
-    bool pair = op->code == CZI_OP_TRANSFER || op->code == CZI_OP_MOVE;
-    cz_id a = access_of(o, op->a), b = access_of(o, pair ? op->b : op->a);
 
-    czi_json_open(j, NULL, '{');
-    czi_json_string(j, "op", czi_opcode_name(op->code));
-    if (pair) {
-        json_name(cli, j, "from", &a);
-        json_name(cli, j, "to", &b);
-        czi_json_quantity(j, "quantity", op->quantity);
-    } else if (op->code == CZI_OP_CREATE) {
-        json_creation(j, op);
-    } else {
-        json_name(cli, j, "resource", &a);
-    }
-    if (op->code == CZI_OP_WRITE)
+    if (op->code == CZI_OP_WRITE || op->code == CZI_OP_NOTE)
         czi_json_base64(j, "data_base64", op->data.data, op->data.len);
     if (r->has_state)
         czi_json_string(j, "state", cz_state_name((int)r->state));
@@ -116,6 +125,40 @@ static void json_op(const struct czi_cli *cli, struct czi_json *j, const struct 
         czi_json_u64(j, "version", r->version);
     if (r->has_quantity)
         czi_json_quantity(j, "quantity", r->quantity);
+    if (op->code == CZI_OP_WITHDRAW)
+        czi_json_text(j, "destination", op->text);
+    if (op->code != CZI_OP_WHEN)
+        return;
+    czi_json_text(j, "domain", op->text);
+    czi_json_u64(j, "not_before", op->not_before);
+    czi_json_u64(j, "not_after", op->not_after);
+}
+
+static void json_op(const struct czi_cli *cli, struct czi_json *j, const struct operation *o)
+{
+    const struct czi_op *op = &o->op;
+    const struct shape *shape = &shapes[op->code];
+    const uint8_t accesses[] = {op->a, op->b, op->c};
+
+    czi_json_open(j, NULL, '{');
+    czi_json_string(j, "op", czi_opcode_name(op->code));
+    if (op->code == CZI_OP_CREATE)
+        json_creation(j, op);
+    for (unsigned i = 0; i < CZI_COUNTOF(accesses) && shape->keys[i]; i++) {
+        cz_id id = access_of(o, accesses[i]);
+
+        json_name(cli, j, shape->keys[i], &id);
+    }
+    if (op->code == CZI_OP_USE)
+        czi_json_string(j, "mode", op->a < o->view.write_count ? "write" : "read");
+    if (shape->has_quantity)
+        czi_json_quantity(j, "quantity", op->quantity);
+    if (shape->has_fact) {
+        cz_id fact = id_at(czi_effect_fact(o->bytes, &o->view, op->fact));
+
+        czi_json_id(j, "fact", &fact);
+    }
+    json_rest(j, op);
     czi_json_close(j, '}');
 }
 
@@ -133,7 +176,9 @@ static void text_creation(FILE *out, const struct czi_op *op)
     (void)czi_print_text(out, (const char *)op->label.data, op->label.len);
     if (op->kind == CZ_FUNGIBLE)
         text_quantity(out, " with ", op->quantity);
-    if (op->kind != CZ_DATA) {
+    if (op->kind > CZ_DATA)
+        (void)fprintf(out, ", %s", cz_kind_name(op->kind));
+    if (!czi_kind_has_data(op->kind)) {
         (void)fputs(op->kind == CZ_FUNGIBLE ? " " : " for ", out);
         (void)czi_print_text(out, (const char *)op->asset.data, op->asset.len);
     } else {
@@ -153,27 +198,45 @@ static void text_requirement(FILE *out, const cz_requirement *r)
         text_quantity(out, " quantity ", r->quantity);
 }
 
+static void text_when(FILE *out, const struct czi_op *op)
+{
+    (void)fputs(" the time of ", out);
+    (void)czi_print_text(out, (const char *)op->text.data, op->text.len);
+    (void)fprintf(out, " is %llu", (unsigned long long)op->not_before);
+    if (op->not_after == UINT64_MAX)
+        (void)fputs(" or later", out);
+    else
+        (void)fprintf(out, " to %llu", (unsigned long long)op->not_after);
+}
+
 static void text_op(const struct czi_cli *cli, FILE *out, const struct operation *o)
 {
     const struct czi_op *op = &o->op;
-    bool pair = op->code == CZI_OP_TRANSFER || op->code == CZI_OP_MOVE;
-    cz_id a = access_of(o, op->a), b = access_of(o, pair ? op->b : op->a);
+    const struct shape *shape = &shapes[op->code];
+    const uint8_t accesses[] = {op->a, op->b, op->c};
 
     if (op->code == CZI_OP_CREATE) {
         text_creation(out, op);
         return;
     }
     (void)fputs(czi_opcode_name(op->code), out);
-    if (pair)
+    if (shape->has_quantity)
         text_quantity(out, " ", op->quantity);
-    (void)fputs(pair ? " from " : " ", out);
-    czi_print_name(cli, out, &a);
-    if (pair) {
-        (void)fputs(" to ", out);
-        czi_print_name(cli, out, &b);
-    }
-    if (op->code == CZI_OP_WRITE)
+    for (unsigned i = 0; i < CZI_COUNTOF(accesses); i++)
+        if (shape->words[i]) {
+            cz_id id = access_of(o, accesses[i]);
+
+            (void)fputs(shape->words[i], out);
+            czi_print_name(cli, out, &id);
+        }
+    if (op->code == CZI_OP_WRITE || op->code == CZI_OP_NOTE)
         (void)fprintf(out, ": %zu bytes", op->data.len);
+    if (op->code == CZI_OP_WITHDRAW) {
+        (void)fputs(" for ", out);
+        (void)czi_print_text(out, (const char *)op->text.data, op->text.len);
+    }
+    if (op->code == CZI_OP_WHEN)
+        text_when(out, op);
     text_requirement(out, &op->requirement);
 }
 

@@ -48,13 +48,13 @@ static void print_resource(const struct czi_cli *cli, const cz_resource *r)
 {
     line("resource");
     (void)fputs(czi_bold(cli), stdout);
-    (void)czi_print_text(stdout, r->label, strlen(r->label));
+    czi_print_name(cli, stdout, &r->id);
     printf("%s\n", czi_plain(cli));
     id_line("id", &r->id);
     text_line("kind", cz_kind_name((int)r->kind));
     if (r->asset)
         text_line("asset", r->asset);
-    if (r->kind != CZ_DATA)
+    if (!czi_kind_has_data(r->kind))
         quantity_line("quantity", r->quantity);
     text_line("state", cz_state_name((int)r->state));
     quantity_line("version", (cz_quantity)r->version);
@@ -63,8 +63,13 @@ static void print_resource(const struct czi_cli *cli, const cz_resource *r)
     quantity_line("position", (cz_quantity)r->position);
     quantity_line("lamport", (cz_quantity)r->lamport);
     id_line("head", &r->head);
-    if (r->kind != CZ_DATA)
+    if (!czi_kind_has_data(r->kind))
         return;
+    if (r->kind > CZ_DATA) {
+        printf("%-11s%zu bytes; causality account show tells what they say\n", "data",
+               r->data_len);
+        return;
+    }
     printf("%-11s%zu bytes: ", "data", r->data_len);
     (void)czi_print_text(stdout, (const char *)r->data, CZI_MIN(r->data_len, DATA_SHOWN));
     printf("%s\n", r->data_len > DATA_SHOWN ? "…" : "");
@@ -164,7 +169,7 @@ static void json_posts(struct czi_json *j, const struct effect *e)
         czi_json_u64(j, "version", p->version);
         if (p->mode == CZ_WRITE) {
             czi_json_string(j, "state", cz_state_name((int)p->state));
-            if (p->kind == CZ_DATA)
+            if (czi_kind_has_data(p->kind))
                 czi_json_hex(j, "data_hash", &p->data_hash, sizeof p->data_hash);
             else
                 czi_json_quantity(j, "quantity", p->quantity);
@@ -205,6 +210,18 @@ static void json_effect(const struct effect *e)
     printf("\n");
 }
 
+static void print_signers(const struct effect *e)
+{
+    const cz_receipt *r = e->receipt;
+
+    for (unsigned i = 0; i < e->view.signature_count; i++) {
+        char hex[65];
+
+        czi_hex(hex, czi_effect_signer(r->effect_bytes, r->effect_len, &e->view, i), 32);
+        text_line("signed by", hex);
+    }
+}
+
 static void print_posts(const struct effect *e)
 {
     for (size_t i = 0; i < e->receipt->post_count; i++) {
@@ -217,7 +234,7 @@ static void print_posts(const struct effect *e)
         cz_quantity_print(p->quantity, quantity);
         if (p->mode == CZ_WRITE)
             printf(", %s", cz_state_name((int)p->state));
-        if (p->mode == CZ_WRITE && p->kind != CZ_DATA)
+        if (p->mode == CZ_WRITE && !czi_kind_has_data(p->kind))
             printf(", quantity %s", quantity);
         printf("\n");
     }
@@ -260,6 +277,7 @@ static void print_effect(const struct effect *e)
     line("ops");
     czi_print_ops_text(e->cli, stdout, r->effect_bytes, r->effect_len);
     printf("\n");
+    print_signers(e);
     print_posts(e);
     czi_print_facts_text(stdout, r->effect_bytes, r->effect_len);
     for (unsigned i = 0; i < e->view.after_count; i++) {

@@ -10,9 +10,9 @@ from test_cli_support import COMMAND, ROOT, Store, create, lines, main, transfer
 FAMILY = [create("alice", 100, 1), create("bob", 0, 2), transfer("alice", "bob", 30, 1),
           {"op": "create", "resource": "note", "data": "h\u00e9llo", "nonce": 3},
           {"op": "create", "resource": "outside", "kind": "position", "asset": "ETH", "nonce": 4}]
-VERBS = ["init", "import", "apply", "show", "list", "log", "domain", "fact", "account", "disputed", "why",
-         "before", "time-map", "root", "audit", "replay", "export", "reindex", "wait-graph", "key",
-         "sim", "bench", "version", "help"]
+VERBS = ["init", "import", "apply", "show", "list", "log", "domain", "fact", "account", "disputed",
+         "why", "before", "time-map", "root", "audit", "replay", "export", "reindex", "wait-graph",
+         "key", "sim", "bench", "version", "help"]
 READING = [["show", "alice"], ["list"], ["log", "alice"], ["root"], ["audit"], ["replay"]]
 
 

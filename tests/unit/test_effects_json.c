@@ -4,6 +4,8 @@
 #include "cli/effects_json.h"
 #include "test.h"
 
+#include <stdlib.h>
+
 static cz_id id_of(const char *label)
 {
     cz_id creator = cz_operator(), id;
@@ -292,6 +294,24 @@ static const struct refusal refusals[] = {
     {"{\"op\":\"lock\",\"resource\":\"a\",\"nonce\":1,\"time\":^1}", "ids, which are strings"},
     {"{\"op\":\"lock\",\"resource\":\"a\",\"nonce\":1,^\"purpose\":\"x\"}", "does not belong"},
     {"{\"nonce\":1,\"ops\":^[]}", "at least one operation"},
+    {"{\"op\":\"lock\",\"resource\":^[],\"nonce\":1}", "is empty"},
+    {"{\"op\":\"lock\",\"resource\":[\"a\",^1],\"nonce\":1}", "holds strings"},
+    {"{\"op\":\"lock\",\"resource\":^[\"a\",\"\"],\"nonce\":1}", "a label"},
+    {"^{\"op\":\"use\",\"nonce\":1}", "needs the key \"capability\""},
+    {"^{\"op\":\"when\",\"domain\":\"moon\",\"nonce\":1}", "\"not_before\" or"},
+    {"^{\"op\":\"when\",\"domain\":\"moon\",\"not_before\":2,\"not_after\":1}", "ends before"},
+    {"{\"op\":\"deposit\",\"to\":\"a\",\"fact\":^1}", "ids, which are strings"},
+    {"^{\"op\":\"note\",\"nonce\":1}", "\"data_hex\""},
+    {"{\"op\":\"write\",\"resource\":\"a\",\"policy\":^1}", "expected an object"},
+    {"{\"op\":\"write\",\"resource\":\"a\",\"policy\":^{}}", "a policy needs the key"},
+    {"{\"op\":\"write\",\"resource\":\"a\",\"policy\":{\"owners\":[^\"0a\"]}}", "64 hex"},
+    {"{\"op\":\"write\",\"resource\":\"a\",\"policy\":^{\"owners\":[]}}", ""},
+    {"^{\"op\":\"write\",\"resource\":\"a\",\"data\":\"\",\"policy\":{}}", "more than once"},
+    {"{\"op\":\"create\",\"resource\":\"a\",\"grant\":^{}}", "a grant needs the key"},
+    {"{\"op\":\"create\",\"resource\":\"a\",\"grant\":{\"account\":\"a\",\"holder\":^\"\","
+     "\"rights\":[]}}",
+     "64 hex"},
+    {"{\"op\":\"lock\",\"resource\":\"a\",\"nonce\":1,\"sign\":[^1]}", "key files"},
 };
 
 static void what_is_wrong_is_refused_at_its_column(void **state)
@@ -441,6 +461,195 @@ static void an_effect_may_be_an_event_of_a_task_and_carry_a_time(void **state)
     assert_means(text, e);
 }
 
+/* ---- Accounts --------------------------------------------------------------------------- */
+
+/* What a resource has created under a label. */
+static cz_id created(const cz_id *creator, const char *label)
+{
+    cz_error err = {0};
+    cz_id id;
+
+    assert_ok(cz_resource_id(creator, label, &id, &err), err);
+    return id;
+}
+
+static void a_list_of_names_is_what_each_has_created(void **state)
+{
+    cz_id alice = id_of("alice"), from = created(&alice, "EUR"), bob = id_of("bob");
+    cz_id outbox = created(&bob, "outbox"), to = created(&outbox, "EUR");
+    cz_effect *e = fresh(&from, 1);
+    cz_error err = {0};
+
+    (void)state;
+    assert_ok(cz_effect_transfer(e, &from, &to, 5, &err), err);
+    assert_means("{\"op\":\"transfer\",\"from\":[\"alice\",\"EUR\"],"
+                 "\"to\":[\"bob\",\"outbox\",\"EUR\"],\"quantity\":5,\"nonce\":1}",
+                 e);
+}
+
+static void the_operations_of_accounts_and_programs_are_those_of_the_library(void **state)
+{
+    cz_id us = cz_operator(), a = id_of("a"), o = id_of("o"), r = id_of("r"), x = id_of("x");
+    cz_id paid = id_of("paid"), refused = id_of("refused"), id = id_of("deposit");
+    cz_dependency credit = {.fact = id, .policy = CZ_STILL_TRUE, .purpose = "deposit"};
+    cz_dependency confirm = {.fact = paid, .policy = CZ_STILL_TRUE, .purpose = "withdrawal"};
+    char ids[3][CZ_ID_TEXT_SIZE], own[CZ_ID_TEXT_SIZE], text[1536];
+    cz_effect *e = fresh(&us, 1);
+    cz_error err = {0};
+
+    (void)state;
+    cz_id_print(&id, ids[0]);
+    cz_id_print(&paid, ids[1]);
+    cz_id_print(&refused, ids[2]);
+    cz_effect_set_program(e, &x, 3);
+    assert_ok(cz_effect_note(e, "hi", 2, &err), err);
+    assert_ok(cz_effect_use(e, &x, CZ_WRITE, &err), err);
+    assert_ok(cz_effect_use(e, &us, CZ_READ, &err), err);
+    assert_ok(cz_effect_when(e, "moon", 5, UINT64_MAX, &err), err);
+    assert_ok(cz_effect_when(e, "moon", 0, 7, &err), err);
+    assert_ok(cz_effect_depend(e, &credit, &err), err);
+    assert_ok(cz_effect_deposit(e, &a, &id, &err), err);
+    assert_ok(cz_effect_withdraw(e, &a, &o, &r, 6, "0xabc", &err), err);
+    assert_ok(cz_effect_depend(e, &confirm, &err), err);
+    assert_ok(cz_effect_confirm(e, &o, &r, &paid, &err), err);
+    assert_ok(cz_effect_release(e, &o, &r, &a, &refused, &err), err);
+    cz_id_print(&us, own);
+    (void)snprintf(text, sizeof text,
+                   "{\"nonce\":1,\"program\":{\"id\":\"x\",\"task\":3},\"ops\":["
+                   "{\"op\":\"note\",\"data\":\"hi\"},"
+                   "{\"op\":\"use\",\"capability\":\"x\",\"mode\":\"write\"},"
+                   "{\"op\":\"use\",\"capability\":\"%s\"},"
+                   "{\"op\":\"when\",\"domain\":\"moon\",\"not_before\":5},"
+                   "{\"op\":\"when\",\"domain\":\"moon\",\"not_after\":7},"
+                   "{\"op\":\"deposit\",\"to\":\"a\",\"fact\":\"%s\"},"
+                   "{\"op\":\"withdraw\",\"from\":\"a\",\"outbox\":\"o\",\"reserve\":\"r\","
+                   "\"quantity\":6,\"destination\":\"0xabc\"},"
+                   "{\"op\":\"confirm\",\"outbox\":\"o\",\"reserve\":\"r\",\"fact\":\"%s\"},"
+                   "{\"op\":\"release\",\"outbox\":\"o\",\"reserve\":\"r\",\"to\":\"a\","
+                   "\"fact\":\"%s\"}]}",
+                   own, ids[0], ids[1], ids[2]);
+    assert_means(text, e);
+}
+
+static void the_terms_of_a_deposit_may_be_told(void **state)
+{
+    cz_id us = cz_operator(), a = id_of("a"), fact = id_of("deposit");
+    cz_dependency d = {.fact = fact,
+                       .policy = CZ_STILL_TRUE,
+                       .finality = CZ_FINAL,
+                       .purpose = "deposit"};
+    cz_effect *e = fresh(&us, 1);
+    char id[CZ_ID_TEXT_SIZE], text[512];
+    cz_error err = {0};
+
+    (void)state;
+    cz_id_print(&fact, id);
+    assert_ok(cz_effect_depend(e, &d, &err), err);
+    assert_ok(cz_effect_deposit(e, &a, &fact, &err), err);
+    (void)snprintf(text, sizeof text,
+                   "{\"op\":\"deposit\",\"to\":\"a\",\"fact\":\"%s\",\"nonce\":1,\"facts\":["
+                   "{\"fact\":\"%s\",\"finality\":\"final\",\"purpose\":\"deposit\"}]}",
+                   id, id);
+    assert_means(text, e);
+}
+
+#define KEY_A "0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a"
+#define KEY_B "0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b"
+
+static void an_account_is_told_by_its_policy_in_any_order(void **state)
+{
+    cz_policy p = {.threshold = 2, .owner_count = 2, .limit_count = 2};
+    cz_id us = cz_operator(), alice = id_of("alice");
+    uint8_t bytes[CZ_POLICY_SIZE_MAX];
+    cz_creation c = {
+        .creator = us, .controller = us, .label = "alice", .kind = CZ_ACCOUNT, .data = bytes};
+    cz_effect *e = fresh(&us, 1);
+    cz_error err = {0};
+
+    (void)state;
+    memset(p.owners[0], 10, 32);
+    memset(p.owners[1], 11, 32);
+    p.limits[0] = (cz_limit){.asset = "EUR", .quantity = 5, .domain = "moon", .window = 60};
+    p.limits[1] = (cz_limit){.asset = "USD", .quantity = 7, .domain = "moon", .window = 61};
+    assert_ok(cz_policy_encode(&p, bytes, &c.data_len, &err), err);
+    assert_ok(cz_effect_create(e, &c, &err), err);
+    assert_ok(cz_effect_write(e, &alice, bytes, c.data_len, &err), err);
+#define POLICY                                                                                 \
+    "\"policy\":{\"threshold\":2,\"owners\":[\"" KEY_B "\",\"" KEY_A "\"],\"limits\":["        \
+    "{\"asset\":\"USD\",\"quantity\":\"7\",\"domain\":\"moon\",\"window\":61},"                \
+    "{\"asset\":\"EUR\",\"quantity\":\"5\",\"domain\":\"moon\",\"window\":60}]}"
+    assert_means("{\"nonce\":1,\"ops\":[{\"op\":\"create\",\"resource\":\"alice\"," POLICY "},"
+                 "{\"op\":\"write\",\"resource\":\"alice\"," POLICY "}]}",
+                 e);
+}
+
+static void a_capability_is_told_by_its_grant(void **state)
+{
+    cz_id us = cz_operator(), alice = id_of("alice"), eur = created(&alice, "EUR");
+    cz_grant g = {.account = alice,
+                  .has_parent = true,
+                  .parent = us,
+                  .has_resource = true,
+                  .resource = eur,
+                  .rights = CZ_RIGHT_DEBIT | CZ_RIGHT_DELEGATE,
+                  .has_ceiling = true,
+                  .ceiling = 10,
+                  .expire_domain = "moon",
+                  .expire_time = 99};
+    uint8_t bytes[CZ_GRANT_SIZE_MAX];
+    cz_creation c = {.creator = alice,
+                     .controller = alice,
+                     .label = "shop",
+                     .kind = CZ_CAPABILITY,
+                     .data = bytes};
+    cz_effect *e = fresh(&us, 1);
+    char id[CZ_ID_TEXT_SIZE], text[1024];
+    cz_error err = {0};
+
+    (void)state;
+    memset(g.holder, 10, 32);
+    assert_ok(cz_grant_encode(&g, bytes, &c.data_len, &err), err);
+    assert_ok(cz_effect_create(e, &c, &err), err);
+    cz_id_print(&us, id);
+    (void)snprintf(text, sizeof text,
+                   "{\"op\":\"create\",\"resource\":\"shop\",\"creator\":\"alice\",\"nonce\":1,"
+                   "\"grant\":{\"account\":\"alice\",\"parent\":\"%s\",\"holder\":\"" KEY_A
+                   "\",\"resource\":[\"alice\",\"EUR\"],\"rights\":[\"delegate\",\"debit\"],"
+                   "\"ceiling\":10,\"expire_domain\":\"moon\",\"expire_time\":99}}",
+                   id);
+    assert_means(text, e);
+}
+
+static void an_effect_is_signed_with_key_files_when_all_else_is_said(void **state)
+{
+    char path[] = "/tmp/causality-key-XXXXXX", text[256];
+    cz_id us = cz_operator(), a = id_of("a");
+    cz_effect *e = fresh(&us, 1);
+    uint8_t seed[32];
+    cz_error err = {0};
+    int fd = mkstemp(path);
+    FILE *f = fdopen(fd, "w");
+
+    (void)state;
+    assert_non_null(f);
+    for (unsigned i = 0; i < 32; i++) {
+        seed[i] = (uint8_t)i;
+        (void)fprintf(f, "%02x", i);
+    }
+    (void)fprintf(f, "\n");
+    assert_int_equal(fclose(f), 0);
+    assert_ok(cz_effect_lock(e, &a, &err), err);
+    assert_ok(cz_effect_sign(e, seed, &err), err);
+    (void)snprintf(text, sizeof text,
+                   "{\"sign\":[\"%s\"],\"op\":\"lock\",\"resource\":\"a\",\"nonce\":1}", path);
+    assert_means(text, e);
+    (void)remove(path);
+    e = cz_effect_new();
+    assert_int_equal(czi_effect_from_json(text, strlen(text), e, &err), CZ_NOT_FOUND);
+    assert_non_null(strstr(err.detail, path));
+    cz_effect_free(e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -459,6 +668,12 @@ int main(void)
         cmocka_unit_test(bounds_are_limits),
         cmocka_unit_test(out_of_memory_anywhere_is_an_error_and_the_next_read_works),
         cmocka_unit_test(a_text_cut_anywhere_is_refused),
+        cmocka_unit_test(a_list_of_names_is_what_each_has_created),
+        cmocka_unit_test(the_operations_of_accounts_and_programs_are_those_of_the_library),
+        cmocka_unit_test(the_terms_of_a_deposit_may_be_told),
+        cmocka_unit_test(an_account_is_told_by_its_policy_in_any_order),
+        cmocka_unit_test(a_capability_is_told_by_its_grant),
+        cmocka_unit_test(an_effect_is_signed_with_key_files_when_all_else_is_said),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
