@@ -168,6 +168,17 @@
 /* Tasks that were spawned and are not forgotten, at about 620 bytes each. */
 #define CZI_TASKS_MAX (1u << 20)
 
+/* Futures of programs that are not joined, at 192 bytes each: a million tasks that sleep are
+ * twice as many. */
+#define CZI_FUTURES_MAX (1u << 22)
+
+/* Futures when nothing is said. */
+#define CZI_FUTURES_DEFAULT (1u << 20)
+
+/* Turns of one program in a row, so that one that forks and joins without end lets others, and
+ * what comes from outside, have theirs. */
+#define CZI_TURNS_MAX 64u
+
 /* Bytes of a task's stack when nothing is said: enough for printf and the like. */
 #define CZI_TASK_STACK_SIZE_DEFAULT (64u << 10)
 

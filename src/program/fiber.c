@@ -109,24 +109,34 @@ INLINE void before_switch_to(struct czi_fiber *f)
                                    (size_t)((uint8_t *)f - f->low));
 }
 
-INLINE void after_switch_to(struct czi_fiber *f)
+INLINE void after_switch_to(struct czi_fiber_pool *p)
 {
-    __sanitizer_finish_switch_fiber(f->pool->scheduler_state, NULL, NULL);
+    __sanitizer_finish_switch_fiber(p->scheduler_state, NULL, NULL);
 }
 
-/* One that is done leaves nothing: its frames on the heap are freed. */
-INLINE void before_yield(struct czi_fiber *f)
+/* From f to g, or (NULL) to the scheduler. One that is done leaves nothing: its frames on the
+ * heap are freed. */
+INLINE void before_leave(struct czi_fiber *f, struct czi_fiber *g)
 {
+    const struct czi_fiber_pool *p = f->pool;
+
     if (f->done)
         f->state = NULL;
-    __sanitizer_start_switch_fiber(f->done ? NULL : &f->state, f->pool->scheduler_low,
-                                   f->pool->scheduler_size);
+    __sanitizer_start_switch_fiber(f->done ? NULL : &f->state, g ? g->low : p->scheduler_low,
+                                   g ? (size_t)((uint8_t *)g - g->low) : p->scheduler_size);
 }
 
-INLINE void after_yield(struct czi_fiber *f)
+/* In f; from: the fiber that was left for it, or NULL. */
+INLINE void after_leave(struct czi_fiber *f, const struct czi_fiber *from)
 {
-    __sanitizer_finish_switch_fiber(f->state, &f->pool->scheduler_low,
-                                    &f->pool->scheduler_size);
+    const void *low;
+    size_t size;
+
+    __sanitizer_finish_switch_fiber(f->state, &low, &size);
+    if (!from) {
+        f->pool->scheduler_low = low;
+        f->pool->scheduler_size = size;
+    }
 }
 
 static void stack_made(struct czi_fiber *f)
@@ -147,19 +157,20 @@ INLINE void before_switch_to(struct czi_fiber *f)
     __tsan_switch_to_fiber(f->state, 0);
 }
 
-INLINE void after_switch_to(struct czi_fiber *f)
+INLINE void after_switch_to(struct czi_fiber_pool *p)
 {
-    (void)f;
+    (void)p;
 }
 
-INLINE void before_yield(struct czi_fiber *f)
+INLINE void before_leave(struct czi_fiber *f, struct czi_fiber *g)
 {
-    __tsan_switch_to_fiber(f->pool->scheduler_state, 0);
+    __tsan_switch_to_fiber(g ? g->state : f->pool->scheduler_state, 0);
 }
 
-INLINE void after_yield(struct czi_fiber *f)
+INLINE void after_leave(struct czi_fiber *f, const struct czi_fiber *from)
 {
     (void)f;
+    (void)from;
 }
 
 static void stack_made(struct czi_fiber *f)
@@ -179,19 +190,21 @@ INLINE void before_switch_to(struct czi_fiber *f)
     (void)f;
 }
 
-INLINE void after_switch_to(struct czi_fiber *f)
+INLINE void after_switch_to(struct czi_fiber_pool *p)
 {
-    (void)f;
+    (void)p;
 }
 
-INLINE void before_yield(struct czi_fiber *f)
+INLINE void before_leave(struct czi_fiber *f, struct czi_fiber *g)
 {
     (void)f;
+    (void)g;
 }
 
-INLINE void after_yield(struct czi_fiber *f)
+INLINE void after_leave(struct czi_fiber *f, const struct czi_fiber *from)
 {
     (void)f;
+    (void)from;
 }
 
 static void stack_made(struct czi_fiber *f)
@@ -338,40 +351,81 @@ int czi_fiber_new(struct czi_fiber_pool *p, void (*fn)(void *arg), void *arg,
     return CZ_OK;
 }
 
+/* The address of a frame, because that of a variable may be elsewhere with a sanitizer. */
+size_t czi_fiber_room(const struct czi_fiber *f)
+{
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+
+    return here > (uintptr_t)f->low ? (size_t)(here - (uintptr_t)f->low) / STACK_FACTOR : 0;
+}
+
 bool czi_fiber_done(const struct czi_fiber *f)
 {
     return f->done;
 }
 
-void czi_fiber_switch_to(struct czi_fiber *f)
+/* After each jump, which gave the context of whoever was left: a fiber, or NULL for the
+ * scheduler. */
+INLINE void arrive(struct czi_fiber_pool *p, struct czi_fiber *left, void *context)
 {
-    struct czi_fiber_pool *p = f->pool;
-
-    CZI_CHECK(!p->running && !f->done);
-    p->running = f;
-    before_switch_to(f);
-    f->context = jump_fcontext(f->context, f).from;
-    after_switch_to(f);
-    p->running = NULL;
-    check_stack(f);
-    if (f->done) {
-        f->next = p->idle;
-        p->idle = f;
+    if (!left) {
+        p->scheduler = context;
+        return;
+    }
+    left->context = context;
+    check_stack(left);
+    if (left->done) {
+        left->next = p->idle;
+        p->idle = left;
         p->live--;
     }
 }
 
-INLINE void leave(struct czi_fiber *f)
+void czi_fiber_switch_to(struct czi_fiber *f)
 {
-    before_yield(f);
-    f->pool->scheduler = jump_fcontext(f->pool->scheduler, NULL).from;
-    after_yield(f);
+    struct czi_fiber_pool *p = f->pool;
+    void *context;
+
+    CZI_CHECK(!p->running && !f->done);
+    p->running = f;
+    p->left = NULL;
+    before_switch_to(f);
+    context = jump_fcontext(f->context, f).from;
+    after_switch_to(p);
+    p->running = NULL;
+    arrive(p, p->left, context);
+}
+
+/* To g, or (NULL) to the scheduler. */
+INLINE void leave(struct czi_fiber *f, struct czi_fiber *g)
+{
+    struct czi_fiber_pool *p = f->pool;
+    void *context;
+
+    p->left = f;
+    before_leave(f, g);
+    context = jump_fcontext(g ? g->context : p->scheduler, g).from;
+    after_leave(f, p->left);
+    arrive(p, p->left, context);
 }
 
 void czi_fiber_yield(struct czi_fiber *f)
 {
     CZI_CHECK(f->pool->running == f);
-    leave(f);
+    leave(f, NULL);
+}
+
+void czi_fiber_pass(struct czi_fiber *f, struct czi_fiber *g)
+{
+    CZI_CHECK(f->pool->running == f && g->pool == f->pool && g != f && !g->done);
+    f->pool->running = g;
+    leave(f, g);
+}
+
+void czi_fiber_then(struct czi_fiber_pool *p, struct czi_fiber *g)
+{
+    CZI_CHECK(p->running && g->pool == p && g != p->running && !g->done);
+    p->then = g;
 }
 
 static void must_not_unwind(struct czi_fiber **f)
@@ -385,12 +439,19 @@ static void must_not_unwind(struct czi_fiber **f)
 static NO_ASAN void entry(struct transfer t)
 {
     struct czi_fiber *f CZI_CLEANUP(must_not_unwind) = t.data;
+    struct czi_fiber_pool *p = f->pool;
 
-    f->pool->scheduler = t.from;
-    after_yield(f);
+    after_leave(f, p->left);
+    arrive(p, p->left, t.from);
     for (;;) {
+        struct czi_fiber *then;
+
         f->fn(f->arg);
         f->done = true;
-        leave(f);
+        then = p->then;
+        p->then = NULL;
+        if (then)
+            p->running = then;
+        leave(f, then);
     }
 }

@@ -7,12 +7,14 @@
  *     czi_fiber_new(&pool, fn, arg, &f, err)  a fiber that has not run yet
  *     czi_fiber_switch_to(f)                  by the scheduler: runs f until one of the next
  *     czi_fiber_yield(f)                      by f itself: back to the scheduler
- *     return from fn                          the same, for the last time: f is done
+ *     czi_fiber_pass(f, g)                    by f itself: g runs, in f's place
+ *     return from fn                          back to the scheduler (or to the one that
+ *                                             czi_fiber_then names) for the last time
  *
  * There are two levels and no more: the scheduler is on the thread's own stack (or on a fiber
- * of another pool), and a fiber does not switch to a fiber of its own pool. A switch saves the
- * registers that a call preserves, the modes of floating point among them, and nothing else;
- * signal masks and errno belong to the thread.
+ * of another pool), and whichever fiber runs goes back to it. A switch saves the registers that
+ * a call preserves, the modes of floating point among them, and nothing else; signal masks and
+ * errno belong to the thread.
  *
  * The only way out is to return from fn. What unwinds (pthread_exit, cancellation of the
  * thread, a C++ exception) runs the cleanups up to fn and there fails a check: "a fiber was
@@ -43,7 +45,9 @@ struct czi_fiber_slab;
 
 /* Embedded in a scheduler. All zero is valid for done only. */
 struct czi_fiber_pool {
-    struct czi_fiber *running; /* who was switched to and has not yielded; or NULL */
+    struct czi_fiber *running; /* whose turn it is; or NULL */
+    struct czi_fiber *then;    /* who runs when the running one is done; NULL: the scheduler */
+    struct czi_fiber *left;    /* from whom the last jump was; NULL: the scheduler */
     struct czi_fiber *idle;    /* whose stacks wait for the next, the latest first */
     struct czi_fiber_slab *slabs;
     void *scheduler;  /* where it goes on */
@@ -70,11 +74,22 @@ void czi_fiber_pool_done(struct czi_fiber_pool *p);
 CZI_MUST_USE int czi_fiber_new(struct czi_fiber_pool *p, void (*fn)(void *arg), void *arg,
                                struct czi_fiber **ret, cz_error *err);
 
-/* Runs f until it yields or is done. By the scheduler; f must not be done. */
+/* Runs f, and whoever it passes to, until one of them goes back. By the scheduler; f must not
+ * be done. */
 void czi_fiber_switch_to(struct czi_fiber *f);
 
-/* Back to the scheduler, until it switches to f again. By f, which runs. */
+/* Back to the scheduler, until somebody switches or passes to f again. By f, which runs. */
 void czi_fiber_yield(struct czi_fiber *f);
+
+/* To g, another fiber of the pool that is not done, until somebody switches or passes to f
+ * again. By f, which runs. One jump, where by way of the scheduler there are two. */
+void czi_fiber_pass(struct czi_fiber *f, struct czi_fiber *g);
+
+/* When the running fiber returns from its fn, g goes on, and not the scheduler. */
+void czi_fiber_then(struct czi_fiber_pool *p, struct czi_fiber *g);
+
+/* Bytes of its stack that the running fiber has not used. */
+size_t czi_fiber_room(const struct czi_fiber *f);
 
 /* Whether fn has returned. To be asked after a switch and before the next czi_fiber_new: that
  * one may get the same fiber. */
