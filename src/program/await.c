@@ -234,8 +234,8 @@ static void fork_all(struct czi_future *c, struct czi_tree *t, enum czi_kind kin
     size_t i;
 
     czi_future_init(c, t, kind);
-    c->keeps = true;
     czi_parts_begin(c, count);
+    c->parts.keeps = true;
     for (i = 0; i < count; i++) {
         struct czi_future *n = czi_task_new(c, branches[i].fn, branches[i].arg, &reason);
 

@@ -181,7 +181,7 @@ void czi_part_over(struct czi_future *above, struct czi_future *part)
     count(above, &e);
     if (above->kind == CZI_EACH)
         give_to_each(above, part);
-    else if (!above->keeps)
+    else if (!above->parts.keeps)
         czi_future_give(part);
     above->parts.left--;
     see_whether_over(above);
@@ -201,6 +201,7 @@ void czi_parts_begin(struct czi_future *c, size_t parts)
     c->parts.done_first = c->parts.done_last = NULL;
     c->parts.mode = CZ_RACE_ANY;
     c->parts.making = true;
+    c->parts.keeps = false;
     if (c->kind == CZI_RACE || c->kind == CZI_TIMEOUT)
         c->parts.number = c->tree->races++;
 }

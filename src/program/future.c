@@ -9,11 +9,6 @@
 /* ---- Nodes and handles ---------------------------------------------------------------------
  */
 
-static struct czi_future *node_at(const struct czi_runtime *r, uint32_t index)
-{
-    return &r->chunks[index / CZI_CHUNK][index % CZI_CHUNK];
-}
-
 static bool chunk_new(struct czi_runtime *r)
 {
     if (r->chunk_count == r->chunk_room) {
@@ -32,136 +27,16 @@ static bool chunk_new(struct czi_runtime *r)
     return true;
 }
 
-static struct czi_future *node_new(struct czi_runtime *r)
+struct czi_future *czi_node_new(struct czi_runtime *r)
 {
     struct czi_future *n;
 
     if (r->fresh == r->chunk_count * CZI_CHUNK && !chunk_new(r))
         return NULL;
-    n = node_at(r, r->fresh);
+    n = czi_node_at(r, r->fresh);
     n->index = r->fresh++;
     n->generation = 0;
     return n;
-}
-
-static void set_up(struct czi_future *n, struct czi_tree *t, enum czi_kind kind)
-{
-    n->kind = (uint8_t)kind;
-    n->is = CZI_READY;
-    n->over = n->cancelled = n->awaited = n->decided = n->dropped = n->keeps = n->cancelling =
-        false;
-    n->code = CZ_OK;
-    n->value = 0;
-    n->detail = NULL;
-    n->tree = t;
-    n->first = n->last = n->cursor = NULL;
-    n->place = 0;
-}
-
-struct czi_future *czi_future_take(struct czi_tree *t, struct czi_future *above,
-                                   enum czi_kind kind, cz_future *ret_reason)
-{
-    struct czi_runtime *r = t->runtime;
-    struct czi_future *n = r->unused;
-
-    if (CZI_UNLIKELY(r->live == r->max)) {
-        *ret_reason = czi_future_reason(CZ_LIMIT);
-        return NULL;
-    }
-    if (CZI_LIKELY(n != NULL)) {
-        r->unused = n->queue_next;
-    } else if (!(n = node_new(r))) {
-        *ret_reason = czi_future_reason(CZ_NOMEM);
-        return NULL;
-    }
-    n->generation++;
-    r->live++;
-    t->live++;
-    set_up(n, t, kind);
-    n->above = above;
-    if (above)
-        czi_member_add(above, n);
-    return n;
-}
-
-void czi_future_init(struct czi_future *n, struct czi_tree *t, enum czi_kind kind)
-{
-    n->index = CZI_NO_INDEX;
-    n->generation = 0;
-    set_up(n, t, kind);
-    n->above = t->running;
-}
-
-void czi_future_give(struct czi_future *n)
-{
-    struct czi_runtime *r = n->tree->runtime;
-
-    CZI_CHECK(n->over && !n->first && !n->cancelling && !n->awaited);
-    if (n->above)
-        czi_member_remove(n);
-    czi_free(n->detail);
-    n->detail = NULL;
-    n->above = NULL; /* so that no handle finds it */
-    r->live--;
-    n->tree->live--;
-    if (CZI_UNLIKELY(n->generation == UINT32_MAX))
-        return; /* never again: its first handle would be good once more */
-    n->queue_next = r->unused;
-    r->unused = n;
-}
-
-cz_future czi_future_handle(const struct czi_future *n)
-{
-    return (cz_future){n->index, n->generation};
-}
-
-cz_future czi_future_reason(int code)
-{
-    return (cz_future){CZI_NO_INDEX, (uint32_t)code};
-}
-
-struct czi_future *czi_future_of(struct czi_tree *t, cz_future f, int *ret_code)
-{
-    struct czi_runtime *r = t->runtime;
-    struct czi_future *n;
-
-    *ret_code = CZ_STALE;
-    if (f.index == CZI_NO_INDEX && f.generation)
-        *ret_code = (int)f.generation;
-    if (f.index >= r->fresh)
-        return NULL;
-    n = node_at(r, f.index);
-    if (n->generation != f.generation || n->above != t->running || n->dropped)
-        return NULL;
-    return n;
-}
-
-void czi_member_add(struct czi_future *above, struct czi_future *n)
-{
-    n->above = above;
-    n->next = NULL;
-    n->previous = above->last;
-    if (above->last)
-        above->last->next = n;
-    else
-        above->first = n;
-    above->last = n;
-}
-
-void czi_member_remove(struct czi_future *n)
-{
-    struct czi_future *above = n->above;
-
-    if (above->cursor == n)
-        above->cursor = n->next;
-    if (n->previous)
-        n->previous->next = n->next;
-    else
-        above->first = n->next;
-    if (n->next)
-        n->next->previous = n->previous;
-    else
-        above->last = n->previous;
 }
 
 /* ---- Results -------------------------------------------------------------------------------
@@ -230,20 +105,6 @@ int czi_cut(const struct czi_tree *t, cz_error *err)
 
 /* ---- Changes -------------------------------------------------------------------------------
  */
-
-void czi_future_ended(struct czi_future *n)
-{
-    struct czi_queue *q = &n->tree->runtime->ended;
-
-    CZI_CHECK(!n->over);
-    n->over = true;
-    n->queue_next = NULL;
-    if (q->first)
-        q->last->queue_next = n;
-    else
-        q->first = n;
-    q->last = n;
-}
 
 static void start_cancelling(struct czi_future *n)
 {
@@ -357,18 +218,8 @@ static void cancel_next(struct czi_runtime *r)
     }
 }
 
-bool czi_change_begin(struct czi_runtime *r)
+void czi_settle(struct czi_runtime *r)
 {
-    bool outermost = !r->settling;
-
-    r->settling = true;
-    return outermost;
-}
-
-void czi_change_end(struct czi_runtime *r, bool outermost)
-{
-    if (!outermost)
-        return;
     for (;;) {
         struct czi_future *n = r->ended.first;
 
@@ -381,7 +232,6 @@ void czi_change_end(struct czi_runtime *r, bool outermost)
             break;
         }
     }
-    r->settling = false;
 }
 
 /* ---- Leaves --------------------------------------------------------------------------------
@@ -421,7 +271,7 @@ bool czi_leaf_end(struct czi_runtime *r, cz_future leaf, int code, uint64_t valu
 
     if (leaf.index >= r->fresh)
         return false;
-    n = node_at(r, leaf.index);
+    n = czi_node_at(r, leaf.index);
     if (n->generation != leaf.generation || n->over || n->kind != CZI_LEAF)
         return false;
     n->code = code;

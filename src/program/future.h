@@ -19,6 +19,7 @@
 #ifndef CZI_FUTURE_H
 #define CZI_FUTURE_H
 
+#include "base/alloc.h"
 #include "program/runtime.h"
 
 enum czi_kind {
@@ -50,7 +51,6 @@ struct czi_future {
         bool cut;     /* of a task: its wait ends as cancelled */
     };
     bool dropped;    /* by the task above: nobody joins it */
-    bool keeps;      /* of a combinator on a stack: parts that are over */
     bool cancelling; /* in that list */
     int code;
     uint64_t value;
@@ -90,6 +90,7 @@ struct czi_future {
             struct czi_future *done_first, *done_last; /* of fork_each */
             enum cz_race_mode mode;
             bool making; /* its parts are being added */
+            bool keeps;  /* of one on a stack: parts that are over */
         } parts;
     };
 };
@@ -124,34 +125,183 @@ static inline struct czi_tree *czi_tree_of(cz_program *p)
     return (struct czi_tree *)(void *)p;
 }
 
-/* A new member of `above` (NULL: of none), all fields of every kind set, the kind's own zero.
- * NULL: *ret_reason is a future that is over, which says why. */
-struct czi_future *czi_future_take(struct czi_tree *t, struct czi_future *above,
-                                   enum czi_kind kind, cz_future *ret_reason);
-/* Takes it from its node and gives it back. Its members are gone already. */
-void czi_future_give(struct czi_future *n);
-/* One on the stack. */
-void czi_future_init(struct czi_future *n, struct czi_tree *t, enum czi_kind kind);
-cz_future czi_future_handle(const struct czi_future *n);
+/* One that was never used; NULL when out of memory. */
+struct czi_future *czi_node_new(struct czi_runtime *r);
+
+static inline struct czi_future *czi_node_at(const struct czi_runtime *r, uint32_t index)
+{
+    return &r->chunks[index / CZI_CHUNK][index % CZI_CHUNK];
+}
+
+static inline void czi_member_add(struct czi_future *above, struct czi_future *n)
+{
+    n->above = above;
+    n->next = NULL;
+    n->previous = above->last;
+    if (above->last)
+        above->last->next = n;
+    else
+        above->first = n;
+    above->last = n;
+}
+
+static inline void czi_member_remove(struct czi_future *n)
+{
+    struct czi_future *above = n->above;
+
+    if (above->cursor == n)
+        above->cursor = n->next;
+    if (n->previous)
+        n->previous->next = n->next;
+    else
+        above->first = n->next;
+    if (n->next)
+        n->next->previous = n->previous;
+    else
+        above->last = n->previous;
+}
+
+static inline void czi_set_up(struct czi_future *n, struct czi_tree *t, enum czi_kind kind)
+{
+    n->kind = (uint8_t)kind;
+    n->is = CZI_READY;
+    n->over = n->cancelled = n->awaited = n->decided = n->dropped = n->cancelling = false;
+    n->code = CZ_OK;
+    n->value = 0;
+    n->detail = NULL;
+    n->tree = t;
+    n->first = n->last = n->cursor = NULL;
+    n->place = 0;
+}
+
 /* A future that is over with a code, which takes no room and has no detail. */
-cz_future czi_future_reason(int code);
+static inline cz_future czi_future_reason(int code)
+{
+    return (cz_future){CZI_NO_INDEX, (uint32_t)code};
+}
+
+/* A new member of `above` (NULL: of none); what is its kind's own is not set. NULL: *ret_reason
+ * is a future that is over, which says why. */
+
+static inline struct czi_future *czi_future_take(struct czi_tree *t, struct czi_future *above,
+                                                 enum czi_kind kind, cz_future *ret_reason)
+{
+    struct czi_runtime *r = t->runtime;
+    struct czi_future *n = r->unused;
+
+    if (CZI_UNLIKELY(r->live == r->max)) {
+        *ret_reason = czi_future_reason(CZ_LIMIT);
+        return NULL;
+    }
+    if (CZI_LIKELY(n != NULL)) {
+        r->unused = n->queue_next;
+    } else if (!(n = czi_node_new(r))) {
+        *ret_reason = czi_future_reason(CZ_NOMEM);
+        return NULL;
+    }
+    n->generation++;
+    r->live++;
+    t->live++;
+    czi_set_up(n, t, kind);
+    n->above = above;
+    if (above)
+        czi_member_add(above, n);
+    return n;
+}
+
+/* One on the stack. */
+static inline void czi_future_init(struct czi_future *n, struct czi_tree *t, enum czi_kind kind)
+{
+    n->index = CZI_NO_INDEX;
+    n->generation = 0;
+    czi_set_up(n, t, kind);
+    n->above = t->running;
+}
+
+/* Takes it from its node and gives it back. Its members are gone already. */
+static inline void czi_future_give(struct czi_future *n)
+{
+    struct czi_runtime *r = n->tree->runtime;
+
+    CZI_CHECK(n->over && !n->first && !n->cancelling && !n->awaited);
+    if (n->above)
+        czi_member_remove(n);
+    if (CZI_UNLIKELY(n->detail))
+        czi_free(n->detail);
+    n->above = NULL; /* so that no handle finds it */
+    r->live--;
+    n->tree->live--;
+    if (CZI_UNLIKELY(n->generation == UINT32_MAX))
+        return; /* never again: its first handle would be good once more */
+    n->queue_next = r->unused;
+    r->unused = n;
+}
+
+static inline cz_future czi_future_handle(const struct czi_future *n)
+{
+    return (cz_future){n->index, n->generation};
+}
+
 /* Of the task whose turn it is; NULL: *ret_code says how it counts. */
-struct czi_future *czi_future_of(struct czi_tree *t, cz_future f, int *ret_code);
+static inline struct czi_future *czi_future_of(struct czi_tree *t, cz_future f, int *ret_code)
+{
+    struct czi_runtime *r = t->runtime;
+    struct czi_future *n;
+
+    *ret_code = CZ_STALE;
+    if (f.index == CZI_NO_INDEX && f.generation)
+        *ret_code = (int)f.generation;
+    if (f.index >= r->fresh)
+        return NULL;
+    n = czi_node_at(r, f.index);
+    if (n->generation != f.generation || n->above != t->running || n->dropped)
+        return NULL;
+    return n;
+}
+
 /* err: code and detail of a node that is over; gives the code. */
 int czi_future_tell(const struct czi_future *n, cz_error *err);
 int czi_future_tell_code(const struct czi_runtime *r, int code, cz_error *err);
 char *czi_detail(const cz_error *err); /* a copy; NULL: none */
 
-void czi_member_add(struct czi_future *above, struct czi_future *n);
-void czi_member_remove(struct czi_future *n);
+/* Changes. Between begin and end nothing is told; the end of the outermost does all that they
+ * entail. */
+void czi_settle(struct czi_runtime *r);
 
-/* Changes. Between begin and settle nothing is told; settle does all that they entail. Within
- * one another only the outermost settles. */
-bool czi_change_begin(struct czi_runtime *r);
-void czi_change_end(struct czi_runtime *r, bool outermost);
+static inline bool czi_change_begin(struct czi_runtime *r)
+{
+    bool outermost = !r->settling;
+
+    r->settling = true;
+    return outermost;
+}
+
+static inline void czi_change_end(struct czi_runtime *r, bool outermost)
+{
+    if (!outermost)
+        return;
+    if (r->ended.first || r->cancelling)
+        czi_settle(r);
+    r->settling = false;
+}
+
+/* Within a change: it is over, and has its result. */
+static inline void czi_future_ended(struct czi_future *n)
+{
+    struct czi_queue *q = &n->tree->runtime->ended;
+
+    CZI_CHECK(!n->over);
+    n->over = true;
+    n->queue_next = NULL;
+    if (q->first)
+        q->last->queue_next = n;
+    else
+        q->first = n;
+    q->last = n;
+}
+
 /* Within a change. */
 void czi_future_cancel(struct czi_future *n);
-void czi_future_ended(struct czi_future *n); /* over is set, and the result */
 void czi_future_cancel_members(struct czi_future *n);
 /* Asks it to end; nobody will join it, so it is given back when it is over. */
 void czi_future_drop(struct czi_future *n);
@@ -186,8 +336,36 @@ void czi_combinator_fail(struct czi_future *c, int code, const char *detail);
  */
 
 /* It stands last in the queue. */
-void czi_ready(struct czi_future *n);
-void czi_unready(struct czi_future *n);
+static inline void czi_ready(struct czi_future *n)
+{
+    struct czi_runtime *r = n->tree->runtime;
+
+    n->is = CZI_READY;
+    n->queue_next = NULL;
+    n->queue_previous = r->ready.last;
+    if (r->ready.last)
+        r->ready.last->queue_next = n;
+    else
+        r->ready.first = n;
+    r->ready.last = n;
+    r->ready_count++;
+}
+
+static inline void czi_unready(struct czi_future *n)
+{
+    struct czi_runtime *r = n->tree->runtime;
+
+    if (n->queue_previous)
+        n->queue_previous->queue_next = n->queue_next;
+    else
+        r->ready.first = n->queue_next;
+    if (n->queue_next)
+        n->queue_next->queue_previous = n->queue_previous;
+    else
+        r->ready.last = n->queue_previous;
+    r->ready_count--;
+}
+
 /* A new member of `above`, ready. NULL: *ret_reason. */
 struct czi_future *czi_task_new(struct czi_future *above, cz_branch_fn fn, void *arg,
                                 cz_future *ret_reason);

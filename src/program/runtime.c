@@ -60,36 +60,6 @@ uint32_t czi_runtime_ready(const struct czi_runtime *r)
     return r->ready_count;
 }
 
-void czi_ready(struct czi_future *n)
-{
-    struct czi_runtime *r = n->tree->runtime;
-
-    n->is = CZI_READY;
-    n->queue_next = NULL;
-    n->queue_previous = r->ready.last;
-    if (r->ready.last)
-        r->ready.last->queue_next = n;
-    else
-        r->ready.first = n;
-    r->ready.last = n;
-    r->ready_count++;
-}
-
-void czi_unready(struct czi_future *n)
-{
-    struct czi_runtime *r = n->tree->runtime;
-
-    if (n->queue_previous)
-        n->queue_previous->queue_next = n->queue_next;
-    else
-        r->ready.first = n->queue_next;
-    if (n->queue_next)
-        n->queue_next->queue_previous = n->queue_previous;
-    else
-        r->ready.last = n->queue_previous;
-    r->ready_count--;
-}
-
 /* ---- Tasks ---------------------------------------------------------------------------------
  */
 
