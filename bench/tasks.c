@@ -14,7 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROUNDS_MAX = 401, CALLS = 20000, SLEEPERS = 1000000 };
+#define ROUNDS_MAX 401
+#define CALLS 20000 /* short, so that few rounds are interrupted */
+#define SLEEPERS 1000000
 
 static unsigned rounds = 401;
 
