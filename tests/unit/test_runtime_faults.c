@@ -375,7 +375,7 @@ static void tasks_that_wait_for_each_other_share_stacks_and_overflow_none(void *
 
     (void)state;
     turns(s);
-    assert_in_range(s->runtime->fibers.live, 100, 1900);
+    assert_in_range(s->runtime->fibers.live, 10, 1900);
     end(s, "a", CZ_OK, 5);
     assert_told(s, "0:5 over:0 end");
     stage_free(s);
