@@ -366,7 +366,8 @@ typedef struct cz_dependency {
     uint64_t max_age; /* from the fact's block to the domain's newest, in the domain's time */
     /* Not NULL: the effect uses up the fact's event for this purpose, so that no other effect
      * ever can, by this fact or another one of the same event (a deposit is credited once). 1
-     * to 64 bytes. */
+     * to 64 bytes. "deposit" of a deposit's and "withdrawal" of a withdrawal's fact are the
+     * gateway's: only with cz_effect_deposit and cz_effect_confirm, else CZ_WRONG_FACT. */
     const char *purpose;
 } cz_dependency;
 
@@ -1138,9 +1139,10 @@ CZ_API CZ_MUST_USE int cz_disputed(cz_engine *engine, cz_dispute_fn fn, void *ar
 CZ_API CZ_MUST_USE int cz_is_disputed(cz_engine *engine, const cz_id *effect, bool *ret,
                                       cz_error *err);
 
-/* Checks the facts that an effect cites as they are now (R6; the fault is returned, and nothing
- * was queued), gives the effect the snapshot of the time map, and submits it. It is checked
- * again when it applies. */
+/* Checks the facts that an effect cites as they are now (R6), and that accounts allow it
+ * (cz_authorised); a fault is returned, and nothing was queued. Gives the effect the snapshot
+ * of the time map, unless it is signed already, and submits it. It is checked again when it
+ * applies. */
 CZ_API CZ_MUST_USE int cz_propose(cz_engine *engine, cz_effect *effect, cz_done_fn done,
                                   void *arg, uint64_t *ret_ticket, cz_error *err);
 

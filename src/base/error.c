@@ -74,7 +74,8 @@ const char *cz_code_name(int code)
     for (size_t i = 0; i < CZI_COUNTOF(names); i++)
         if (names[i].code == code)
             return names[i].name;
-    return "unknown code";
+    /* Why an effect is not authorised is told as a code too (cz_authorised). */
+    return code >= CZ_BAD_SIGNATURE ? cz_reason_name(code) : "unknown code";
 }
 
 const char *cz_reason_name(int reason)

@@ -221,6 +221,7 @@ static int propose(struct apply *a, const uint8_t *bytes, size_t len)
     uint64_t ticket;
     cz_error *err = &a->cli->err;
     int rc = CZ_OK, fault;
+    bool again = false;
 
     if (a->in.format == CZI_INPUT_CBOR)
         rc = cz_effect_decode(a->effect, bytes, len, err);
@@ -236,7 +237,9 @@ static int propose(struct apply *a, const uint8_t *bytes, size_t len)
             return CZ_OK;
         }
         rc = cz_flush(a->cli->engine, err);
-    } while (fault == CZ_BUSY && !rc);
+        /* Records before this one may be what makes the difference. */
+        again = !again && fault >= CZ_BAD_SIGNATURE;
+    } while ((fault == CZ_BUSY || again) && !rc);
     if (rc || (fault < CZ_UNKNOWN_DOMAIN && fault != CZ_NOT_FOUND))
         return rc ? rc : place_error(a, fault);
     a->submitted++;

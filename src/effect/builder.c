@@ -8,6 +8,7 @@
 #include "codec/blake3.h"
 #include "codec/ed25519.h"
 #include "effect/effect.h"
+#include "resource/policy.h"
 
 #include <stdlib.h>
 
@@ -529,6 +530,9 @@ int cz_effect_withdraw(cz_effect *e, const cz_id *from, const cz_id *outbox,
     if (quantity <= 0)
         return czi_fail(err, CZ_INVALID, "withdraw: the quantity must be above zero");
     rc = keep_text(e, "withdraw: a destination", destination, CZ_DESTINATION_SIZE_MAX, &p, err);
+    if (!rc && czi_destination_problem(
+                   (struct czi_slice){(const uint8_t *)destination, strlen(destination)}))
+        rc = czi_fail(err, CZ_INVALID, "withdraw: a destination has a control character");
     if (!rc)
         rc = use(e, from, true, &p.op.a, err);
     if (!rc)

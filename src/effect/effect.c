@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "codec/blake3.h"
+#include "resource/policy.h"
 
 const char *czi_opcode_name(unsigned code)
 {
@@ -104,9 +105,12 @@ static void read_quantity(struct czi_cbor *c, struct czi_op *op)
 
 static void read_destination(struct czi_cbor *c, struct czi_op *op)
 {
+    const char *problem;
+
     op->text = czi_cbor_text(c);
-    if (!c->what && (!op->text.len || op->text.len > CZ_DESTINATION_SIZE_MAX))
-        czi_cbor_fail(c, "a destination has 1 to 60 bytes");
+    problem = c->what ? NULL : czi_destination_problem(op->text);
+    if (problem)
+        czi_cbor_fail(c, problem);
 }
 
 static void read_when(struct czi_cbor *c, struct czi_op *op)

@@ -155,4 +155,8 @@ const cz_result *czi_result_find(const cz_engine *engine, uint64_t ticket);
 /* A ticket is acknowledged, or needs not be for others to be. */
 void czi_ticket_done(cz_engine *engine, uint64_t ticket);
 
+/* Whether an effect would be allowed now (ask.c): CZ_OK, or the reason. */
+CZI_MUST_USE int czi_ask(cz_engine *g, const uint8_t *bytes, size_t len,
+                         const struct czi_effect_view *v, cz_error *err);
+
 #endif

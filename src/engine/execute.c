@@ -100,10 +100,37 @@ int czi_core_plan(struct czi_core *core, struct czi_batch *b, uint32_t from, cz_
 /* ---- The short way: two resources ---------------------------------------------------------
  */
 
-/* Kind fungible and state active are both zero, so one comparison sees the usual case. */
+/* What an outbox controls. */
+static bool is_reserve(const struct czi_core *core, const struct czi_resource *x, uint32_t slot)
+{
+    uint32_t n;
+
+    if (!x->controlled)
+        return false;
+    n = czi_id_table_find(&core->resources.ids,
+                          czi_resource_name(&core->resources, slot)->controller.bytes);
+    return n != CZI_ID_NONE && czi_resource_at(&core->resources, n)->kind == CZ_OUTBOX;
+}
+
+/* Kind fungible, state active and not controlled are all zero, so one comparison sees the usual
+ * case. */
 static inline bool is_plain(const struct czi_resource *x)
 {
-    return (x->kind | x->state) == 0;
+    return (x->kind | x->state | x->controlled) == 0;
+}
+
+/* A transfer that declares nothing beside its two resources, one of which is not plain: an
+ * account that controls `from` would be a third one. */
+static uint8_t unusual_reason(const struct czi_core *core, const struct czi_resource *from,
+                              const struct czi_resource *to, const struct czi_entry *e)
+{
+    uint8_t reason = czi_transfer_reason(from, to, e->quantity);
+
+    if (reason || !(from->controlled || to->controlled))
+        return reason;
+    if (is_reserve(core, from, e->from) || is_reserve(core, to, e->to))
+        return CZ_UNPROVEN;
+    return from->controlled ? CZ_UNDECLARED : CZ_APPLIED;
 }
 
 /* The slots differ; the resources may still be unfit, or reserved and not created. */
@@ -127,7 +154,13 @@ static inline void run_transfer(struct czi_core *core, struct czi_batch *b, stru
         czi_touch(core, from, e->from, position, e->lamport);
         czi_touch(core, to, e->to, position, e->lamport);
     } else {
-        e->reason = known ? czi_transfer_reason(from, to, e->quantity) : CZ_UNKNOWN_RESOURCE;
+        e->reason = known ? unusual_reason(core, from, to, e) : CZ_UNKNOWN_RESOURCE;
+        if (!e->reason) {
+            from->quantity -= e->quantity;
+            to->quantity += e->quantity;
+            czi_touch(core, from, e->from, position, e->lamport);
+            czi_touch(core, to, e->to, position, e->lamport);
+        }
     }
     if (core->plan_only)
         return;

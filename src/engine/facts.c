@@ -263,7 +263,11 @@ int cz_propose(cz_engine *g, cz_effect *e, cz_done_fn done, void *arg, uint64_t 
     if (reason)
         return czi_fail(err, reason == CZ_UNKNOWN_FACT ? CZ_NOT_FOUND : (int)reason,
                         "the effect was not proposed: %s", cz_reason_text(reason));
-    cz_effect_set_time(e, &time);
+    rc = czi_ask(g, bytes, len, &view, err);
+    if (rc)
+        return czi_wrap(err, rc, "the effect was not proposed");
+    if (!view.signature_count) /* they are of all that it says */
+        cz_effect_set_time(e, &time);
     return cz_submit_effect(g, e, done, arg, ret_ticket, err);
 }
 

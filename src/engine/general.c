@@ -1,10 +1,33 @@
 /* general.c - loading, judging and committing an effect of the general way; see general.h. */
-#include "engine/general.h"
+#include "engine/authority.h"
 
 #include "codec/blake3.h"
 #include "timemap/lamport.h"
 
 #include <string.h>
+
+struct work *czi_work_find(struct general *g, const uint8_t *id)
+{
+    for (unsigned i = 0; i < g->count; i++)
+        if (czi_id_equal(czi_work_id(g, &g->works[i]), id))
+            return &g->works[i];
+    return NULL;
+}
+
+void czi_work_derive(struct general *g, struct work *w)
+{
+    struct czi_buf *derived = &g->derived[czi_work_place(g, w)], before = *derived;
+
+    if (g->spare.failed) {
+        g->no_memory = true;
+        g->spare.failed = false;
+        return;
+    }
+    *derived = g->spare;
+    g->spare = before;
+    w->has_data = true;
+    w->data = czi_buf_slice(derived);
+}
 
 static void load_works(struct general *g)
 {
@@ -73,21 +96,27 @@ static bool is_conserved(const struct general *g)
     return true;
 }
 
-static uint8_t run_ops(struct general *g, uint64_t *lamport)
+static uint8_t run_ops(struct general *g)
 {
     const struct czi_pending *p = g->pending;
     struct czi_cbor c = czi_cbor(p->bytes + p->view.ops, p->view.ops_len);
-    uint8_t reason = check_citations(g, lamport);
+    uint8_t reason = CZ_APPLIED;
 
     for (unsigned i = 0; i < p->view.op_count && !reason; i++) {
         czi_op_next(&c, &g->ops[i]);
+        g->blame = (struct czi_blame){.op = i + 1};
         reason = czi_operation(g, &g->ops[i]);
     }
+    if (reason)
+        return reason;
+    g->blame = (struct czi_blame){.op = 0};
+    if (p->view.has_terms)
+        reason = czi_gateway_unused(g);
+    if (!reason)
+        reason = czi_authorise_untouched(g);
     for (unsigned i = 0; i < g->count && !reason; i++)
         if (!g->works[i].exists)
             reason = CZ_UNKNOWN_RESOURCE;
-    if (!reason && !is_conserved(g))
-        reason = CZ_NOT_CONSERVED;
     return reason;
 }
 
@@ -202,21 +231,53 @@ static bool keep_citations(struct general *g, struct czi_batch *b, struct czi_en
 
 void czi_core_scratch_done(struct czi_core *core)
 {
-    if (core->general)
-        czi_clock_drop(core->general->citing.extra.clock);
-    czi_free(core->general);
+    struct general *g = core->general;
+
+    if (!g)
+        return;
+    czi_clock_drop(g->citing.extra.clock);
+    for (unsigned i = 0; i < CZI_ACCESSES_MAX; i++)
+        czi_buf_done(&g->derived[i]);
+    czi_buf_done(&g->spare);
+    czi_free(g);
+    core->general = NULL;
+}
+
+static void begin(struct czi_core *core, const struct czi_pending *p, struct general *g,
+                  bool asking)
+{
+    g->core = core;
+    g->pending = p;
+    g->supply_count = 0;
+    g->touched = g->facts_used = 0;
+    g->presented_count = 0;
+    g->withdrawals = 0;
+    g->blame = (struct czi_blame){.op = 0};
+    g->asking = asking;
+    g->no_memory = false;
+    load_works(g);
+}
+
+uint8_t czi_general_ask(struct czi_core *core, const struct czi_pending *p, struct general *g)
+{
+    uint8_t reason;
+
+    begin(core, p, g, true);
+    czi_cite_list(p->bytes, p->len, &p->view, &g->citing);
+    reason = czi_cite_facts(core->book, &g->citing);
+    return reason ? reason : run_ops(g);
 }
 
 bool czi_general(struct czi_core *core, struct czi_batch *b, struct czi_entry *e,
                  struct general *g)
 {
-    g->core = core;
-    g->pending = e->pending;
-    g->supply_count = 0;
-    g->no_memory = false;
+    begin(core, e->pending, g, false);
     e->lamport = 0;
-    load_works(g);
-    e->reason = run_ops(g, &e->lamport);
+    e->reason = check_citations(g, &e->lamport);
+    if (!e->reason)
+        e->reason = run_ops(g);
+    if (!e->reason && !is_conserved(g))
+        e->reason = CZ_NOT_CONSERVED;
     if (!e->reason)
         e->reason = reserve_slots(g);
     if (CZI_UNLIKELY(g->no_memory))

@@ -2,7 +2,13 @@
  * declares, committed when every operation and the conservation check succeeded.
  *
  * Layer: engine. Thread: the engine's. Private to execution: execute.c has the short way and
- * the batch, general.c loading and committing, operations.c what each operation does.
+ * the batch, general.c loading and committing, operations.c what each operation does,
+ * authority.c who may do it (authority.h), gateway.c what comes in and goes out.
+ *
+ * What happens is a function of the effect, its id, the state of what it declares, the time map
+ * and the facts that it cites; beside those only what never changes is read of other resources:
+ * whether one exists and of which kind, who controls it, and what a capability was delegated
+ * of.
  */
 #ifndef CZI_GENERAL_H
 #define CZI_GENERAL_H
@@ -18,6 +24,13 @@ struct work {
     const struct czi_op *creation; /* of the effect at hand, when created */
 };
 
+/* Whom or what the reason concerns, for people. */
+struct czi_blame {
+    const uint8_t *id; /* of an account, capability, or other resource; NULL: nothing */
+    unsigned needed, signed_by; /* of an account's owners, when needed is not 0 */
+    unsigned op;                /* the operation's place, from 1; 0: none */
+};
+
 struct general {
     struct czi_core *core;
     const struct czi_pending *pending;
@@ -29,9 +42,19 @@ struct general {
         cz_quantity change;
     } supply[CZI_OPERATIONS_MAX];
     unsigned supply_count, count;
+    uint64_t touched; /* bit i: an operation changes the i-th access, or may */
+    /* Numbers of the accesses that are capabilities which were presented, in order. */
+    uint8_t presented[CZI_ACCESSES_MAX];
+    unsigned presented_count;
+    uint32_t withdrawals; /* so far */
+    uint64_t facts_used;  /* bit i: by a deposit or confirm */
+    struct czi_blame blame;
     struct czi_citing citing;
     struct czi_item item; /* the one at hand */
-    bool no_memory;       /* not full: nothing may depend on it, so the engine must stop */
+    /* New bytes that operations make, and where the next are made. */
+    struct czi_buf derived[CZI_ACCESSES_MAX], spare;
+    bool asking;    /* nothing will be committed, and no name is added */
+    bool no_memory; /* not full: nothing may depend on it, so the engine must stop */
 };
 
 /* CZ_APPLIED or the reason why not, as a transfer has it. */
@@ -42,6 +65,77 @@ CZI_MUST_USE uint8_t czi_operation(struct general *g, const struct czi_op *op);
 /* Executes an entry that has its position; false: out of memory. */
 CZI_MUST_USE bool czi_general(struct czi_core *core, struct czi_batch *b, struct czi_entry *e,
                               struct general *g);
+/* Whether an effect would apply now: CZ_APPLIED, or the reason, with g->blame. What it follows
+ * and its clock are not asked for. */
+CZI_MUST_USE uint8_t czi_general_ask(struct czi_core *core, const struct czi_pending *p,
+                                     struct general *g);
+
+/* ---- Works ------------------------------------------------------------------------------- */
+
+static inline unsigned czi_work_place(const struct general *g, const struct work *w)
+{
+    return (unsigned)(w - g->works);
+}
+static inline const uint8_t *czi_work_id(const struct general *g, const struct work *w)
+{
+    return czi_effect_access_id(g->pending->bytes, &g->pending->view, czi_work_place(g, w));
+}
+static inline bool czi_work_written(const struct general *g, const struct work *w)
+{
+    return czi_work_place(g, w) < g->pending->view.write_count;
+}
+static inline void czi_work_touch(struct general *g, const struct work *w)
+{
+    g->touched |= UINT64_C(1) << czi_work_place(g, w);
+}
+/* Of what exists. */
+static inline const uint8_t *czi_work_controller(const struct general *g, const struct work *w)
+{
+    return w->created ? w->creation->controller
+                      : czi_resource_name(&g->core->resources, w->slot)->controller.bytes;
+}
+/* The bytes of what exists and holds data. */
+static inline struct czi_slice czi_work_data(const struct general *g, const struct work *w)
+{
+    const struct czi_resource_name *n;
+
+    if (w->has_data)
+        return w->data;
+    n = czi_resource_name(&g->core->resources, w->slot);
+    return (struct czi_slice){n->data, n->data_len};
+}
+/* data NULL of what has none. */
+static inline struct czi_slice czi_work_asset(const struct general *g, const struct work *w)
+{
+    const char *name;
+
+    if (czi_kind_has_data(w->now.kind))
+        return (struct czi_slice){NULL, 0};
+    if (w->created)
+        return w->creation->asset;
+    name = g->core->assets[w->now.asset].name;
+    return (struct czi_slice){(const uint8_t *)name, strlen(name)};
+}
+/* The declared access of an id, or NULL. */
+struct work *czi_work_find(struct general *g, const uint8_t *id);
+/* What was put into g->spare are the work's bytes now. */
+void czi_work_derive(struct general *g, struct work *w);
+/* Declares a change of an asset's supply; a reason. */
+CZI_MUST_USE uint8_t czi_change_supply(struct general *g, uint32_t asset, cz_quantity change);
+
+/* ---- The gateway (gateway.c) ------------------------------------------------------------- */
+
+/* The domain of an external asset: what stands before its first colon. False: it has none. */
+CZI_MUST_USE bool czi_asset_domain(struct czi_slice asset, struct czi_slice *ret);
+/* Its domain is known. */
+bool czi_is_external(const struct czi_book *book, struct czi_slice asset);
+CZI_MUST_USE uint8_t czi_deposit(struct general *g, struct work *to, const struct czi_op *op);
+CZI_MUST_USE uint8_t czi_withdraw(struct general *g, const struct czi_op *op);
+CZI_MUST_USE uint8_t czi_confirm(struct general *g, const struct czi_op *op);
+CZI_MUST_USE uint8_t czi_release(struct general *g, const struct czi_op *op);
+/* After the operations: no deposit or withdrawal is used up for the gateway's purposes without
+ * passing it, or nobody could ever be credited with it. */
+CZI_MUST_USE uint8_t czi_gateway_unused(const struct general *g);
 
 /* ---- Posts ------------------------------------------------------------------------------- */
 

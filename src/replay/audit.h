@@ -99,6 +99,8 @@ bool czi_audit_is_external(const struct czi_auditor *a, uint32_t asset);
 
 /* Before what they do is done; of a creation, after. */
 CZI_MUST_USE int czi_audit_may_create(struct czi_auditor *a, unsigned i, cz_error *err);
+/* Creates again what exists. */
+void czi_audit_again(struct czi_auditor *a, unsigned i, const struct czi_op *op);
 CZI_MUST_USE int czi_audit_may_debit(struct czi_auditor *a, unsigned from, unsigned to,
                                      cz_quantity quantity, cz_error *err);
 CZI_MUST_USE int czi_audit_may_write(struct czi_auditor *a, unsigned i, struct czi_slice data,

@@ -143,20 +143,28 @@ static bool has_signed(const struct czi_auditor *a, const uint8_t *key)
     return false;
 }
 
-/* Whether enough owners of an account have signed; it must be declared and active. */
-static int ask_owners(struct czi_auditor *a, const uint8_t *account, bool *ret, cz_error *err)
+/* Whether enough owners of an account have signed; it must be declared, and active to decide
+ * about anything but its own state. */
+static int count_owners(struct czi_auditor *a, const uint8_t *account, bool *ret, cz_error *err)
 {
     uint32_t i = czi_audit_access(a, account);
     struct czi_policy p;
 
-    if (i == CZI_ID_NONE || !a->declared[i].exists)
+    if (i == CZI_ID_NONE || !a->declared[i].exists || a->declared[i].kind != CZ_ACCOUNT)
         return czi_audit_found(a, err, "an account that decides is not declared");
-    if (a->declared[i].kind != CZ_ACCOUNT || a->declared[i].state != CZ_ACTIVE)
-        return czi_audit_found(a, err, "access %u decides, but is no active account", i);
     if (czi_policy_read(czi_audit_data(a, i), &p, err))
         return czi_audit_found(a, err, "access %u is no account", i);
     *ret = signers_of(a, &p) >= p.threshold;
     return CZ_OK;
+}
+
+static int ask_owners(struct czi_auditor *a, const uint8_t *account, bool *ret, cz_error *err)
+{
+    uint32_t i = czi_audit_access(a, account);
+
+    if (i != CZI_ID_NONE && a->declared[i].exists && a->declared[i].state != CZ_ACTIVE)
+        return czi_audit_found(a, err, "access %u decides, but is no active account", i);
+    return count_owners(a, account, ret, err);
 }
 
 static int owners_only(struct czi_auditor *a, const uint8_t *account, const char *what,
@@ -252,12 +260,15 @@ static bool fits(const struct czi_auditor *a, const struct czi_grant *g, unsigne
 static int spend(struct czi_auditor *a, unsigned capability, cz_quantity quantity, bool *ret,
                  cz_error *err)
 {
+    uint32_t accesses[CZ_DELEGATION_MAX]; /* ids of the chain lie in bytes that change */
     struct chain c;
     int rc =
         read_chain(a, czi_effect_access_id(a->pending->bytes, &a->pending->view, capability),
                    &c, err);
 
     *ret = true;
+    for (unsigned k = 0; !rc && k < c.count; k++)
+        accesses[k] = czi_audit_access(a, c.ids[k]);
     for (unsigned k = 0; !rc && k < c.count; k++)
         *ret &= !c.grants[k].has_ceiling || quantity <= c.grants[k].ceiling - c.grants[k].spent;
     for (unsigned k = 0; !rc && *ret && k < c.count; k++) {
@@ -267,7 +278,7 @@ static int spend(struct czi_auditor *a, unsigned capability, cz_quantity quantit
             continue;
         c.grants[k].spent += quantity;
         czi_grant_put(&bytes, &c.grants[k]);
-        rc = czi_audit_derive(a, czi_audit_access(a, c.ids[k]), &bytes, err);
+        rc = czi_audit_derive(a, accesses[k], &bytes, err);
     }
     return rc;
 }
@@ -403,6 +414,20 @@ static int may_revoke(struct czi_auditor *a, unsigned i, cz_error *err)
     return rc ? rc : owners_only(a, c.grants[0].account, "revoke a capability", err);
 }
 
+/* Its own owners, also of a locked one: they unlock it. */
+static int may_move_account(struct czi_auditor *a, unsigned i, cz_error *err)
+{
+    bool signed_by_them = false;
+    int rc = count_owners(a, czi_effect_access_id(a->pending->bytes, &a->pending->view, i),
+                          &signed_by_them, err);
+
+    if (rc || signed_by_them)
+        return rc;
+    return czi_audit_found(a, err,
+                           "it is not authorised: too few owners signed to change the "
+                           "account's state");
+}
+
 int czi_audit_may_move(struct czi_auditor *a, unsigned i, unsigned code, cz_error *err)
 {
     const struct czi_declared *d = &a->declared[i];
@@ -413,8 +438,7 @@ int czi_audit_may_move(struct czi_auditor *a, unsigned i, unsigned code, cz_erro
         return czi_audit_found(a, err, "external value of %s is consumed",
                                a->core->assets[d->asset].name);
     if (d->kind == CZ_ACCOUNT)
-        return owners_only(a, czi_effect_access_id(a->pending->bytes, &a->pending->view, i),
-                           "change the account's state", err);
+        return may_move_account(a, i, err);
     if (d->kind != CZ_CAPABILITY)
         return ask_account(a, i, CZ_RIGHT_LIFECYCLE, NULL, err);
     if (code == CZI_OP_CONSUME)
@@ -514,13 +538,17 @@ static int may_create_outbox(struct czi_auditor *a, unsigned i, cz_error *err)
 }
 
 /* An empty balance or reserve in its canonical place: anybody may make it. */
-static bool is_free(const struct czi_auditor *a, unsigned i)
+static bool is_free(const struct czi_op *op)
 {
-    const struct czi_op *op = &a->declared[i].creation;
-
     return op->kind == CZ_FUNGIBLE && op->quantity == 0 &&
            czi_id_equal(op->creator, op->controller) && op->label.len == op->asset.len &&
            memcmp(op->label.data, op->asset.data, op->label.len) == 0;
+}
+
+/* Creating what is there: the place of an empty one is anybody's. */
+void czi_audit_again(struct czi_auditor *a, unsigned i, const struct czi_op *op)
+{
+    a->declared[i].touched |= is_free(op);
 }
 
 /* Creator and controller, where they are accounts. */
@@ -578,6 +606,6 @@ int czi_audit_may_create(struct czi_auditor *a, unsigned i, cz_error *err)
         rc = may_create_account(a, i, err);
         return rc ? rc : ask_parties(a, i, err);
     default:
-        return is_free(a, i) ? CZ_OK : ask_parties(a, i, err);
+        return is_free(&d->creation) ? CZ_OK : ask_parties(a, i, err);
     }
 }

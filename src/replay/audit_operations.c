@@ -38,6 +38,8 @@ static int declare_creation(struct czi_auditor *a, struct czi_declared *d,
             return czi_nomem(err, "an asset");
     }
     if (d->exists)
+        czi_audit_again(a, op->a, op);
+    if (d->exists)
         return op->if_absent && d->kind == op->kind &&
                        (czi_kind_has_data(op->kind) || d->asset == asset)
                    ? CZ_OK
