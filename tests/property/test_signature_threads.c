@@ -62,8 +62,8 @@ static void make_item(struct submitter *s, struct item *item)
     cz_effect_set_origin(e, &id);
     cz_effect_set_nonce(e, item->nonce);
     assert_ok(cz_effect_create(e, &c, &err), err);
-    for (uint8_t k = 0; k < keys; k++) {
-        uint8_t seed[CZI_SEED_SIZE] = {1, k};
+    for (unsigned k = 0; k < keys; k++) {
+        uint8_t seed[CZI_SEED_SIZE] = {1, (uint8_t)k};
 
         assert_ok(cz_effect_sign(e, seed, &err), err);
     }
