@@ -25,38 +25,90 @@ static int wrong(const struct czi_signature_origin *o, const uint8_t key[32], cz
                         err);
 }
 
+/* Out of memory, one of its buffers may be longer. */
+static size_t count_of(const struct czi_signature_list *l)
+{
+    return CZI_MIN(l->signatures.len / sizeof(struct czi_signature),
+                   l->origins.len / sizeof(struct czi_signature_origin));
+}
+
+static void verify(void *arg)
+{
+    struct czi_signature_list *l = arg;
+
+    l->found = czi_verify_signatures((const void *)l->signatures.data, count_of(l), l->threads);
+}
+
+/* Of a list that was verified: what came out, and it is empty. */
+static int conclude(struct czi_signature_audit *a, struct czi_signature_list *l, cz_error *err)
+{
+    const struct czi_signature *s = (const void *)l->signatures.data;
+    const struct czi_signature_origin *origins = (const void *)l->origins.data;
+    size_t count = count_of(l);
+
+    if (!a->wrong.code && l->found < count)
+        (void)wrong(&origins[l->found], s[l->found].key, &a->wrong);
+    a->verified += count;
+    l->signatures.len = l->origins.len = 0;
+    if (a->wrong.code && err)
+        *err = a->wrong;
+    return a->wrong.code;
+}
+
+static int wait_for_other(struct czi_signature_audit *a, cz_error *err)
+{
+    if (!a->thread)
+        return CZ_OK;
+    czi_thread_join(a->thread);
+    a->thread = NULL;
+    return conclude(a, &a->lists[!a->filling], err);
+}
+
 int czi_signature_audit_rest(struct czi_signature_audit *a, cz_error *err)
 {
-    const struct czi_signature *s = (const void *)a->signatures.data;
-    const struct czi_signature_origin *origins = (const void *)a->origins.data;
-    /* Out of memory, one list may be longer. */
-    size_t count = CZI_MIN(a->signatures.len / sizeof *s, a->origins.len / sizeof *origins);
-    size_t found = czi_verify_signatures(s, count, a->threads);
+    struct czi_signature_list *l = &a->lists[a->filling];
+    int rc = wait_for_other(a, err);
 
-    if (found < count)
-        return wrong(&origins[found], s[found].key, err);
-    a->verified += count;
-    a->signatures.len = a->origins.len = 0;
+    if (rc)
+        return rc;
+    l->threads = a->threads;
+    verify(l);
+    return conclude(a, l, err);
+}
+
+/* The list is full: another thread sees to it, as soon as it has seen to the one before. */
+static int hand_over(struct czi_signature_audit *a, cz_error *err)
+{
+    struct czi_signature_list *l = &a->lists[a->filling];
+    int rc = wait_for_other(a, err);
+
+    if (rc)
+        return rc;
+    l->threads = a->threads;
+    if (a->threads == 1 || czi_thread_start(&a->thread, verify, l, "cz-signed", NULL)) {
+        a->thread = NULL;
+        return czi_signature_audit_rest(a, err);
+    }
+    a->filling = !a->filling;
     return CZ_OK;
 }
 
 static int take(struct czi_signature_audit *a, const struct czi_pending *p,
                 const struct czi_signature_origin *origin, cz_error *err)
 {
+    struct czi_signature_list *l = &a->lists[a->filling];
     cz_id id;
 
     czi_effect_signing_id(p->bytes, p->len, &p->view, id.bytes);
     for (unsigned i = 0; i < p->view.signature_count; i++) {
         struct czi_signature s = czi_signature_of(p->bytes, p->len, &p->view, &id, i);
 
-        czi_buf_put(&a->signatures, &s, sizeof s);
-        czi_buf_put(&a->origins, origin, sizeof *origin);
+        czi_buf_put(&l->signatures, &s, sizeof s);
+        czi_buf_put(&l->origins, origin, sizeof *origin);
     }
-    if (a->signatures.failed || a->origins.failed)
+    if (l->signatures.failed || l->origins.failed)
         return czi_nomem(err, "a list of signatures");
-    return a->signatures.len / sizeof(struct czi_signature) >= SHARE * a->threads
-               ? czi_signature_audit_rest(a, err)
-               : CZ_OK;
+    return count_of(l) >= (size_t)SHARE * a->threads ? hand_over(a, err) : CZ_OK;
 }
 
 int czi_signature_audit_frame(struct czi_signature_audit *a, const struct czi_frame *frame,
@@ -78,6 +130,9 @@ int czi_signature_audit_frame(struct czi_signature_audit *a, const struct czi_fr
 
 void czi_signature_audit_done(struct czi_signature_audit *a)
 {
-    czi_buf_done(&a->signatures);
-    czi_buf_done(&a->origins);
+    (void)wait_for_other(a, NULL);
+    for (unsigned i = 0; i < CZI_COUNTOF(a->lists); i++) {
+        czi_buf_done(&a->lists[i].signatures);
+        czi_buf_done(&a->lists[i].origins);
+    }
 }
