@@ -4,9 +4,10 @@
  * two accounts read, one signature, and no two effects of a round have an origin in common.
  * Contenders take turns with such a round: *bare* verifies the signatures and nothing else, on
  * all cores and with the function that the engine calls; the others are engines, from the first
- * submission to the last acknowledgement. Then the store is audited and replayed. Prints a line
- * of JSON a figure: row, contender, unit, value (the median of the rounds). `--quick`: fewer
- * and shorter rounds. `--dir DIR`: where the durable one writes.
+ * submission to the last acknowledgement. `processor time` is of all threads together: on a
+ * machine that others use too, it says more than the rates do. Then the store is audited and
+ * replayed. Prints a line of JSON a figure: row, contender, unit, value (the median of the
+ * rounds). `--quick`: fewer and shorter rounds. `--dir DIR`: where the durable one writes.
  */
 #include "base/alloc.h"
 #include "causality/causality.h"
@@ -16,9 +17,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { ROUNDS_MAX = 31, SIZE_MAX_EACH = 512 };
+enum { ROUNDS_MAX = 31, SIZE_MAX_EACH = 512, CONTENDERS = 3 };
 
 static unsigned rounds = 9;
 static uint32_t count = 16384; /* accounts, and effects of a round */
@@ -180,33 +182,35 @@ static void make_transfers(uint64_t nonce)
 /* ---- Contenders ---------------------------------------------------------------------------
  */
 
-static double per_second(uint64_t start)
+struct contender {
+    const char *name;
+    cz_engine *engine; /* NULL: bare */
+    double rates[ROUNDS_MAX], of_bare[ROUNDS_MAX];
+    double cpu[ROUNDS_MAX]; /* microseconds an effect, of all threads */
+};
+
+static uint64_t cpu_ns(void)
 {
-    return (double)count * 1e9 / (double)(czi_clock_ns() - start);
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-static double run_bare(void)
+static void run(struct contender *c, unsigned round)
 {
-    uint64_t start = czi_clock_ns();
-
-    CZI_CHECK(czi_verify_signatures(signatures, count, czi_cpu_count()) == count);
-    return per_second(start);
-}
-
-static double run_engine(cz_engine *g)
-{
-    uint64_t start = czi_clock_ns();
+    uint64_t start = czi_clock_ns(), cpu = cpu_ns();
     cz_error err = {0};
 
-    must(cz_submit_batch(g, submissions, count, NULL, NULL, NULL, NULL, &err), &err);
-    must(cz_flush(g, &err), &err);
-    return per_second(start);
-}
-
-static void run_all(cz_engine *const engines[2])
-{
-    for (unsigned i = 0; i < 2; i++)
-        (void)run_engine(engines[i]);
+    if (!c->engine) {
+        CZI_CHECK(czi_verify_signatures(signatures, count, czi_cpu_count()) == count);
+    } else {
+        must(cz_submit_batch(c->engine, submissions, count, NULL, NULL, NULL, NULL, &err),
+             &err);
+        must(cz_flush(c->engine, &err), &err);
+    }
+    c->rates[round] = (double)count * 1e9 / (double)(czi_clock_ns() - start);
+    c->cpu[round] = (double)(cpu_ns() - cpu) / 1e3 / count;
 }
 
 static void check_applied(cz_engine *g, uint64_t expected)
@@ -236,30 +240,29 @@ static double run_alone(cz_engine *g, uint32_t i)
     return (double)(czi_clock_ns() - start) / 1e3;
 }
 
-static void bench_alone(cz_engine *const engines[2], uint64_t nonce)
+static void bench_alone(const struct contender *c, uint64_t nonce)
 {
     static double figures[1024];
     uint32_t n = CZI_MIN(count, (uint32_t)CZI_COUNTOF(figures));
-    static const char *const names[] = {"in memory", "durable"};
 
     make_transfers(nonce);
-    for (unsigned k = 0; k < 2; k++) {
+    for (unsigned k = 1; k < CONTENDERS; k++) {
         for (uint32_t i = 0; i < n; i++)
-            figures[i] = run_alone(engines[k], i);
-        (void)print("one effect alone", names[k], "us", figures, n);
+            figures[i] = run_alone(c[k].engine, i);
+        (void)print("one effect alone", c[k].name, "us", figures, n);
     }
 }
 
 static void bench_checks(const char *dir, double bare)
 {
     static const char *const names[] = {"audit", "replay"};
-    double figures[2][3], of_bare;
+    double figures[2][3], cpu[2][3], of_bare;
     cz_journal_report replayed;
     cz_audit_report audited;
     cz_error err = {0};
 
     for (unsigned i = 0; i < 6; i++) {
-        uint64_t start = czi_clock_ns();
+        uint64_t start = czi_clock_ns(), cpu_start = cpu_ns();
 
         if (i % 2)
             must(cz_replay(dir, NULL, &replayed, &err), &err);
@@ -267,46 +270,64 @@ static void bench_checks(const char *dir, double bare)
             must(cz_audit(dir, NULL, &audited, &err), &err);
         figures[i % 2][i / 2] =
             (double)audited.signatures * 1e9 / (double)(czi_clock_ns() - start);
+        cpu[i % 2][i / 2] = (double)(cpu_ns() - cpu_start) / 1e3 / (double)audited.signatures;
     }
     for (unsigned k = 0; k < 2; k++) {
         of_bare = print("signatures a second", names[k], "/s", figures[k], 3) / bare;
         (void)print("of the bare rate", names[k], "", &of_bare, 1);
+        (void)print("processor time", names[k], "us", cpu[k], 3);
     }
 }
 
-static void bench_rates(const char *dir)
+/* Accounts and their balances. */
+static void prepare(struct contender *c)
 {
-    static const char *const names[] = {"bare", "in memory", "durable"};
-    static double figures[3][ROUNDS_MAX], ratios[2][ROUNDS_MAX];
-    cz_engine *engines[2];
+    for (unsigned step = 0; step < 2; step++) {
+        if (step)
+            make_balances();
+        else
+            make_creations();
+        for (unsigned k = 1; k < CONTENDERS; k++)
+            run(&c[k], 0);
+    }
+}
+
+static double report(struct contender *c)
+{
+    double bare = print("signatures a second", c[0].name, "/s", c[0].rates, rounds);
+
+    for (unsigned k = 1; k < CONTENDERS; k++)
+        (void)print("signatures a second", c[k].name, "/s", c[k].rates, rounds);
+    for (unsigned k = 1; k < CONTENDERS; k++)
+        (void)print("of the bare rate", c[k].name, "", c[k].of_bare, rounds);
+    for (unsigned k = 0; k < CONTENDERS; k++)
+        (void)print("processor time", c[k].name, "us", c[k].cpu, rounds);
+    return bare;
+}
+
+static void bench_all(const char *dir)
+{
+    static struct contender c[CONTENDERS] = {{"bare"}, {"in memory"}, {"durable"}};
     double bare;
     cz_error err = {0};
 
-    must(cz_open(NULL, NULL, &engines[0], &err), &err);
+    must(cz_open(NULL, NULL, &c[1].engine, &err), &err);
     must(cz_init(dir, &err), &err);
-    must(cz_open(dir, NULL, &engines[1], &err), &err);
-    make_creations();
-    run_all(engines);
-    make_balances();
-    run_all(engines);
+    must(cz_open(dir, NULL, &c[2].engine, &err), &err);
+    prepare(c);
     for (unsigned i = 0; i < rounds; i++) {
         make_transfers(3 + i);
-        figures[0][i] = run_bare();
-        for (unsigned k = 0; k < 2; k++) {
-            figures[k + 1][i] = run_engine(engines[k]);
-            ratios[k][i] = figures[k + 1][i] / figures[0][i];
+        for (unsigned k = 0; k < CONTENDERS; k++) {
+            run(&c[k], i);
+            c[k].of_bare[i] = c[k].rates[i] / c[0].rates[i];
         }
     }
-    for (unsigned k = 0; k < 2; k++)
-        check_applied(engines[k], (uint64_t)count * (2 + rounds));
-    bare = print("signatures a second", names[0], "/s", figures[0], rounds);
-    for (unsigned k = 1; k < 3; k++)
-        (void)print("signatures a second", names[k], "/s", figures[k], rounds);
-    for (unsigned k = 1; k < 3; k++)
-        (void)print("of the bare rate", names[k], "", ratios[k - 1], rounds);
-    bench_alone(engines, 3 + rounds);
-    for (unsigned k = 0; k < 2; k++)
-        must(cz_close(engines[k], &err), &err);
+    for (unsigned k = 1; k < CONTENDERS; k++)
+        check_applied(c[k].engine, (uint64_t)count * (2 + rounds));
+    bare = report(c);
+    bench_alone(c, 3 + rounds);
+    for (unsigned k = 1; k < CONTENDERS; k++)
+        must(cz_close(c[k].engine, &err), &err);
     bench_checks(dir, bare);
 }
 
@@ -339,7 +360,7 @@ int main(int argc, char **argv)
     CZI_CHECK(accounts && bytes && submissions && signatures);
     name_accounts();
     (void)snprintf(command, sizeof command, "%s/store", dir);
-    bench_rates(command);
+    bench_all(command);
     (void)snprintf(command, sizeof command, "rm -rf '%s'", dir);
     return system(command) ? 1 : 0;
 }

@@ -504,7 +504,8 @@ typedef struct cz_result {
     uint64_t ticket;
     cz_id effect; /* or fact */
     cz_id receipt;
-    bool has_receipt;  /* false: refused at admission (reason CZ_NONCE), or a fact */
+    /* false: refused at admission (reason CZ_NONCE or CZ_BAD_SIGNATURE), or a fact */
+    bool has_receipt;
     uint64_t position; /* 1 is the first; 0 without receipt. For a duplicate: the first one's */
     enum cz_status status;
     enum cz_reason reason; /* for a duplicate: the first one's */
@@ -516,8 +517,10 @@ typedef void (*cz_done_fn)(void *arg, const cz_result *result);
 
 #define CZ_FOREVER UINT64_MAX
 
-/* Queues canonical bytes, which are copied. Malformed bytes are CZ_INVALID at once, a full
- * backlog CZ_BUSY; then nothing was queued. done may be NULL. */
+/* Queues canonical bytes, which are copied. Signatures are verified on threads of their own
+ * before the effect can have a position; what comes behind it does not overtake it. Malformed
+ * bytes are CZ_INVALID at once, a full backlog CZ_BUSY; then nothing was queued. done may be
+ * NULL. */
 CZ_API CZ_MUST_USE int cz_submit(cz_engine *engine, const void *bytes, size_t len,
                                  cz_done_fn done, void *arg, uint64_t *ret_ticket,
                                  cz_error *err);
