@@ -158,6 +158,7 @@ static void release(cz_engine *g, struct czi_pending *p)
 static int acknowledge(cz_engine *g, struct czi_batch *b, cz_error *err)
 {
     enum { GROUP = 256 };
+    int rc;
 
     /* First, so that who is told of an effect can ask what it follows. */
     czi_history_batch(&g->history, g->step.core.book, b);
@@ -202,7 +203,10 @@ static int acknowledge(cz_engine *g, struct czi_batch *b, cz_error *err)
     czi_cond_broadcast(g->acknowledged);
     czi_mutex_unlock(g->lock);
     czi_manager_acked(g, b->first_position + b->position_count - 1, b->number);
-    return czi_watches_batch_done(g, b, err);
+    rc = czi_watches_batch_done(g, b, err);
+    if (b->fact_count)
+        czi_manager_items(g, g->watches.facts);
+    return rc;
 }
 
 /* ---- Worker threads

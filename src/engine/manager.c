@@ -153,6 +153,16 @@ void czi_manager_acked(cz_engine *g, uint64_t position, uint64_t batch)
     czi_manager_unlock(g);
 }
 
+void czi_manager_items(cz_engine *g, uint64_t count)
+{
+    czi_manager_lock(g);
+    g->manager.items = count;
+    for (struct czi_runner *r = g->manager.runners; r; r = r->next)
+        if (r->facts)
+            r->facts(r, count);
+    czi_manager_unlock(g);
+}
+
 /* ---- Beginning and end ----------------------------------------------------------------------
  */
 

@@ -128,6 +128,8 @@ struct czi_runner {
     void (*expire)(struct czi_runner *r, uint64_t now);
     /* With the mutex: the engine has stopped. */
     void (*closed)(struct czi_runner *r);
+    /* With the mutex: so many items of fact logs are acknowledged in all. May be NULL. */
+    void (*facts)(struct czi_runner *r, uint64_t count);
 };
 
 /* Who drives an engine by hand in another way than czi_manager_drive: a simulated world
@@ -158,6 +160,7 @@ struct czi_manager {
     struct czi_kept_cycle *cycles; /* ring */
     uint64_t cycle_count;
     cz_lock_stats stats;
+    uint64_t items; /* of fact logs that are acknowledged */
     bool closed;  /* nothing can be acquired, nobody waits */
     uint64_t now; /* of an engine that is driven by hand, in ns */
 };
@@ -192,6 +195,8 @@ uint64_t czi_manager_now(const cz_engine *g);
 uint64_t czi_manager_deadline(const cz_engine *g, uint64_t timeout_ms);
 /* The engine's thread: everything up to a position and a batch is acknowledged. */
 void czi_manager_acked(cz_engine *g, uint64_t position, uint64_t batch);
+/* The engine's thread: the same of so many items of fact logs. */
+void czi_manager_items(cz_engine *g, uint64_t count);
 /* With the mutex: who waits for acknowledgements looks again. */
 void czi_manager_wake_ack_waiters(cz_engine *g);
 

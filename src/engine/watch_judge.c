@@ -502,7 +502,7 @@ int czi_watches_init(cz_engine *g, cz_error *err)
         return czi_nomem(err, "watches");
     w->closed = g->options.read_only;
     w->position = core->positions;
-    w->facts = czi_book_count(core->book);
+    w->facts = g->manager.items = czi_book_count(core->book);
     w->now.lamport = core->lamport;
     w->now.id = *czi_book_time_id(core->book);
     return czi_time_map_copy(czi_book_time(core->book), &w->now.map, err);

@@ -54,12 +54,16 @@
 #ifndef CZI_HOST_H
 #define CZI_HOST_H
 
+#include "account/account.h"
 #include "base/id_table.h"
-#include "engine/find.h"
-#include "engine/manager.h"
+#include "engine/engine.h"
 #include "lock/watch.h"
 #include "program/log.h"
 #include "program/runtime.h"
+
+/* Whether the task whose turn it is shall end, and with what (runtime.c). */
+bool czi_is_cut(const struct czi_tree *t);
+int czi_cut(const struct czi_tree *t, cz_error *err);
 
 /* ---- Letters --------------------------------------------------------------------------------
  */
@@ -76,116 +80,126 @@ struct czi_letters {
 /* ---- Asks -----------------------------------------------------------------------------------
  */
 
-enum czi_ask_kind {
-    CZI_ASK_EFFECT,  /* an entry with operations of the code's */
-    CZI_ASK_ENTRY,   /* an entry of its own; nobody waits for it, but see `then` */
-    CZI_ASK_WATCH,   /* cz_watch; a sleep in a domain's time too */
-    CZI_ASK_TIMER,   /* milliseconds */
-    CZI_ASK_FACT,    /* a fact that is not recorded yet */
-    CZI_ASK_GUARDS,  /* guards, all at once */
-    CZI_ASK_PROGRAM, /* another program's end; its messages too */
+struct czi_ask;
+
+/* What makes one kind of ask different. */
+struct czi_ask_ops {
+    enum czi_input_kind input;
+    /* In earnest. It promises a letter unless it fails, which stops the instance. */
+    CZI_MUST_USE int (*ask)(struct czi_ask *a, cz_error *err);
+    /* Nobody wants the answer any more: so that it comes soon. NULL: it comes anyway. Its leaf
+     * is over already, but of a kind that `stays`: its leaf is over with the answer. */
+    void (*drop)(struct czi_ask *a);
+    bool stays;
+    /* The answer is here, and is not delivered yet: true if it shall be, as an input. NULL:
+     * true. */
+    bool (*came)(struct czi_ask *a);
+    /* What an input says, live or of the past, goes to whoever waits. NULL: nobody. */
+    void (*tell)(struct czi_ask *a, const struct czi_input *in, cz_error *err);
+    void (*free)(struct czi_ask *a); /* what `more` points to; NULL: nothing */
 };
 
 struct czi_ask {
     struct czi_letter letter; /* first */
-    struct czi_watcher timer; /* TIMER: its key is the deadline */
+    const struct czi_ask_ops *ops;
     cz_program *program;
+    cz_engine *engine;
     struct czi_ask *next, *previous; /* of the instance's, in the order of asking */
     struct czi_ask *next_unsent;     /* entries: in the order of making */
-    uint64_t number;                 /* 0: no input comes of it */
+    uint64_t number;                 /* of what the code asked for; 0: it did not */
     cz_future future;
-    enum czi_ask_kind kind;
-    bool has_leaf; /* its leaf is not over */
-    bool is_asked; /* in earnest: a letter will come, or has */
-    bool is_sent;  /* the letter is in the inbox or the queue */
+    bool has_leaf; /* which is not over */
+    bool is_asked; /* in earnest */
+    bool promised; /* a letter will come, or is in the queue */
     bool dropped;  /* nobody wants the answer any more */
-    /* What came. */
+    bool held;     /* it is being delivered */
+    bool orphan;   /* the host is gone; with the manager's mutex */
+    /* What came; a code above 0 has its detail in the payload. */
     int code;
     uint64_t value;
-    union {
-        cz_result result;   /* EFFECT, ENTRY */
-        cz_watched watched; /* WATCH */
-    };
-    cz_result *ret_result; /* of whoever waits; NULL: nobody */
-    /* ENTRY: when it is on disk; NULL: nothing. */
-    void (*then)(struct czi_ask *a);
-    struct czi_buf bytes; /* entries: the effect; else what is asked */
-    uint64_t nonce;       /* entries */
-    cz_watch_spec watch;  /* WATCH; ids and names are below */
-    cz_id id;
-    char domain[CZI_DOMAIN_SIZE_MAX + 1], deadline_domain[CZI_DOMAIN_SIZE_MAX + 1];
-    uint64_t watch_number;
-    uint64_t after_ms; /* TIMER */
-    void *more;        /* of the kind's own file, which frees it: */
-    void (*free_more)(void *more);
+    struct czi_buf payload;
+    struct czi_watcher timer; /* its key is a deadline */
+    bool timed;
+    uint64_t watch; /* its number in the engine */
+    /* Of entries. */
+    struct czi_buf bytes; /* the effect */
+    uint64_t nonce;
+    cz_result result;
+    cz_result *ret_result;           /* of whoever waits; NULL: nobody */
+    void (*then)(struct czi_ask *a); /* when it is on disk; NULL: nothing */
+    void *more;                      /* of the kind's own file */
 };
 
 /* ---- Instances ------------------------------------------------------------------------------
  */
 
-/* A log that is replayed: the bytes of its entries, and how far the code has come. */
+/* A log that is replayed: its entries, and how far the code has come. */
 struct czi_past_entry {
     size_t at, len; /* of the effect's bytes */
     uint64_t position;
     cz_id effect, receipt;
-    uint8_t reason;
+    enum cz_reason reason;
 };
 struct czi_past {
     struct czi_buf bytes;
-    struct czi_buf entries; /* of struct czi_past_entry */
-    uint64_t count;
-    uint64_t entry; /* whose inputs are next, from 1 */
+    struct czi_past_entry *entries;
+    uint64_t count, room;
+    uint64_t entry; /* whose inputs are next, from 1; beyond the count: there are no more */
     struct czi_cbor inputs;
     uint64_t inputs_left;
     struct czi_buf payload; /* of the input that was taken last */
     uint64_t told;          /* inputs that the code was given */
-    uint64_t effects;       /* entries made, with operations of the code's */
+    uint64_t effects;       /* entries made with operations of the code's */
 };
 
 enum czi_instance_state {
+    CZI_INSTANCE_QUEUED, /* to begin */
     CZI_INSTANCE_RUNS,
-    CZI_INSTANCE_ENDS,    /* its end is made, and not on disk */
-    CZI_INSTANCE_STOPS,   /* unwinds; nothing of it is recorded */
-    CZI_INSTANCE_STOPPED, /* the same, and no task is left */
+    CZI_INSTANCE_ENDS,  /* its end is made, and not on disk */
+    CZI_INSTANCE_STOPS, /* unwinds, or has; nothing of it is recorded */
 };
-
-/* Tasks that record something, at one time, as a vector clock tells them apart. */
-#define CZI_INSTANCE_TASKS CZI_CLOCK_TASKS_MAX
 
 struct cz_program {
     struct czi_tree tree; /* first */
     cz_host *host;
+    struct czi_letter letter, cancel; /* to begin; to be cancelled */
+    uint32_t letters;                 /* of these, in the inbox; with the host's lock */
+    cz_program *next_over;
     cz_id id;
-    const cz_program_def *def;
-    char label[65];
+    const cz_program_def *def; /* NULL: the host has none that fits */
+    uint32_t version;
+    char name[64], label[65];
     struct czi_buf args;
-    enum czi_instance_state state;
     struct czi_past *past; /* NULL: it is live */
+    struct czi_past *done; /* the same, once it is, until the turn is over */
     uint64_t entries;      /* made so far: the nonce of the last one */
     uint64_t asked;        /* the number of the last ask */
     uint64_t randoms;
     uint64_t value; /* cz_program_return */
     struct czi_note_parts parts;
     struct czi_ask *asks, *asks_last;
-    uint32_t under_way;          /* effects whose result was not delivered */
-    uint64_t clocks;             /* bits of task numbers that are taken */
     struct czi_task_part *tasks; /* of those that have one */
-    struct czi_ask *end;         /* its last entry, and what that says: */
-    int code;                    /* also of what stopped it */
+    uint64_t clocks;             /* bits of task numbers that are taken */
+    uint64_t emitted;            /* messages so far */
+    uint32_t under_way;          /* effects of the code's without a delivered result */
+    bool is_over;                /* its first task has ended */
+    bool resumes;                /* the store knows it */
+    bool has_tree, told_to_end;
+    cz_program *next_to_stop;
+    int end_code; /* what its first task returned */
+    /* With the host's lock where others look: */
+    enum czi_instance_state state;
+    bool misfits; /* stopped: its code does not fit its log */
+    int code;     /* of what stopped it */
     char detail[CZ_DETAIL_SIZE];
-    bool misfits;                    /* stopped: its code does not fit its log */
-    bool is_over;                    /* its first task has ended */
-    uint64_t emitted;                /* messages so far */
-    struct czi_invocation *invokers; /* of this instance, by others */
-    cz_program *next_ending;
 };
 
-/* What the host keeps with a task: *czi_tree_user. */
+/* What a host keeps with a task: *czi_tree_user. */
 struct czi_task_part {
     struct czi_task_part *next;
     uint64_t task;
-    uint32_t clock;        /* its number in the vector clock; CZI_ID_NONE: none yet */
-    struct czi_held *held; /* guards (host_guard.c) */
+    uint32_t clock;      /* its number in the vector clock; CZI_ID_NONE: none yet */
+    struct czi_buf seen; /* what it has read last */
 };
 
 /* ---- Hosts ----------------------------------------------------------------------------------
@@ -196,30 +210,209 @@ struct cz_host {
     cz_engine *engine;        /* NULL: it reruns a log */
     struct czi_runtime *runtime;
     struct czi_thread *thread;
-    cz_program_def *programs;
-    char *names; /* of those */
+    cz_program_def *programs; /* names are in `names` */
+    char *names;
     size_t program_count;
-    bool has_secret;
+    bool has_secret, no_resume;
+    bool keeps_past; /* until the instance is freed: a rerun */
     uint8_t secret[32];
-    cz_effect *effect; /* what entries are made with */
-    struct czi_pool asks;
-    struct czi_letters queue; /* taken out of the inbox */
+    cz_effect *effect;         /* what entries are made with */
+    struct czi_buf note, text; /* room for one */
+    struct czi_letters queue;  /* taken out of the inbox */
     struct czi_watcher *timers;
+    uint64_t sequence;                    /* of timers: no two keys are equal */
     struct czi_ask *unsent, *unsent_last; /* entries that the backlog had no room for */
     struct czi_watcher again;             /* when to try those again */
-    bool again_set, stepping;
-    _Atomic uint32_t asleep; /* the thread's word */
-    _Atomic uint32_t waiting;
-    uint64_t items;            /* facts that are known to be acknowledged */
-    struct czi_finder *finder; /* the thread's own way to the journal */
+    bool again_set, stepping, ends;
+    uint32_t trees;           /* that are not over */
+    struct czi_finder finder; /* the thread's own way to the journal */
+    struct czi_ask *facts;    /* that wait for one */
+    _Atomic uint64_t items;   /* of fact logs that are acknowledged */
+    atomic_bool looks;        /* the letter `found` is on the way */
+    struct czi_letter found;
+    cz_program *asks_engine; /* who was given the engine last */
+    struct czi_account_hook hook;
+    _Atomic uint32_t asleep;             /* the thread's word */
+    _Atomic uint32_t arrivals;           /* letters in the inbox */
+    struct czi_letter end, shut, resend; /* cz_host_close; the engine has stopped; BUSY */
+    cz_program *over;                    /* instances to be freed */
+    cz_program *to_stop;                 /* whose trees shall stop */
 
     struct czi_mutex *lock;
+    struct czi_cond *news; /* an instance has ended, or was stopped */
     /* All below: under lock. */
     struct czi_letters inbox;
     struct czi_id_table ids;
-    cz_program **instances; /* by number; NULL: it has ended */
+    cz_program **instances; /* by number; NULL: none now */
     uint32_t instance_room, live;
-    struct czi_cond *ended;
     bool closing, stopped;
 };
+
+/* ---- host.c ---------------------------------------------------------------------------------
+ */
+
+/* Any thread. */
+void czi_host_post(cz_host *h, struct czi_letter *l);
+/* Nanoseconds of the host's clock. */
+uint64_t czi_host_now(const cz_host *h);
+/* Its letter is posted at that time. */
+void czi_host_arm(cz_host *h, struct czi_ask *a, uint64_t deadline);
+void czi_host_disarm(cz_host *h, struct czi_ask *a);
+/* Everything but thread and engine, for both kinds of host; done frees it. */
+CZI_MUST_USE int czi_host_make(const cz_host_options *options, cz_host **ret, cz_error *err);
+void czi_host_done(cz_host *h);
+/* Instances of the store that have not ended, which begin with their letters. */
+CZI_MUST_USE int czi_host_resume(cz_host *h, cz_error *err);
+/* Turns until no task is ready. */
+void czi_host_settle(cz_host *h);
+/* NULL: there is none. version 0: the newest. */
+const cz_program_def *czi_host_program(const cz_host *h, const char *name, uint32_t version);
+/* The seed of an instance's key. */
+void czi_host_seed(const cz_host *h, const cz_id *id, uint8_t ret[32]);
+
+/* ---- instance.c -----------------------------------------------------------------------------
+ */
+
+/* Not in the host's table, nor begun. Names are checked. */
+CZI_MUST_USE int czi_instance_new(cz_host *h, const struct czi_begin *begin, const cz_id *id,
+                                  cz_program **ret, cz_error *err);
+void czi_instance_free(cz_program *p);
+/* Under the host's lock. NULL: this host does not know it, or no more. */
+cz_program *czi_instance_find(const cz_host *h, const cz_id *id);
+CZI_MUST_USE int czi_instance_enter(cz_host *h, cz_program *p, cz_error *err);
+/* It runs until no task is ready: from its beginning, through its past. */
+void czi_instance_run(cz_program *p);
+/* Nothing more is recorded of it; its tasks unwind with the code, from the next turn on. */
+void czi_instance_stop(cz_program *p, int code, const char *detail);
+void czi_instance_misfit(cz_program *p, const char *fmt, ...) CZI_PRINTF(2, 3);
+/* Those turns begin; false: there are none. */
+bool czi_host_stop_trees(cz_host *h);
+/* Of functions that tasks call: it is stopped, and why. */
+CZI_MUST_USE int czi_program_may(const cz_program *p, cz_error *err);
+/* Its last entry is on disk. */
+void czi_instance_ended(struct czi_ask *end);
+/* The letter of one that shall begin. */
+void czi_instance_begin(cz_host *h, struct czi_letter *l);
+/* Frees those that are over, of which nothing is under way. */
+void czi_host_tidy(cz_host *h);
+/* The part of the task whose turn it is; NULL when out of memory: the instance is stopped. */
+struct czi_task_part *czi_task_part_here(cz_program *p);
+
+/* ---- past.c ---------------------------------------------------------------------------------
+ */
+
+/* Takes one entry in; cz_program_entry_fn of a struct czi_past. */
+int czi_past_add(void *past, const cz_program_entry *entry);
+void czi_past_free(struct czi_past *past); /* NULL: no-op */
+/* All is taken in: how it began. Slices live as long as the past. CZ_CORRUPT. */
+CZI_MUST_USE int czi_past_start(struct czi_past *past, struct czi_begin *ret, cz_error *err);
+/* Its last entry is its end. */
+bool czi_past_has_ended(const struct czi_past *past);
+/* The next input, with its parts joined; it lives until the next one. False: there is none. */
+CZI_MUST_USE bool czi_past_next(cz_program *p, struct czi_input *ret);
+/* The kind and number of the next one, without taking it. */
+CZI_MUST_USE bool czi_past_peek(struct czi_past *past, struct czi_input *ret);
+/* The recorded entry that an ask has made; NULL: it is none of the past. */
+const struct czi_past_entry *czi_past_entry_of(const cz_program *p, const struct czi_ask *a);
+/* The code has made an entry: it is the one that is recorded, or the instance misfits. The past
+ * ends with the last one. */
+CZI_MUST_USE int czi_past_compare(cz_program *p, struct czi_ask *a, cz_error *err);
+
+/* ---- ask.c ----------------------------------------------------------------------------------
+ */
+
+/* The code asks for something: counts, and takes it into the fingerprint. what: canonical
+ * bytes of one item, or nothing. Returns the number. */
+uint64_t czi_program_asks(cz_program *p, enum czi_input_kind kind, const struct czi_buf *what);
+/* With a leaf. NULL: there is no room, and the instance is stopped; *ret is over. */
+struct czi_ask *czi_ask_new(cz_program *p, const struct czi_ask_ops *ops, uint64_t number,
+                            cz_future *ret);
+/* Without one. */
+struct czi_ask *czi_ask_alone(cz_program *p, const struct czi_ask_ops *ops);
+/* It is complete: asks in earnest, if the instance is live. */
+void czi_ask_go(struct czi_ask *a);
+/* Those that were made in the past ask now. */
+void czi_asks_wake(cz_program *p);
+/* The letter of an ask. */
+void czi_ask_open(cz_host *h, struct czi_letter *l);
+/* One that is in no list. */
+void czi_ask_free(struct czi_ask *a);
+/* The answer is here: any thread, once, if it was promised. */
+void czi_ask_post(struct czi_ask *a);
+/* Nobody asks any more; it is freed now or with its letter. */
+void czi_ask_drop(struct czi_ask *a);
+/* The same of one whose leaf may not be over: then that will drop it. */
+void czi_ask_done(struct czi_ask *a);
+/* Notes an input, and ends the leaf of its ask. */
+void czi_input_deliver(struct czi_ask *a, const struct czi_input *in);
+/* Notes an input for the next entry. */
+void czi_input_note(cz_program *p, const struct czi_input *in);
+/* An input that the code is waiting for in its turn: of the past, true with *in; false: it is
+ * live, and must find out itself. An error is the misfit's. */
+CZI_MUST_USE int czi_input_past(cz_program *p, enum czi_input_kind kind, uint64_t number,
+                                struct czi_input *in, bool *ret_past, cz_error *err);
+struct czi_ask *czi_ask_find(const cz_program *p, uint64_t number);
+/* A code's detail as the payload of an input, and back. */
+void czi_ask_fail(struct czi_ask *a, const cz_error *err);
+
+/* ---- entry.c --------------------------------------------------------------------------------
+ */
+
+/* An entry with a note of everything since the last one, and the operations of the code's
+ * effect (NULL: none). a takes its bytes and result; it is submitted if the instance is live.
+ * CZ_INVALID, CZ_LIMIT: what is wrong with the code's effect, and nothing has changed; any
+ * other code has stopped the instance. */
+CZI_MUST_USE int czi_entry_make(cz_program *p, struct czi_ask *a, cz_effect *effect,
+                                cz_error *err);
+/* How the program begins, and ends. */
+void czi_entry_begin(cz_program *p);
+void czi_entry_end(cz_program *p, int code, const char *detail);
+/* An entry of its own: so that what was told until now is recorded. */
+void czi_entry_flush(cz_program *p);
+/* An instance was stopped: what was not submitted yet never will be. */
+void czi_entries_forget(cz_program *p);
+/* A cz_done_fn. */
+void czi_entry_done(void *arg, const cz_result *r);
+/* Its result is here: as the log has it. False: there is none, and the instance is stopped. */
+CZI_MUST_USE bool czi_entry_result(struct czi_ask *a);
+/* Tries those again that the backlog had no room for. */
+void czi_entries_send(cz_host *h);
+/* What an effect of the code's is as an ask. */
+extern const struct czi_ask_ops czi_ask_effect;
+
+/* ---- programs.c -----------------------------------------------------------------------------
+ */
+
+/* Host's thread: whether the store has a log of it. */
+bool czi_program_is_known(cz_engine *g, const cz_id *id);
+
+/* ---- host_watch.c ---------------------------------------------------------------------------
+ */
+
+/* ---- host_read.c ----------------------------------------------------------------------------
+ */
+
+/* A question that is answered in the turn that asks it: of the past, or as `look` finds it. */
+struct czi_question {
+    enum czi_input_kind kind;
+    const struct czi_buf *what;
+    int (*look)(cz_program *p, const void *arg, struct czi_buf *payload, cz_error *err);
+    const void *arg;
+};
+CZI_MUST_USE int czi_program_question(cz_program *p, const struct czi_question *q,
+                                      struct czi_buf *ret, cz_error *err);
+/* What functions on accounts look up for a program: of a struct czi_account_hook. */
+int czi_host_answer(void *host, cz_engine *g, const struct czi_account_question *asked,
+                    struct czi_account_answer *ret, cz_error *err);
+
+/* ---- host_fact.c ----------------------------------------------------------------------------
+ */
+
+/* There are new items of fact logs: as a runner, and as a letter. */
+void czi_host_facts(struct czi_runner *r, uint64_t count);
+void czi_host_look(cz_host *h, struct czi_letter *l);
+
+/* A leaf for a deadline. */
+cz_future czi_program_sleep(struct czi_tree *t, const cz_deadline *deadline);
+
 #endif

@@ -106,7 +106,7 @@ int cz_program_get(cz_engine *g, cz_host *host, const cz_id *id, cz_program_repo
     if (!rc)
         rc = report(g, &row, ret, err);
     czi_read_end(g);
-    if (!rc && host && czi_host_misfit && czi_host_misfit(host, id, ret->detail))
+    if (!rc && host && czi_host_misfit(host, id, ret->detail))
         ret->state = CZ_PROGRAM_MISFIT;
     return rc;
 }

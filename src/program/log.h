@@ -165,7 +165,6 @@ void czi_note_bytes_text(struct czi_slice bytes, struct czi_buf *out);
 
 /* Whether the host has found that an instance's code does not fit its log; *ret_detail says
  * where. Any thread. */
-bool czi_host_misfit(cz_host *h, const cz_id *id, char ret_detail[CZ_DETAIL_SIZE])
-    __attribute__((weak));
+bool czi_host_misfit(cz_host *h, const cz_id *id, char ret_detail[CZ_DETAIL_SIZE]);
 
 #endif

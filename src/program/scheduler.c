@@ -412,7 +412,7 @@ static int init(cz_scheduler *s, const cz_scheduler_options *o, cz_error *err)
     s->tasks_max = o->tasks_max ? o->tasks_max : CZI_TASKS_MAX;
     s->stacks_max = s->fibers.max;
     s->pool.size = sizeof(struct czi_task);
-    s->runner = (struct czi_runner){NULL, runner_run_one, next_deadline, expire, closed};
+    s->runner = (struct czi_runner){NULL, runner_run_one, next_deadline, expire, closed, NULL};
     return CZ_OK;
 }
 

@@ -1,0 +1,289 @@
+/* ask.c - what an instance asks of the outside, and what it is told.
+ *
+ * Layer: program. Thread: the host's, but for czi_ask_post. See host.h.
+ */
+#include "base/error.h"
+#include "codec/blake3.h"
+#include "program/host.h"
+
+/* ---- Asking ---------------------------------------------------------------------------------
+ */
+
+uint64_t czi_program_asks(cz_program *p, enum czi_input_kind kind, const struct czi_buf *what)
+{
+    struct czi_buf *b = &p->host->text;
+
+    p->asked++;
+    b->len = 0;
+    b->failed = false;
+    czi_buf_put(b, p->parts.fingerprint, sizeof p->parts.fingerprint);
+    czi_cbor_add_head(b, CZI_CBOR_ARRAY, 3);
+    czi_cbor_add_head(b, CZI_CBOR_UINT, (unsigned)kind);
+    czi_cbor_add_head(b, CZI_CBOR_UINT, p->asked);
+    if (what)
+        czi_buf_put(b, what->data, what->len);
+    else
+        czi_buf_put_byte(b, 0xf6);
+    if (b->failed || (what && what->failed))
+        czi_instance_stop(p, CZ_NOMEM, "out of memory for what its code asks for");
+    else
+        czi_blake3(b->data, b->len, p->parts.fingerprint);
+    return p->asked;
+}
+
+/* The runtime wants its leaf to end. */
+static void cancel_leaf(void *arg, cz_future leaf)
+{
+    struct czi_ask *a = arg;
+    cz_program *p = a->program;
+    bool runs = p->state == CZI_INSTANCE_RUNS;
+    cz_error err;
+
+    if (runs && a->ops->stays) {
+        if (a->ops->drop)
+            a->ops->drop(a);
+        return;
+    }
+    a->has_leaf = false;
+    if (!runs)
+        czi_error_set(&err, p->code, "%s", p->detail);
+    (void)czi_leaf_end(p->tree.runtime, leaf, runs ? CZ_CANCELLED : p->code, 0,
+                       runs ? NULL : &err);
+    czi_ask_drop(a);
+}
+
+struct czi_ask *czi_ask_alone(cz_program *p, const struct czi_ask_ops *ops)
+{
+    struct czi_ask *a = czi_alloc_zero(1, sizeof *a);
+
+    if (!a) {
+        czi_instance_stop(p, CZ_NOMEM, "out of memory for what its code asks for");
+        return NULL;
+    }
+    a->letter.open = czi_ask_open;
+    a->ops = ops;
+    a->program = p;
+    a->engine = p->host->engine;
+    a->previous = p->asks_last;
+    if (p->asks_last)
+        p->asks_last->next = a;
+    else
+        p->asks = a;
+    p->asks_last = a;
+    return a;
+}
+
+struct czi_ask *czi_ask_new(cz_program *p, const struct czi_ask_ops *ops, uint64_t number,
+                            cz_future *ret)
+{
+    struct czi_ask *a = czi_ask_alone(p, ops);
+    cz_error err = {0};
+
+    if (!a) {
+        *ret = czi_leaf_over(&p->tree, CZ_NOMEM, 0, NULL);
+        return NULL;
+    }
+    a->number = number;
+    *ret = a->future = czi_leaf(&p->tree, cancel_leaf, a, &a->has_leaf);
+    if (a->has_leaf)
+        return a;
+    (void)czi_fail(&err, CZ_LIMIT, "no room for another future in the host");
+    czi_instance_stop(p, CZ_LIMIT, err.detail);
+    czi_ask_drop(a);
+    return NULL;
+}
+
+static void free_ask(struct czi_ask *a)
+{
+    cz_program *p = a->program;
+
+    if (a->previous)
+        a->previous->next = a->next;
+    else
+        p->asks = a->next;
+    if (a->next)
+        a->next->previous = a->previous;
+    else
+        p->asks_last = a->previous;
+    czi_host_disarm(p->host, a);
+    czi_ask_free(a);
+}
+
+void czi_ask_free(struct czi_ask *a)
+{
+    if (a->ops->free)
+        a->ops->free(a);
+    czi_buf_done(&a->payload);
+    czi_buf_done(&a->bytes);
+    czi_free(a);
+}
+
+void czi_ask_drop(struct czi_ask *a)
+{
+    a->dropped = true;
+    if (a->promised && a->ops->drop)
+        a->ops->drop(a);
+    if (!a->promised && !a->held)
+        free_ask(a);
+}
+
+void czi_ask_done(struct czi_ask *a)
+{
+    if (!a->has_leaf)
+        czi_ask_drop(a);
+}
+
+static void ask(struct czi_ask *a)
+{
+    cz_program *p = a->program;
+    cz_error err = {0};
+    int rc;
+
+    a->is_asked = true;
+    rc = a->ops->ask(a, &err);
+    if (rc)
+        czi_instance_stop(p, rc, err.detail);
+}
+
+void czi_ask_go(struct czi_ask *a)
+{
+    if (!a->program->past && a->program->state == CZI_INSTANCE_RUNS)
+        ask(a);
+}
+
+void czi_asks_wake(cz_program *p)
+{
+    struct czi_ask *next;
+
+    for (struct czi_ask *a = p->asks; a; a = next) {
+        next = a->next;
+        if (!a->is_asked && p->state == CZI_INSTANCE_RUNS)
+            ask(a);
+    }
+}
+
+struct czi_ask *czi_ask_find(const cz_program *p, uint64_t number)
+{
+    struct czi_ask *a = p->asks;
+
+    while (a && !(a->number == number && a->has_leaf))
+        a = a->next;
+    return a;
+}
+
+/* ---- Answers --------------------------------------------------------------------------------
+ */
+
+void czi_ask_post(struct czi_ask *a)
+{
+    cz_engine *g = a->engine;
+    bool orphan;
+
+    czi_manager_lock(g);
+    orphan = a->orphan;
+    if (!orphan)
+        czi_host_post(a->program->host, &a->letter);
+    czi_manager_unlock(g);
+    if (orphan)
+        czi_ask_free(a);
+}
+
+void czi_ask_fail(struct czi_ask *a, const cz_error *err)
+{
+    a->code = err->code;
+    a->payload.len = 0;
+    czi_buf_put(&a->payload, err->detail, strlen(err->detail));
+}
+
+/* The larger one of two parts of a log is recorded before the next comes. */
+static void make_room(cz_program *p, size_t len)
+{
+    if (!czi_note_has_room(&p->parts, len))
+        czi_entry_flush(p);
+}
+
+void czi_input_note(cz_program *p, const struct czi_input *in)
+{
+    struct czi_input part = *in;
+    size_t left = in->payload.len;
+
+    part.kind = CZI_INPUT_PART;
+    while (left > CZI_NOTE_PAYLOAD_MAX) {
+        part.payload.len = CZI_NOTE_PAYLOAD_MAX;
+        make_room(p, part.payload.len);
+        czi_note_add_input(&p->parts, &part);
+        part.payload.data += part.payload.len;
+        left -= part.payload.len;
+    }
+    part.kind = in->kind;
+    part.payload.len = left;
+    make_room(p, left);
+    czi_note_add_input(&p->parts, &part);
+}
+
+void czi_input_deliver(struct czi_ask *a, const struct czi_input *in)
+{
+    cz_program *p = a->program;
+    cz_error err = {.code = in->code};
+    size_t len = CZI_MIN(in->payload.len, sizeof err.detail - 1);
+
+    if (in->code && len)
+        memcpy(err.detail, in->payload.data, len);
+    if (a->ops->tell)
+        a->ops->tell(a, in, &err);
+    a->held = true; /* noting it may make an entry, and that may show that it does not fit */
+    czi_input_note(p, in);
+    if (a->has_leaf)
+        (void)czi_leaf_end(p->tree.runtime, a->future, in->code, in->value,
+                           in->code ? &err : NULL);
+    a->has_leaf = a->held = false;
+    czi_ask_drop(a);
+}
+
+void czi_ask_open(cz_host *h, struct czi_letter *l)
+{
+    struct czi_ask *a = (struct czi_ask *)l;
+    struct czi_input in;
+
+    (void)h;
+    a->promised = false;
+    a->timed = false;
+    if (a->program->state == CZI_INSTANCE_STOPS || a->dropped) {
+        czi_ask_done(a);
+        return;
+    }
+    if (a->ops->came && !a->ops->came(a))
+        return;
+    in = (struct czi_input){.kind = a->ops->input,
+                            .number = a->number,
+                            .code = a->code,
+                            .value = a->value,
+                            .payload = czi_buf_slice(&a->payload)};
+    czi_input_deliver(a, &in);
+}
+
+int czi_input_past(cz_program *p, enum czi_input_kind kind, uint64_t number,
+                   struct czi_input *in, bool *ret_past, cz_error *err)
+{
+    struct czi_input next = {0};
+
+    *ret_past = false;
+    if (p->state == CZI_INSTANCE_RUNS && p->past) {
+        *ret_past = true;
+        if (!czi_past_peek(p->past, &next))
+            czi_instance_misfit(p,
+                                "entry %llu: the code asks for a %s (number %llu) where its "
+                                "log has no input any more",
+                                (unsigned long long)p->entries + 1, czi_input_name(kind),
+                                (unsigned long long)number);
+        else if (next.kind != kind || next.number != number)
+            czi_instance_misfit(
+                p, "entry %llu: logged is a %s (number %llu); the code asks for a %s (%llu)",
+                (unsigned long long)p->past->entry, czi_input_name(next.kind),
+                (unsigned long long)next.number, czi_input_name(kind),
+                (unsigned long long)number);
+        else if (!czi_past_next(p, in))
+            czi_instance_stop(p, CZ_NOMEM, "out of memory for an input");
+    }
+    return czi_program_may(p, err);
+}
