@@ -121,7 +121,7 @@ void czi_ask_free(struct czi_ask *a)
 void czi_ask_drop(struct czi_ask *a)
 {
     a->dropped = true;
-    if (a->promised && a->ops->drop)
+    if (a->promised && a->ops->drop && !a->ops->stays)
         a->ops->drop(a);
     if (!a->promised && !a->held)
         free_ask(a);

@@ -162,8 +162,6 @@ int czi_entry_make(cz_program *p, struct czi_ask *a, cz_effect *effect, cz_error
 /* ---- Entries of its own ---------------------------------------------------------------------
  */
 
-static int send_entry(struct czi_ask *a, cz_error *err);
-
 static bool entry_came(struct czi_ask *a)
 {
     if (czi_entry_result(a) && a->then)
@@ -172,16 +170,18 @@ static bool entry_came(struct czi_ask *a)
     return false;
 }
 
-static const struct czi_ask_ops own_entry = {.ask = send_entry, .came = entry_came};
+static const struct czi_ask_ops own_entry = {.ask = czi_entry_send, .came = entry_came};
 
-static void make_own(cz_program *p, const struct making *m, void (*then)(struct czi_ask *a))
+/* NULL: it is one of the past, or the instance is stopped. */
+static struct czi_ask *make_own(cz_program *p, const struct making *m,
+                                void (*then)(struct czi_ask *a))
 {
     struct czi_ask *a = czi_ask_alone(p, &own_entry);
     cz_error err = {0};
     int rc;
 
     if (!a)
-        return;
+        return NULL;
     a->then = then;
     if (make(p, a, NULL, m, &err) == CZ_OK && m->type == CZI_NOTE_END) {
         czi_mutex_lock(p->host->lock);
@@ -190,29 +190,37 @@ static void make_own(cz_program *p, const struct making *m, void (*then)(struct 
     }
     if (a->nonce == 0 || czi_past_entry_of(p, a) || p->state == CZI_INSTANCE_STOPS) {
         czi_ask_drop(a);
-        return;
+        return NULL;
     }
     a->is_asked = true;
-    rc = send_entry(a, &err);
+    rc = czi_entry_send(a, &err);
     if (rc)
         czi_instance_stop(p, rc, err.detail);
+    return rc ? NULL : a;
 }
 
 void czi_entry_begin(cz_program *p)
 {
-    make_own(p, &(struct making){.type = CZI_NOTE_BEGIN}, NULL);
+    (void)make_own(p, &(struct making){.type = CZI_NOTE_BEGIN}, NULL);
 }
 
 void czi_entry_end(cz_program *p, int code, const char *detail)
 {
-    make_own(p, &(struct making){.type = CZI_NOTE_END, .code = code, .detail = detail},
-             czi_instance_ended);
+    (void)make_own(p, &(struct making){.type = CZI_NOTE_END, .code = code, .detail = detail},
+                   czi_instance_ended);
 }
 
 void czi_entry_flush(cz_program *p)
 {
     if (p->state == CZI_INSTANCE_RUNS)
-        make_own(p, &(struct making){.type = CZI_NOTE_INPUTS}, NULL);
+        (void)make_own(p, &(struct making){.type = CZI_NOTE_INPUTS}, NULL);
+}
+
+struct czi_ask *czi_entry_record(cz_program *p, void (*then)(struct czi_ask *a))
+{
+    if (p->state != CZI_INSTANCE_RUNS)
+        return NULL;
+    return make_own(p, &(struct making){.type = CZI_NOTE_INPUTS}, then);
 }
 
 /* ---- Submitting -----------------------------------------------------------------------------
@@ -248,7 +256,7 @@ static int submit(struct czi_ask *a, cz_error *err)
 }
 
 /* Behind those that wait already. */
-static int send_entry(struct czi_ask *a, cz_error *err)
+int czi_entry_send(struct czi_ask *a, cz_error *err)
 {
     cz_host *h = a->program->host;
     int rc = h->unsent ? CZ_BUSY : submit(a, err);
@@ -352,7 +360,7 @@ static void effect_tell(struct czi_ask *a, const struct czi_input *in, cz_error 
 
 const struct czi_ask_ops czi_ask_effect = {
     .input = CZI_INPUT_EFFECT,
-    .ask = send_entry,
+    .ask = czi_entry_send,
     .stays = true,
     .came = effect_came,
     .tell = effect_tell,

@@ -181,6 +181,8 @@ struct cz_program {
     struct czi_task_part *tasks; /* of those that have one */
     uint64_t clocks;             /* bits of task numbers that are taken */
     uint64_t emitted;            /* messages so far */
+    struct invocation *invokers; /* of this instance */
+    char *end_detail;            /* of its first task */
     uint32_t under_way;          /* effects of the code's without a delivered result */
     bool is_over;                /* its first task has ended */
     bool resumes;                /* the store knows it */
@@ -307,7 +309,7 @@ void czi_past_free(struct czi_past *past); /* NULL: no-op */
 /* All is taken in: how it began. Slices live as long as the past. CZ_CORRUPT. */
 CZI_MUST_USE int czi_past_start(struct czi_past *past, struct czi_begin *ret, cz_error *err);
 /* Its last entry is its end. */
-bool czi_past_has_ended(const struct czi_past *past);
+bool czi_past_has_ended(const struct czi_past *past, struct czi_note *ret);
 /* The next input, with its parts joined; it lives until the next one. False: there is none. */
 CZI_MUST_USE bool czi_past_next(cz_program *p, struct czi_input *ret);
 /* The kind and number of the next one, without taking it. */
@@ -369,6 +371,11 @@ void czi_entry_begin(cz_program *p);
 void czi_entry_end(cz_program *p, int code, const char *detail);
 /* An entry of its own: so that what was told until now is recorded. */
 void czi_entry_flush(cz_program *p);
+/* The same; then: when it is on disk. NULL: it was recorded before, or the instance is stopped.
+ */
+struct czi_ask *czi_entry_record(cz_program *p, void (*then)(struct czi_ask *a));
+/* As czi_ask_ops.ask of entries: submits. */
+CZI_MUST_USE int czi_entry_send(struct czi_ask *a, cz_error *err);
 /* An instance was stopped: what was not submitted yet never will be. */
 void czi_entries_forget(cz_program *p);
 /* A cz_done_fn. */
@@ -388,6 +395,18 @@ bool czi_program_is_known(cz_engine *g, const cz_id *id);
 
 /* ---- host_watch.c ---------------------------------------------------------------------------
  */
+
+/* ---- host_invoke.c --------------------------------------------------------------------------
+ */
+
+bool czi_ask_is_invocation(const struct czi_ask *a);
+/* One message more for it. */
+void czi_invoke_message(struct czi_ask *a, const struct czi_input *in);
+/* There may be messages to take. */
+void czi_invoke_look(struct czi_ask *a);
+/* A program has ended: those that have invoked it are told. It is no more: they forget it. */
+void czi_invokers_tell(cz_program *p, int code, uint64_t value, const char *detail);
+void czi_invokers_forget(cz_program *p);
 
 /* ---- host_read.c ----------------------------------------------------------------------------
  */

@@ -49,6 +49,9 @@ void czi_instance_free(cz_program *p)
     struct czi_ask *next;
     struct czi_task_part *after;
 
+    if (p->host->asks_engine == p)
+        p->host->asks_engine = NULL;
+
     for (struct czi_ask *a = p->asks; a; a = next) {
         next = a->next;
         if (!a->promised) /* else it frees itself */
@@ -59,6 +62,8 @@ void czi_instance_free(cz_program *p)
         czi_buf_done(&t->seen);
         czi_free(t);
     }
+    czi_invokers_forget(p);
+    czi_free(p->end_detail);
     czi_past_free(p->past);
     czi_past_free(p->done);
     czi_note_parts_done(&p->parts);
@@ -221,6 +226,11 @@ static void over(struct czi_tree *tree, int code, uint64_t value, const cz_error
     if (p->state != CZI_INSTANCE_RUNS)
         return;
     p->end_code = code;
+    if (code && err) {
+        p->end_detail = czi_alloc(strlen(err->detail) + 1);
+        if (p->end_detail)
+            memcpy(p->end_detail, err->detail, strlen(err->detail) + 1);
+    }
     czi_entry_end(p, code, code && err ? err->detail : "");
 }
 
@@ -314,6 +324,8 @@ static void deliver_past(cz_program *p, const struct czi_input *in)
     if (in->kind == CZI_INPUT_CANCEL) {
         czi_input_note(p, in);
         czi_tree_cancel(&p->tree);
+    } else if (a && in->kind == CZI_INPUT_MESSAGE && czi_ask_is_invocation(a)) {
+        czi_invoke_message(a, in);
     } else if (!a || a->ops->input != in->kind) {
         czi_instance_misfit(
             p, "entry %llu: logged is a %s (number %llu), which the code does not wait for",
@@ -405,17 +417,29 @@ static int prepare(cz_host *h, cz_program *p, cz_error *err)
     return rc;
 }
 
+/* Before it was started again. */
+static void has_ended(cz_program *p, const struct czi_note *note)
+{
+    char detail[CZ_DETAIL_SIZE];
+
+    (void)snprintf(detail, sizeof detail, "%.*s", (int)note->detail.len,
+                   (const char *)note->detail.data);
+    czi_invokers_tell(p, note->code, note->value, detail);
+    leave(p);
+}
+
 void czi_instance_begin(cz_host *h, struct czi_letter *l)
 {
     cz_program *p = (cz_program *)(void *)((uintptr_t)l - offsetof(struct cz_program, letter));
+    struct czi_note note = {0};
     cz_error err = {0};
     int rc = prepare(h, p, &err);
 
     letter_came(p);
     if (rc)
         czi_instance_stop(p, rc, err.detail);
-    else if (p->past && czi_past_has_ended(p->past))
-        leave(p);
+    else if (p->past && czi_past_has_ended(p->past, &note))
+        has_ended(p, &note);
     else
         czi_instance_run(p);
 }
@@ -435,5 +459,8 @@ static void open_cancel(cz_host *h, struct czi_letter *l)
 
 void czi_instance_ended(struct czi_ask *end)
 {
-    leave(end->program);
+    cz_program *p = end->program;
+
+    czi_invokers_tell(p, p->end_code, p->value, p->end_detail ? p->end_detail : "");
+    leave(p);
 }

@@ -92,11 +92,9 @@ int czi_past_start(struct czi_past *past, struct czi_begin *ret, cz_error *err)
     return rc;
 }
 
-bool czi_past_has_ended(const struct czi_past *past)
+bool czi_past_has_ended(const struct czi_past *past, struct czi_note *ret)
 {
-    struct czi_note note = {0};
-
-    return note_of(past, past->count, &note, NULL) == CZ_OK && note.type == CZI_NOTE_END;
+    return note_of(past, past->count, ret, NULL) == CZ_OK && ret->type == CZI_NOTE_END;
 }
 
 /* ---- Inputs ---------------------------------------------------------------------------------
