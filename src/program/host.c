@@ -117,11 +117,18 @@ static void resend(cz_host *h, struct czi_letter *l)
 /* ---- Turns ----------------------------------------------------------------------------------
  */
 
+static bool turn(cz_host *h)
+{
+    bool stopped = czi_host_stop_trees(h);
+
+    return czi_runtime_run_one(h->runtime) || stopped;
+}
+
 void czi_host_settle(cz_host *h)
 {
     const struct czi_account_hook *outer = czi_account_set_hook(&h->hook);
 
-    while (czi_host_stop_trees(h) | czi_runtime_run_one(h->runtime)) {
+    while (turn(h)) {
     }
     (void)czi_account_set_hook(outer);
 }
@@ -139,7 +146,7 @@ static bool step(cz_host *h)
     h->stepping = true;
     here = h;
     outer_hook = czi_account_set_hook(&h->hook);
-    worked = czi_host_stop_trees(h) | czi_runtime_run_one(h->runtime);
+    worked = turn(h);
     if (!worked) {
         l = next_letter(h);
         if (l)
