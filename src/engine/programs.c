@@ -57,14 +57,13 @@ static struct czi_slice note_of(const struct czi_record *rec)
     return op.code == CZI_OP_NOTE ? op.data : (struct czi_slice){NULL, 0};
 }
 
-int czi_program_entry_at(cz_engine *g, uint64_t position, struct czi_program_entry *ret,
+int czi_program_entry_at(struct czi_finder *f, uint64_t position, struct czi_program_entry *ret,
                          cz_error *err)
 {
-    int rc = czi_find_position(&g->reader, position, err);
+    int rc = czi_find_position(f, position, err);
 
     if (!rc)
-        *ret =
-            (struct czi_program_entry){.note = note_of(&g->reader.record), .found = &g->reader};
+        *ret = (struct czi_program_entry){.note = note_of(&f->record), .found = f};
     return rc;
 }
 

@@ -35,9 +35,9 @@ typedef int (*czi_program_entry_fn)(void *arg, const struct czi_program_entry *e
 #define CZI_PROGRAM_MARKS 65536u
 CZI_MUST_USE int czi_program_entries(cz_engine *g, const cz_id *program,
                                      czi_program_entry_fn fn, void *arg, cz_error *err);
-/* One entry, by its position; its number and node are not known. *ret lives until the next
- * read. */
-CZI_MUST_USE int czi_program_entry_at(cz_engine *g, uint64_t position,
+/* One entry, by its position; its number and node are not known. *ret lives until f reads
+ * again. Cheap when positions rise. */
+CZI_MUST_USE int czi_program_entry_at(struct czi_finder *f, uint64_t position,
                                       struct czi_program_entry *ret, cz_error *err);
 
 /* The walk of czi_program_entries with another number of marks, at least 2: for tests. */

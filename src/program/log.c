@@ -63,13 +63,13 @@ static void report_end(const struct czi_note *n, cz_program_report *r)
 }
 
 /* Whoever is no host may write other notes, or none: they say nothing of names and ends. */
-static int report_entry(cz_engine *g, uint64_t position, enum czi_note_type type,
+static int report_entry(struct czi_finder *f, uint64_t position, enum czi_note_type type,
                         void (*fn)(const struct czi_note *n, cz_program_report *r),
                         cz_program_report *r, cz_error *err)
 {
     struct czi_program_entry entry;
     struct czi_note note;
-    int rc = czi_program_entry_at(g, position, &entry, err);
+    int rc = czi_program_entry_at(f, position, &entry, err);
 
     if (!rc && entry.note.data && !czi_note_decode(entry.note, &note, NULL) &&
         note.type == type)
@@ -77,18 +77,18 @@ static int report_entry(cz_engine *g, uint64_t position, enum czi_note_type type
     return rc;
 }
 
-static int report(cz_engine *g, const struct czi_program_row *row, cz_program_report *ret,
-                  cz_error *err)
+static int report(struct czi_finder *firsts, struct czi_finder *lasts,
+                  const struct czi_program_row *row, cz_program_report *ret, cz_error *err)
 {
     cz_program_report r = {.id = row->program,
                            .head = row->head,
                            .entries = row->entries,
                            .first = row->first,
                            .last = row->last};
-    int rc = report_entry(g, row->first, CZI_NOTE_BEGIN, report_begin, &r, err);
+    int rc = report_entry(firsts, row->first, CZI_NOTE_BEGIN, report_begin, &r, err);
 
     if (!rc)
-        rc = report_entry(g, row->last, CZI_NOTE_END, report_end, &r, err);
+        rc = report_entry(lasts, row->last, CZI_NOTE_END, report_end, &r, err);
     if (!rc)
         *ret = r;
     return rc;
@@ -104,36 +104,39 @@ int cz_program_get(cz_engine *g, cz_host *host, const cz_id *id, cz_program_repo
         return rc;
     rc = czi_program_find(g, id, &row, err);
     if (!rc)
-        rc = report(g, &row, ret, err);
+        rc = report(&g->reader, &g->reader, &row, ret, err);
     czi_read_end(g);
     if (!rc && host && czi_host_misfit(host, id, ret->detail))
         ret->state = CZ_PROGRAM_MISFIT;
     return rc;
 }
 
+/* First entries come in order, and so do most of the last ones: each have a reader, which goes
+ * through a frame once. */
 struct list {
-    cz_engine *engine;
+    struct czi_finder *firsts, lasts;
     cz_program_report_fn fn;
     void *arg;
 };
 
 static int list_one(void *arg, const struct czi_program_row *row, cz_error *err)
 {
-    const struct list *l = arg;
+    struct list *l = arg;
     cz_program_report r;
-    int rc = report(l->engine, row, &r, err);
+    int rc = report(l->firsts, &l->lasts, row, &r, err);
 
     return rc ? rc : l->fn(l->arg, &r);
 }
 
 int cz_program_list(cz_engine *g, cz_program_report_fn fn, void *arg, cz_error *err)
 {
-    struct list l = {g, fn, arg};
+    struct list l = {&g->reader, {.ledger = g->ledger}, fn, arg};
     int rc = czi_read_begin(g, err);
 
     if (rc)
         return rc;
     rc = czi_program_each(g, list_one, &l, err);
+    czi_finder_done(&l.lasts);
     czi_read_end(g);
     return rc;
 }
