@@ -102,36 +102,54 @@ static bool in_program(const struct czi_record *rec, const cz_id *program,
     return true;
 }
 
-static int find_entries(struct czi_finder *f, in_log_fn in_log, const cz_id *id,
-                        uint64_t position, int (*fn)(void *arg, const struct czi_finder *f),
-                        void *arg, uint64_t *ret_previous, cz_error *err)
-{
-    bool more = true, found = false;
-    int rc = czi_ledger_read(f->ledger, position, &f->buf, &f->frame, err);
+struct log {
+    in_log_fn holds;
+    const cz_id *id;
+    int (*fn)(void *arg, const struct czi_finder *f);
+    void *arg;
+    bool found;        /* an entry; */
+    uint64_t previous; /* the one before the first of those */
+};
 
-    if (rc)
-        return rc;
+/* Of the frame at hand, the entries up to a position. */
+static int each_entry(struct czi_finder *f, struct log *log, uint64_t position, cz_error *err)
+{
+    bool more = true;
+    int rc = CZ_OK;
+
     czi_record_reader(&f->reader, f->frame.payload, f->frame.first_position);
     while (!rc && more && f->reader.position <= position) {
         uint64_t previous;
 
         rc = czi_record_next(&f->reader, &more, &f->record, err);
-        if (rc || !more || !in_log(&f->record, id, &previous))
+        if (rc || !more || !log->holds(&f->record, log->id, &previous))
             continue;
-        if (!found)
-            *ret_previous = previous;
-        found = true;
-        if (!fn)
+        if (!log->found)
+            log->previous = previous;
+        log->found = true;
+        if (!log->fn)
             continue;
         czi_blake3(f->record.bytes.data, f->record.bytes.len, f->effect.bytes);
         rc = czi_receipt_id(&f->effect, &f->record.outcome, &f->receipt, err);
         if (!rc)
-            rc = fn(arg, f);
+            rc = log->fn(log->arg, f);
     }
-    if (!rc && (!found || *ret_previous >= f->frame.first_position))
+    return rc;
+}
+
+static int find_entries(struct czi_finder *f, struct log log, uint64_t position,
+                        uint64_t *ret_previous, cz_error *err)
+{
+    int rc = czi_ledger_read(f->ledger, position, &f->buf, &f->frame, err);
+
+    if (!rc)
+        rc = each_entry(f, &log, position, err);
+    if (!rc && (!log.found || log.previous >= f->frame.first_position))
         rc = czi_fail(err, CZ_CORRUPT,
                       "position %llu does not belong to the log that points to it",
                       (unsigned long long)position);
+    if (!rc)
+        *ret_previous = log.previous;
     return rc;
 }
 
@@ -139,14 +157,28 @@ int czi_find_log(struct czi_finder *f, const cz_id *resource, uint64_t position,
                  int (*fn)(void *arg, const struct czi_finder *f), void *arg,
                  uint64_t *ret_previous, cz_error *err)
 {
-    return find_entries(f, in_resource, resource, position, fn, arg, ret_previous, err);
+    struct log log = {.holds = in_resource, .id = resource, .fn = fn, .arg = arg};
+
+    return find_entries(f, log, position, ret_previous, err);
 }
 
 int czi_find_entries(struct czi_finder *f, const cz_id *program, uint64_t position,
                      int (*fn)(void *arg, const struct czi_finder *f), void *arg,
                      uint64_t *ret_previous, cz_error *err)
 {
-    return find_entries(f, in_program, program, position, fn, arg, ret_previous, err);
+    struct log log = {.holds = in_program, .id = program, .fn = fn, .arg = arg};
+
+    return find_entries(f, log, position, ret_previous, err);
+}
+
+int czi_find_entries_in(struct czi_finder *f, const struct czi_frame *frame,
+                        const cz_id *program, int (*fn)(void *arg, const struct czi_finder *f),
+                        void *arg, cz_error *err)
+{
+    struct log log = {.holds = in_program, .id = program, .fn = fn, .arg = arg};
+
+    f->frame = *frame;
+    return each_entry(f, &log, UINT64_MAX, err);
 }
 
 /* Whoever sends effects again sends them in order: the one behind the last that was found. */

@@ -41,6 +41,12 @@ CZI_MUST_USE int czi_find_entries(struct czi_finder *f, const cz_id *program, ui
                                   int (*fn)(void *arg, const struct czi_finder *f), void *arg,
                                   uint64_t *ret_previous, cz_error *err);
 
+/* And of all its entries in a frame that is at hand, of which there may be none. */
+CZI_MUST_USE int czi_find_entries_in(struct czi_finder *f, const struct czi_frame *frame,
+                                     const cz_id *program,
+                                     int (*fn)(void *arg, const struct czi_finder *f),
+                                     void *arg, cz_error *err);
+
 /* A record as the public receipt; posts holds CZI_ACCESSES_MAX. */
 cz_receipt czi_receipt_describe(const struct czi_record *rec, const cz_id *effect,
                                 const cz_id *receipt, cz_post *posts);

@@ -68,9 +68,10 @@ int czi_program_entry_at(struct czi_finder *f, uint64_t position, struct czi_pro
 }
 
 /* ---- Walking --------------------------------------------------------------------------------
- * A frame is known by its last entry. Links lead back, so the way is walked back once, keeping
- * a mark at each frame, or, when there are too many, at each second, fourth … of them; then it
- * is walked forward, piece by piece between marks.
+ * Where entries are dense, the journal is read from the first to the last of them. Where they
+ * are rare, links are followed: a frame is known by its last entry. Links lead back, so the way
+ * is walked back once, keeping a mark at each frame, or, when there are too many, at each
+ * second, fourth … of them; then it is walked forward, piece by piece between marks.
  */
 
 struct walk {
@@ -78,9 +79,11 @@ struct walk {
     const cz_id *program;
     struct czi_buf marks, piece; /* of uint64_t, newest first */
     uint32_t marks_max, stride;
+    struct czi_finder finder; /* of what is read */
     struct czi_program_entry entry;
     czi_program_entry_fn fn;
     void *arg;
+    int ended; /* what fn returned, which may be any number */
     cz_error *err;
 };
 
@@ -94,7 +97,8 @@ static int give(void *arg, const struct czi_finder *f)
                w->entry.node.bytes);
     w->entry.note = note_of(&f->record);
     w->entry.found = f;
-    return w->fn(w->arg, &w->entry, w->err);
+    w->ended = w->fn(w->arg, &w->entry, w->err);
+    return w->ended;
 }
 
 static uint64_t at(const struct czi_buf *b, size_t i)
@@ -160,6 +164,24 @@ static int walk_piece(struct walk *w, uint64_t position, uint64_t until)
     return rc;
 }
 
+static int walk_links(struct walk *w, uint64_t last)
+{
+    int rc = walk_back(w, last);
+
+    for (size_t n = w->marks.len / sizeof(uint64_t), i = n; i-- > 0 && !rc;)
+        rc = walk_piece(w, at(&w->marks, i), i + 1 < n ? at(&w->marks, i + 1) : 0);
+    czi_buf_done(&w->marks);
+    czi_buf_done(&w->piece);
+    return rc;
+}
+
+static int walk_frame(void *arg, const struct czi_frame *frame, cz_error *err)
+{
+    struct walk *w = arg;
+
+    return czi_find_entries_in(&w->finder, frame, w->program, give, w, err);
+}
+
 int czi_program_walk(cz_engine *g, const cz_id *program, uint32_t marks,
                      czi_program_entry_fn fn, void *arg, cz_error *err)
 {
@@ -174,18 +196,22 @@ int czi_program_walk(cz_engine *g, const cz_id *program, uint32_t marks,
     int rc = czi_program_find(g, program, &row, err);
 
     if (!rc)
-        rc = walk_back(&w, row.last);
-    for (size_t n = w.marks.len / sizeof(uint64_t), i = n; i-- > 0 && !rc;)
-        rc = walk_piece(&w, at(&w.marks, i), i + 1 < n ? at(&w.marks, i + 1) : 0);
+        rc = marks ? walk_links(&w, row.last)
+                   : czi_ledger_range(g->ledger, row.first, row.last, walk_frame, &w, err);
+    if (w.ended)
+        return w.ended;
     if (!rc && (w.entry.number != row.entries || !czi_id_equal(&w.entry.node, &row.head)))
         rc = czi_fail(err, CZ_CORRUPT, "the log of a program is not what its head says");
-    czi_buf_done(&w.marks);
-    czi_buf_done(&w.piece);
     return rc;
 }
 
 int czi_program_entries(cz_engine *g, const cz_id *program, czi_program_entry_fn fn, void *arg,
                         cz_error *err)
 {
-    return czi_program_walk(g, program, CZI_PROGRAM_MARKS, fn, arg, err);
+    struct czi_program_row row;
+    int rc = czi_program_find(g, program, &row, err);
+    bool is_dense = !rc && (row.last - row.first) / CZI_PROGRAM_SPREAD < row.entries;
+
+    return rc ? rc
+              : czi_program_walk(g, program, is_dense ? 0 : CZI_PROGRAM_MARKS, fn, arg, err);
 }

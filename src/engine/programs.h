@@ -30,8 +30,11 @@ struct czi_program_entry {
 typedef int (*czi_program_entry_fn)(void *arg, const struct czi_program_entry *entry,
                                     cz_error *err);
 /* Oldest first; what entry has lives until fn returns, which must not read in g itself.
- * Reads each frame that holds entries twice, in long logs three times. Memory: at most 8 bytes
- * for each such frame up to CZI_PROGRAM_MARKS, and little more beyond. */
+ * Where at least one position in CZI_PROGRAM_SPREAD is the program's, the journal is read from
+ * its first to its last entry. Else each frame that holds entries is read twice, when they are
+ * many three times. Memory: 8 bytes for each such frame up to CZI_PROGRAM_MARKS, and little
+ * more beyond. */
+#define CZI_PROGRAM_SPREAD 64u
 #define CZI_PROGRAM_MARKS 65536u
 CZI_MUST_USE int czi_program_entries(cz_engine *g, const cz_id *program,
                                      czi_program_entry_fn fn, void *arg, cz_error *err);
@@ -40,7 +43,7 @@ CZI_MUST_USE int czi_program_entries(cz_engine *g, const cz_id *program,
 CZI_MUST_USE int czi_program_entry_at(struct czi_finder *f, uint64_t position,
                                       struct czi_program_entry *ret, cz_error *err);
 
-/* The walk of czi_program_entries with another number of marks, at least 2: for tests. */
+/* With marks, at least 2, or reading all (0): for tests. */
 CZI_MUST_USE int czi_program_walk(cz_engine *g, const cz_id *program, uint32_t marks,
                                   czi_program_entry_fn fn, void *arg, cz_error *err);
 

@@ -95,6 +95,11 @@ typedef int (*czi_frame_fn)(void *arg, const struct czi_frame *frame, cz_error *
 CZI_MUST_USE int czi_ledger_scan(struct czi_ledger *l, bool allow_torn, czi_frame_fn fn,
                                  void *arg, cz_error *err);
 
+/* The frames that hold the positions from first to last, each verified, in order; last is one
+ * that there is. Reads on from frame to frame. */
+CZI_MUST_USE int czi_ledger_range(struct czi_ledger *l, uint64_t first, uint64_t last,
+                                  czi_frame_fn fn, void *arg, cz_error *err);
+
 /* The hash of the newest frame (zero when empty) and the positions and facts so far. */
 void czi_ledger_tip(const struct czi_ledger *l, uint8_t ret_hash[32], uint64_t *ret_positions,
                     uint64_t *ret_facts);

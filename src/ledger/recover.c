@@ -344,6 +344,7 @@ struct pass {
         czi_frame_fn scan;
     } user;
     void *arg;
+    uint64_t last; /* position: of a range */
 };
 
 /* At a bad byte of the last segment: CZ_OK when it is a torn tail. A reader beside a live
@@ -505,6 +506,37 @@ int czi_ledger_scan(struct czi_ledger *l, bool allow_torn, czi_frame_fn fn, void
         rc = czi_fail(err, CZ_CORRUPT,
                       "the journal's chain does not reach what CHECKPOINT names");
     return rc;
+}
+
+/* Ends a pass early and is no error. */
+#define ENOUGH (-1)
+
+/* What lies behind the range may be under way. */
+static int range_frame(struct pass *p, const struct czi_frame *f, cz_error *err)
+{
+    int rc = p->user.scan(p->arg, f, err);
+
+    return rc || f->first_position + f->position_count <= p->last ? rc : ENOUGH;
+}
+
+int czi_ledger_range(struct czi_ledger *l, uint64_t first, uint64_t last, czi_frame_fn fn,
+                     void *arg, cz_error *err)
+{
+    struct pass p = {.l = l, .fn = range_frame, .arg = arg, .last = last};
+    CZI_AUTOBUF buf = {0};
+    struct czi_frame frame = {0};
+    struct czi_place place;
+    int rc = czi_ledger_read(l, first, &buf, &frame, err);
+
+    if (rc)
+        return rc;
+    p.user.scan = fn;
+    place = czi_place_of(&frame);
+    rc = range_frame(&p, &frame, err);
+    if (!rc)
+        rc = run_pass(&p, &place, err);
+    czi_walk_done(&p.walk);
+    return rc == ENOUGH ? CZ_OK : rc;
 }
 
 /* ---- Index ------------------------------------------------------------------------------- */

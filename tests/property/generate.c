@@ -929,7 +929,7 @@ static int compare_entry(void *arg, const struct czi_program_entry *entry, cz_er
     return 0;
 }
 
-/* With few marks the walk takes longer ways. */
+/* With few marks the walk takes longer ways, with none another one. */
 static const char *compare_entries(const struct ref_model *m, const struct ref_program *p,
                                    cz_engine *g, uint32_t marks)
 {
@@ -1002,7 +1002,7 @@ const char *gen_compare_state(const struct ref_model *m, cz_engine *g, struct cz
     differs = compare_inside(m, &g->step.core);
     for (unsigned i = 0; i < 3 && m->program_count && !differs; i++)
         differs = compare_entries(m, &m->programs[czi_rng_below(rng, m->program_count)], g,
-                                  2 + (uint32_t)czi_rng_below(rng, 5));
+                                  (uint32_t)(i ? 1 + i : 0));
     czi_read_end(g);
     for (unsigned i = 0; i < 3 && m->resource_count && !differs; i++)
         differs = compare_log(&m->resources[czi_rng_below(rng, m->resource_count)], g);

@@ -299,6 +299,7 @@ static void what_a_list_calls_can_end_it(void **state)
 struct log {
     struct czi_buf text; /* each entry's, with a line in front */
     uint64_t count, last_position, stop_at;
+    int stop_with;
     cz_id node;
 };
 
@@ -330,7 +331,7 @@ static int log_entry(void *arg, const cz_program_entry *e)
     next_node(&l->node, &e->receipt->id);
     assert_memory_equal(&l->node, &e->node, sizeof(cz_id));
     czi_buf_printf(&l->text, "-- %u\n%s\n", (unsigned)e->number, e->text);
-    return l->count == l->stop_at ? 88 : 0;
+    return l->count == l->stop_at ? l->stop_with : 0;
 }
 
 static void a_log_tells_its_entries_oldest_first(void **state)
@@ -380,16 +381,19 @@ static void what_a_log_calls_can_end_it(void **state)
 {
     cz_engine *g = fx_open_driven();
     struct fake f = fake("pay", options_label);
-    struct log l = {.stop_at = 2};
     cz_error err = {0};
 
     (void)state;
     begin(g, &f);
     (void)go_on(g, &f, cz_effect_new());
     (void)go_on(g, &f, cz_effect_new());
-    assert_int_equal(cz_program_log(g, &f.id, log_entry, &l, &err), 88);
-    assert_int_equal(l.count, 2);
-    czi_buf_done(&l.text);
+    for (int with = -2; with <= CZ_CORRUPT; with++) {
+        struct log l = {.stop_at = with ? 2 : 0, .stop_with = with};
+
+        assert_int_equal(cz_program_log(g, &f.id, log_entry, &l, &err), with);
+        assert_int_equal(l.count, with ? 2 : 3);
+        czi_buf_done(&l.text);
+    }
     fx_close(g);
 }
 
@@ -456,9 +460,9 @@ static cz_engine *busy(struct fake fakes[3], struct walk expected[3])
     return g;
 }
 
-static void a_walk_with_few_marks_goes_the_same_way(void **state)
+static void every_way_of_walking_meets_the_same_entries(void **state)
 {
-    static const uint32_t marks[] = {2, 3, 4, 7, 64, CZI_PROGRAM_MARKS};
+    static const uint32_t marks[] = {0, 2, 3, 4, 7, 64, CZI_PROGRAM_MARKS};
     static struct walk expected[3], got;
     struct fake fakes[3];
     cz_engine *g = busy(fakes, expected);
@@ -577,7 +581,7 @@ int main(void)
         cmocka_unit_test(a_log_tells_its_entries_oldest_first),
         cmocka_unit_test(what_a_log_calls_can_end_it),
         cmocka_unit_test(what_has_no_position_of_its_own_is_no_entry),
-        cmocka_unit_test(a_walk_with_few_marks_goes_the_same_way),
+        cmocka_unit_test(every_way_of_walking_meets_the_same_entries),
         cmocka_unit_test(a_log_that_goes_on_after_reopening_is_one_chain),
         cmocka_unit_test(an_id_is_known_before_the_program_is_started),
         cmocka_unit_test(states_have_names),
