@@ -44,6 +44,7 @@ struct czi_auditor {
     uint8_t presented[CZI_OPERATIONS_MAX]; /* capabilities: accesses */
     unsigned presented_count;
     uint32_t withdrawals;
+    uint64_t facts_used; /* bit i: by a deposit or confirmation */
     /* The effect at hand. */
     const struct czi_pending *pending;
     const struct czi_outcome *outcome; /* with its posts */
@@ -97,10 +98,11 @@ CZI_MUST_USE int czi_audit_leave(struct czi_auditor *a, const uint8_t *account, 
                                  cz_quantity quantity, cz_error *err);
 bool czi_audit_is_external(const struct czi_auditor *a, uint32_t asset);
 
+/* Of what exists, and is to be created if it does not. */
+CZI_MUST_USE int czi_audit_create_again(struct czi_auditor *a, const struct czi_op *op,
+                                        uint32_t asset, cz_error *err);
 /* Before what they do is done; of a creation, after. */
 CZI_MUST_USE int czi_audit_may_create(struct czi_auditor *a, unsigned i, cz_error *err);
-/* Creates again what exists. */
-void czi_audit_again(struct czi_auditor *a, unsigned i, const struct czi_op *op);
 CZI_MUST_USE int czi_audit_may_debit(struct czi_auditor *a, unsigned from, unsigned to,
                                      cz_quantity quantity, cz_error *err);
 CZI_MUST_USE int czi_audit_may_write(struct czi_auditor *a, unsigned i, struct czi_slice data,
@@ -124,6 +126,8 @@ CZI_MUST_USE int czi_audit_confirm(struct czi_auditor *a, const struct czi_op *o
                                    cz_error *err);
 CZI_MUST_USE int czi_audit_release(struct czi_auditor *a, const struct czi_op *op,
                                    cz_error *err);
+/* After all operations: what is used up for the gateway's purposes has passed it. */
+CZI_MUST_USE int czi_audit_unused(struct czi_auditor *a, cz_error *err);
 /* A domain's time as the time map has it; false: it has none. */
 CZI_MUST_USE bool czi_audit_time(const struct czi_auditor *a, struct czi_slice domain,
                                  uint64_t *ret);

@@ -112,14 +112,11 @@ const uint8_t *czi_audit_account(const struct czi_auditor *a, unsigned i, bool *
 
 bool czi_audit_is_external(const struct czi_auditor *a, uint32_t asset)
 {
-    const char *name = a->core->assets[asset].name;
+    const char *name = a->core->assets[asset].name, *colon = strchr(name, ':');
 
-    for (const char *p = strchr(name, ':'); p; p = strchr(p + 1, ':'))
-        if (czi_book_domain(a->core->book,
-                            (struct czi_slice){(const uint8_t *)name, (size_t)(p - name)}) !=
-            CZI_ID_NONE)
-            return true;
-    return false;
+    return colon && czi_book_domain(a->core->book,
+                                    (struct czi_slice){(const uint8_t *)name,
+                                                       (size_t)(colon - name)}) != CZI_ID_NONE;
 }
 
 /* ---- Owners -------------------------------------------------------------------------------
@@ -143,39 +140,36 @@ static bool has_signed(const struct czi_auditor *a, const uint8_t *key)
     return false;
 }
 
-/* Whether enough owners of an account have signed; it must be declared, and active to decide
- * about anything but its own state. */
-static int count_owners(struct czi_auditor *a, const uint8_t *account, bool *ret, cz_error *err)
+/* Whether enough owners of an account have signed; it must be declared, and active unless it is
+ * its own lifecycle that they decide about. */
+static int ask_owners(struct czi_auditor *a, const uint8_t *account, bool lifecycle, bool *ret,
+                      cz_error *err)
 {
     uint32_t i = czi_audit_access(a, account);
     struct czi_policy p;
 
-    if (i == CZI_ID_NONE || !a->declared[i].exists || a->declared[i].kind != CZ_ACCOUNT)
+    if (i == CZI_ID_NONE || !a->declared[i].exists)
         return czi_audit_found(a, err, "an account that decides is not declared");
+    if (a->declared[i].kind != CZ_ACCOUNT || (a->declared[i].state != CZ_ACTIVE && !lifecycle))
+        return czi_audit_found(a, err, "access %u decides, but is no active account", i);
     if (czi_policy_read(czi_audit_data(a, i), &p, err))
         return czi_audit_found(a, err, "access %u is no account", i);
     *ret = signers_of(a, &p) >= p.threshold;
     return CZ_OK;
 }
 
-static int ask_owners(struct czi_auditor *a, const uint8_t *account, bool *ret, cz_error *err)
+static int too_few(const struct czi_auditor *a, const char *what, cz_error *err)
 {
-    uint32_t i = czi_audit_access(a, account);
-
-    if (i != CZI_ID_NONE && a->declared[i].exists && a->declared[i].state != CZ_ACTIVE)
-        return czi_audit_found(a, err, "access %u decides, but is no active account", i);
-    return count_owners(a, account, ret, err);
+    return czi_audit_found(a, err, "it is not authorised: too few owners signed to %s", what);
 }
 
 static int owners_only(struct czi_auditor *a, const uint8_t *account, const char *what,
                        cz_error *err)
 {
-    bool signed_by_them = false;
-    int rc = ask_owners(a, account, &signed_by_them, err);
+    bool good = false;
+    int rc = ask_owners(a, account, false, &good, err);
 
-    if (rc || signed_by_them)
-        return rc;
-    return czi_audit_found(a, err, "it is not authorised: too few owners signed to %s", what);
+    return rc || good ? rc : too_few(a, what, err);
 }
 
 /* ---- Capabilities -------------------------------------------------------------------------
@@ -304,7 +298,7 @@ int czi_audit_authorise(struct czi_auditor *a, const uint8_t *account, enum cz_r
                         unsigned i, const cz_quantity *quantity, cz_error *err)
 {
     bool good = false;
-    int rc = ask_owners(a, account, &good, err);
+    int rc = ask_owners(a, account, false, &good, err);
 
     for (unsigned k = 0; !rc && !good && k < a->presented_count; k++) {
         struct czi_grant g;
@@ -414,23 +408,20 @@ static int may_revoke(struct czi_auditor *a, unsigned i, cz_error *err)
     return rc ? rc : owners_only(a, c.grants[0].account, "revoke a capability", err);
 }
 
-/* Its own owners, also of a locked one: they unlock it. */
+/* Also of a locked one, or it could never be unlocked. */
 static int may_move_account(struct czi_auditor *a, unsigned i, cz_error *err)
 {
-    bool signed_by_them = false;
-    int rc = count_owners(a, czi_effect_access_id(a->pending->bytes, &a->pending->view, i),
-                          &signed_by_them, err);
+    bool good = false;
+    int rc = ask_owners(a, czi_effect_access_id(a->pending->bytes, &a->pending->view, i), true,
+                        &good, err);
 
-    if (rc || signed_by_them)
-        return rc;
-    return czi_audit_found(a, err,
-                           "it is not authorised: too few owners signed to change the "
-                           "account's state");
+    return rc || good ? rc : too_few(a, "change the account's state", err);
 }
 
 int czi_audit_may_move(struct czi_auditor *a, unsigned i, unsigned code, cz_error *err)
 {
     const struct czi_declared *d = &a->declared[i];
+    struct czi_outbox o;
 
     a->declared[i].touched = true;
     if (code == CZI_OP_CONSUME && d->kind == CZ_FUNGIBLE && d->quantity != 0 &&
@@ -439,6 +430,9 @@ int czi_audit_may_move(struct czi_auditor *a, unsigned i, unsigned code, cz_erro
                                a->core->assets[d->asset].name);
     if (d->kind == CZ_ACCOUNT)
         return may_move_account(a, i, err);
+    if (d->kind == CZ_OUTBOX && (code == CZI_OP_CONSUME || code == CZI_OP_ARCHIVE) &&
+        (czi_outbox_read(czi_audit_data(a, i), &o, NULL) || o.count))
+        return czi_audit_found(a, err, "outbox %u ends with withdrawals in it", i);
     if (d->kind != CZ_CAPABILITY)
         return ask_account(a, i, CZ_RIGHT_LIFECYCLE, NULL, err);
     if (code == CZI_OP_CONSUME)
@@ -514,7 +508,7 @@ static int may_grant(struct czi_auditor *a, unsigned i, cz_error *err)
         return czi_audit_found(a, err, "the bytes of capability %u are no new grant", i);
     if (!czi_id_equal(g.account, czi_audit_controller(a, i)))
         return czi_audit_found(a, err, "capability %u is not controlled by its account", i);
-    rc = ask_owners(a, g.account, &owners, err);
+    rc = ask_owners(a, g.account, false, &owners, err);
     if (rc)
         return rc;
     if (g.parent)
@@ -545,28 +539,23 @@ static bool is_free(const struct czi_op *op)
            memcmp(op->label.data, op->asset.data, op->label.len) == 0;
 }
 
-/* Creating what is there: the place of an empty one is anybody's. */
-void czi_audit_again(struct czi_auditor *a, unsigned i, const struct czi_op *op)
+/* An account in whose name something is created. */
+static int ask_party(struct czi_auditor *a, const uint8_t *party, unsigned i, cz_error *err)
 {
-    a->declared[i].touched |= is_free(op);
+    unsigned kind = see(a, party).kind;
+
+    if (kind == CZ_OUTBOX)
+        return czi_audit_found(a, err, "an outbox has no other than reserves, access %u", i);
+    if (kind == CZ_ACCOUNT)
+        return czi_audit_authorise(a, party, CZ_RIGHT_CREATE, i, NULL, err);
+    return CZ_OK;
 }
 
-/* Creator and controller, where they are accounts. */
 static int ask_parties(struct czi_auditor *a, unsigned i, cz_error *err)
 {
-    const struct czi_op *op = &a->declared[i].creation;
-    const uint8_t *const parties[] = {op->creator, op->controller};
-    int rc = CZ_OK;
+    int rc = ask_party(a, a->declared[i].creation.creator, i, err);
 
-    for (unsigned k = 0; k < 2 && !rc; k++) {
-        unsigned kind = see(a, parties[k]).kind;
-
-        if (kind == CZ_OUTBOX)
-            rc = czi_audit_found(a, err, "an outbox has no other than reserves, access %u", i);
-        if (kind == CZ_ACCOUNT)
-            rc = czi_audit_authorise(a, parties[k], CZ_RIGHT_CREATE, i, NULL, err);
-    }
-    return rc;
+    return rc ? rc : ask_party(a, a->declared[i].creation.controller, i, err);
 }
 
 static int check_ownership(struct czi_auditor *a, unsigned i, cz_error *err)
@@ -599,7 +588,8 @@ int czi_audit_may_create(struct czi_auditor *a, unsigned i, cz_error *err)
         return rc;
     switch (d->kind) {
     case CZ_CAPABILITY:
-        return may_grant(a, i, err);
+        rc = may_grant(a, i, err);
+        return rc ? rc : ask_party(a, d->creation.creator, i, err);
     case CZ_OUTBOX:
         return may_create_outbox(a, i, err);
     case CZ_ACCOUNT:
@@ -608,4 +598,21 @@ int czi_audit_may_create(struct czi_auditor *a, unsigned i, cz_error *err)
     default:
         return is_free(&d->creation) ? CZ_OK : ask_parties(a, i, err);
     }
+}
+
+int czi_audit_create_again(struct czi_auditor *a, const struct czi_op *op, uint32_t asset,
+                           cz_error *err)
+{
+    struct czi_declared *d = &a->declared[op->a];
+    unsigned master = see(a, op->controller).kind;
+
+    if (!op->if_absent || d->kind != op->kind ||
+        (!czi_kind_has_data(op->kind) && d->asset != asset))
+        return czi_audit_found(a, err, "it creates a resource that exists");
+    if ((master == CZ_ACCOUNT || master == CZ_OUTBOX) &&
+        (!d->controlled || !czi_id_equal(czi_audit_controller(a, op->a), op->controller)))
+        return czi_audit_found(a, err, "access %u exists, and is not its account's", op->a);
+    /* Nobody gets at a resource by creating it again. */
+    d->touched |= is_free(op);
+    return CZ_OK;
 }

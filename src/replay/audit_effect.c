@@ -57,8 +57,8 @@ static void load_accesses(struct czi_auditor *a)
     }
 }
 
-/* Whether it asks for the time of a domain that there is none of. */
-static bool asks_for_nothing(const struct czi_auditor *a)
+/* Whether one of its operations may give such a reason too. */
+static bool may_give(const struct czi_auditor *a, uint8_t reason)
 {
     const struct czi_pending *p = a->pending;
     struct czi_cbor c = czi_cbor(p->bytes + p->view.ops, p->view.ops_len);
@@ -67,7 +67,11 @@ static bool asks_for_nothing(const struct czi_auditor *a)
         struct czi_op op;
 
         czi_op_next(&c, &op);
-        if (op.code == CZI_OP_WHEN && czi_book_domain(a->core->book, op.text) == CZI_ID_NONE)
+        if (reason == CZ_UNKNOWN_DOMAIN &&
+            (op.code == CZI_OP_WHEN || op.code == CZI_OP_WITHDRAW))
+            return true;
+        if (reason == CZ_EVENT_CONSUMED &&
+            (op.code == CZI_OP_DEPOSIT || op.code == CZI_OP_CONFIRM))
             return true;
     }
     return false;
@@ -83,7 +87,7 @@ static int check_citations(struct czi_auditor *a, uint64_t *lamport, cz_error *e
     if (should && is != should)
         return czi_audit_found(a, err, "its reason is \"%s\", but what it cites gives \"%s\"",
                                cz_reason_name(is), cz_reason_name(should));
-    if (!should && czi_cite_is_reason(is) && !(is == CZ_UNKNOWN_DOMAIN && asks_for_nothing(a)))
+    if (!should && czi_cite_is_reason(is) && !may_give(a, is))
         return czi_audit_found(a, err, "it is rejected as %s, but all that it cites holds",
                                cz_reason_name(is));
     return CZ_OK;

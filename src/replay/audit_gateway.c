@@ -64,18 +64,45 @@ static int read_fact(struct czi_auditor *a, unsigned place, enum cz_fact_kind ki
     return CZ_OK;
 }
 
-/* Whether an asset is "<domain>:<asset>"; without `asset` any of the domain. */
+/* Each serves one operation. */
+static int use_up(struct czi_auditor *a, unsigned place, cz_error *err)
+{
+    if (a->facts_used >> place & 1)
+        return czi_audit_found(a, err, "fact %u of the effect is used a second time", place);
+    a->facts_used |= UINT64_C(1) << place;
+    return CZ_OK;
+}
+
+int czi_audit_unused(struct czi_auditor *a, cz_error *err)
+{
+    for (unsigned i = 0; i < a->citing.fact_count; i++) {
+        struct czi_slice purpose = a->citing.facts[i].terms.purpose;
+        bool deposited = purpose.data && is_text(purpose, "deposit");
+        bool withdrawn = purpose.data && is_text(purpose, "withdrawal");
+        struct czi_entry_info entry;
+        cz_id id;
+
+        if ((!deposited && !withdrawn) || !(a->citing.holds >> i & 1) || a->facts_used >> i & 1)
+            continue;
+        memcpy(&id, a->citing.facts[i].fact, sizeof id);
+        czi_book_entry(a->core->book, czi_book_find(a->core->book, &id), &entry);
+        if (entry.kind == (deposited ? CZ_FACT_DEPOSIT : CZ_FACT_WITHDRAWAL))
+            return czi_audit_found(a, err, "fact %u of the effect is used up for nothing", i);
+    }
+    return CZ_OK;
+}
+
+/* Whether an asset is "<domain>:<asset>", with the first colon; without `asset` any of the
+ * domain. */
 static bool is_asset_of(const char *name, struct czi_slice domain,
                         const struct czi_slice *asset)
 {
-    size_t len = strlen(name);
+    const char *colon = strchr(name, ':');
 
-    if (len <= domain.len || memcmp(name, domain.data, domain.len) != 0 ||
-        name[domain.len] != ':')
+    if (!colon || (size_t)(colon - name) != domain.len ||
+        memcmp(name, domain.data, domain.len) != 0)
         return false;
-    name += domain.len + 1;
-    len -= domain.len + 1;
-    return !asset || (asset->len == len && memcmp(asset->data, name, len) == 0);
+    return !asset || is_text(*asset, colon + 1);
 }
 
 static const char *asset_of(const struct czi_auditor *a, unsigned i)
@@ -128,6 +155,8 @@ int czi_audit_deposit(struct czi_auditor *a, const struct czi_op *op, cz_error *
 
     if (!rc)
         rc = read_fact(a, op->fact, CZ_FACT_DEPOSIT, "deposit", &says, err);
+    if (!rc)
+        rc = use_up(a, op->fact, err);
     if (rc)
         return rc;
     d->touched = true;
@@ -198,6 +227,8 @@ static int check_withdrawal(struct czi_auditor *a, const struct czi_op *op, cz_e
     account = czi_audit_account(a, op->a, &reserve);
     if (!account || reserve || !czi_id_equal(account, czi_audit_controller(a, op->b)))
         return czi_audit_found(a, err, "access %u is not of the outbox's account", op->a);
+    if (!czi_audit_is_external(a, a->declared[op->a].asset))
+        return czi_audit_found(a, err, "access %u is of no domain's asset", op->a);
     rc = need_reserve(a, op->c, op->b, err);
     if (!rc && a->declared[op->a].asset != a->declared[op->c].asset)
         rc = czi_audit_found(a, err, "the reserve, access %u, is of another asset", op->c);
@@ -274,6 +305,8 @@ int czi_audit_confirm(struct czi_auditor *a, const struct czi_op *op, cz_error *
     cz_quantity quantity = 0;
     int rc = read_fact(a, op->fact, CZ_FACT_WITHDRAWAL, "withdrawal", &says, err);
 
+    if (!rc)
+        rc = use_up(a, op->fact, err);
     if (!rc)
         rc = close_withdrawal(a, op, &says, false, &quantity, err);
     if (rc)

@@ -38,12 +38,7 @@ static int declare_creation(struct czi_auditor *a, struct czi_declared *d,
             return czi_nomem(err, "an asset");
     }
     if (d->exists)
-        czi_audit_again(a, op->a, op);
-    if (d->exists)
-        return op->if_absent && d->kind == op->kind &&
-                       (czi_kind_has_data(op->kind) || d->asset == asset)
-                   ? CZ_OK
-                   : czi_audit_found(a, err, "it creates a resource that exists");
+        return czi_audit_create_again(a, op, asset, err);
     *d = (struct czi_declared){.slot = d->slot,
                                .asset = asset,
                                .kind = op->kind,
@@ -150,12 +145,15 @@ static int declare_all(struct czi_auditor *a, cz_error *err)
 
     a->supply_count = a->presented_count = 0;
     a->withdrawals = 0;
+    a->facts_used = 0;
     for (unsigned i = 0; i < p->view.op_count && !rc; i++) {
         struct czi_op op;
 
         czi_op_next(&c, &op);
         rc = declare(a, &op, err);
     }
+    if (!rc)
+        rc = czi_audit_unused(a, err);
     return rc ? rc : czi_audit_untouched(a, err);
 }
 

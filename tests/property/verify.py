@@ -347,7 +347,8 @@ class Book:
 
 PLAIN = [1, False, 0, 0, None, None]
 CITED = {11, 12} | set(range(32, 46))
-UNKNOWN_DOMAIN, NO_ROOM = 32, 15  # the one an operation gives too; the other a verifier cannot tell
+OPERATIONS_TOO = {32, 41}  # reasons that an operation gives too
+NO_ROOM = 15  # which a verifier cannot tell
 REASONS = set(range(1, 16)) | CITED | set(range(49, 68))
 
 
@@ -519,7 +520,7 @@ def read_effect(state, record, position, applied, time):
     need(lamport == lamport_of(state, e, before), "a Lamport time")
     fault, left_out, uses = judge_citations(state, e)
     clock = clock_of(state, e, before) if e.program is not None else None
-    need(reason == fault if fault else reason not in CITED - {UNKNOWN_DOMAIN},
+    need(reason == fault if fault else reason not in CITED - OPERATIONS_TOO,
          "a reason of what is cited")
     need(fault or clock or e.program is None or reason == 15, "a clock without room")
     effect = blake3(data)

@@ -19,7 +19,7 @@ LEAST, MOST = -(1 << 127), (1 << 127) - 1
 FACT, DEPOSITED, WITHDRAWN, REGISTER = 6, 3, 4, 8
 (UNKNOWN_RESOURCE, EXISTS, WRONG_KIND, WRONG_ASSET, WRONG_STATE, OVERDRAFT, OVERFLOW, REQUIRE_STATE,
  REQUIRE_VERSION, REQUIRE_QUANTITY) = range(1, 11)
-NOT_EMPTY, UNKNOWN_DOMAIN = 14, 32
+NOT_EMPTY, UNKNOWN_DOMAIN, EVENT_CONSUMED = 14, 32, 41
 (UNSIGNED, WRONG_KEY, BELOW_THRESHOLD, UNDECLARED, REVOKED, EXPIRED, OTHER_RESOURCE, RIGHT_MISSING,
  OVER_CEILING, NOT_ATTENUATED, DIRECT_OWNERSHIP, RATE_LIMIT, BAD_POLICY, UNPROVEN, WRONG_FACT,
  NO_WITHDRAWAL, OUTBOX_FULL, TOO_EARLY, TOO_LATE) = range(49, 68)
@@ -191,7 +191,8 @@ class Ledger:
         return d.known[2] if d and d.known else None
 
     def is_external(self, asset):
-        return any(asset[:n] in self.book.domains for n, c in enumerate(asset) if c == ":")
+        domain, colon, _ = asset.partition(":")
+        return bool(colon) and domain in self.book.domains
 
     def perform(self, effect, ident, keys, left_out, programs):
         """What each access is then, in order; Refused. Nothing is kept before keep()."""
@@ -254,7 +255,7 @@ def strict_operation(effect, code, rest):
         need({"w": is_uint(value) and value < writes, "r": is_uint(value) and value < accesses,
               "f": is_uint(value) and value < len(effect.facts),
               "q": is_quantity(value, 0 if code == MOVE else 1), "d": is_bytes(value, 0, 65536),
-              "t": is_text(value, 1, 60), "?": True}[letter], "an argument")
+              "t": is_clean(value, 60), "?": True}[letter], "an argument")
     return strict_other(effect, code, rest)
 
 
@@ -262,6 +263,15 @@ def strict_operations(effect):
     for n, (code, *rest) in enumerate(effect.operations):
         need(is_uint(code) and (code != NOTE or n == 0), "an operation")
         strict_operation(effect, code, rest)
+
+
+def is_asset_of(asset, domain, name):
+    return ":" in asset and asset.partition(":")[::2] == (domain, name)
+
+
+def is_canonical(kind, creator, label, asset, value, controller):
+    """An empty balance or reserve in its place."""
+    return kind == FUNGIBLE and not value and creator == controller and label == asset
 
 
 # ---- An effect ----------------------------------------------------------------------------------
@@ -273,6 +283,7 @@ class Act:
         self.left_out, self.programs = left_out, programs
         self.now = {i: copy.copy(ledger.things.get(i)) for i in effect.accesses}
         self.touched, self.presented, self.withdrawals, self.supply = set(), [], 0, {}
+        self.used = set()  # facts, by deposits and confirmations
 
     def see(self, ident):
         return self.now[ident] if ident in self.now else self.ledger.things.get(ident)
@@ -287,16 +298,22 @@ class Act:
                 self.lifecycle(code, *rest)
             else:
                 steps[code](*rest)
+        self.demand_used()
         for i in self.effect.writes:
             self.written_alone(i)
         demand(all(self.now.values()), UNKNOWN_RESOURCE)
 
-    def at(self, access):
+    def at(self, access, touches=True):
         """The id of an access, and what exists there."""
         ident = self.effect.accesses[access]
         demand(self.now[ident], UNKNOWN_RESOURCE)
-        self.touched.add(ident)
+        if touches:
+            self.touched.add(ident)
         return ident, self.now[ident]
+
+    def exist(self, *accesses):
+        for access in accesses:
+            self.at(access)
 
     def change_supply(self, asset, change):
         self.supply[asset] = self.supply.get(asset, 0) + change
@@ -313,21 +330,19 @@ class Act:
             return controller.controller, True
         return thing.controller, False
 
-    def policy_of(self, account):
-        demand(account in self.now, UNDECLARED)
-        thing = self.see(account)
-        demand(thing.state == ACTIVE, WRONG_STATE)
-        return Policy(thing.data)
-
-    def owners_fault(self, account):
-        policy = self.policy_of(account)
+    def owners_fault(self, account, lifecycle=False):
+        thing = self.now.get(account)
+        demand(thing, UNDECLARED)
+        demand(thing.state == ACTIVE or lifecycle, WRONG_STATE)
+        policy = Policy(thing.data)
         count = policy.signers(self.keys)
         if count >= policy.threshold:
             return 0
         return UNSIGNED if not self.keys else WRONG_KEY if not count else BELOW_THRESHOLD
 
-    def owners_only(self, account):
-        demand(not self.owners_fault(account), self.owners_fault(account))
+    def owners_only(self, account, lifecycle=False):
+        fault = self.owners_fault(account, lifecycle)
+        demand(not fault, fault)
 
     def chain(self, ident):
         """A capability and those above it."""
@@ -400,8 +415,12 @@ class Act:
     def create(self, access, creator, label, kind, asset, value, controller, if_absent):
         ident = self.effect.accesses[access]
         if self.now[ident]:
-            there = self.now[ident]
+            there, master = self.now[ident], self.see(controller)
             demand(if_absent and there.kind == kind and there.asset == asset, EXISTS)
+            demand(not master or master.kind not in (ACCOUNT, OUTBOX)
+                   or (there.controlled and there.controller == controller), EXISTS)
+            if is_canonical(kind, creator, label, asset, value, controller):
+                self.touched.add(ident)
             return
         if kind == FUNGIBLE and value:
             demand(not self.ledger.is_external(asset), UNPROVEN)
@@ -427,36 +446,41 @@ class Act:
             demand(count, WRONG_KEY)
             demand(count >= policy.threshold, BELOW_THRESHOLD)
         if new.kind == CAPABILITY:
-            return self.may_grant(new)
+            self.may_grant(new)
+            return self.ask_party(new.creator, ident, new)
         if new.kind == OUTBOX:
             demand(new.controlled and new.creator == new.controller and new.label == "outbox"
                    and self.see(new.controller).kind == ACCOUNT, DIRECT_OWNERSHIP)
             demand(not read_form(OUTBOX, new.data).open, BAD_POLICY)
             return None
-        canonical = (new.kind == FUNGIBLE and not new.quantity and new.creator == new.controller
-                     and new.label == new.asset)
-        for party in (new.creator, new.controller):
-            there = self.see(party)
-            if not there or there.kind not in (ACCOUNT, OUTBOX) or canonical:
-                continue
+        if not is_canonical(new.kind, new.creator, new.label, new.asset, new.quantity,
+                            new.controller):
+            self.ask_party(new.creator, ident, new)
+            self.ask_party(new.controller, ident, new)
+        return None
+
+    def ask_party(self, party, ident, new):
+        there = self.see(party)
+        if there and there.kind in (ACCOUNT, OUTBOX):
             demand(there.kind == ACCOUNT, UNPROVEN)
             self.authorise(party, CREATES, ident, new.asset)
-        return None
 
     def may_grant(self, new):
         grant = read_form(CAPABILITY, new.data)
-        demand(grant.spent == 0, BAD_POLICY)
-        demand(new.controller == grant.account and new.controlled, BAD_POLICY)
+        demand(grant.spent == 0 and grant.account == new.controller, BAD_POLICY)
+        account = self.see(grant.account)
+        demand(account and account.kind == ACCOUNT, BAD_POLICY)
         fault = self.owners_fault(grant.account)
         if grant.parent is None:
             demand(not fault, fault)
             return
-        demand(grant.parent in self.now, UNDECLARED)
+        above = self.now.get(grant.parent)
+        demand(above, UNDECLARED)
+        demand(above.kind == CAPABILITY, WRONG_KIND)
+        parent = Grant(above.data)
         if fault:
             demand(grant.parent in self.presented, fault)
-            parent = Grant(self.now[grant.parent].data)
             demand(parent.rights & DELEGATES, RIGHT_MISSING)
-        parent = Grant(self.now[grant.parent].data)
         demand(grant.is_within(parent), NOT_ATTENUATED)
         demand(len(self.chain(grant.parent)) < CHAIN_MAX, NOT_ATTENUATED)
 
@@ -507,7 +531,7 @@ class Act:
             return
         if thing.kind == ACCOUNT:
             self.owners_only(ident)
-        elif thing.kind != CAPABILITY:
+        else:
             self.controlled_by(ident, thing, WRITES)
 
     def lifecycle(self, code, access):
@@ -516,6 +540,8 @@ class Act:
         held = thing.quantity
         demand(code == CONSUME and thing.kind != POSITION or code not in (CONSUME, ARCHIVE)
                or not held, NOT_EMPTY)
+        demand(thing.kind != OUTBOX or code not in (CONSUME, ARCHIVE)
+               or not Outbox(thing.data).open, NOT_EMPTY)
         self.may_move(code, ident, thing)
         if code == CONSUME and thing.kind == FUNGIBLE and held:
             demand(not self.ledger.is_external(thing.asset), UNPROVEN)
@@ -525,7 +551,7 @@ class Act:
 
     def may_move(self, code, ident, thing):
         if thing.kind == ACCOUNT:
-            self.owners_only(ident)
+            self.owners_only(ident, lifecycle=True)
         elif thing.kind != CAPABILITY:
             self.controlled_by(ident, thing, LIFECYCLE)
         elif code != CONSUME:
@@ -537,20 +563,20 @@ class Act:
                 self.owners_only(thing.controller)
 
     def require(self, access, state, version, quantity):
-        _, thing = self.at(access)
+        _, thing = self.at(access, touches=False)
         demand(state is None or thing.state == state, REQUIRE_STATE)
         demand(version is None or thing.version == version, REQUIRE_VERSION)
         demand(quantity is None or (thing.kind < DATA and thing.quantity >= quantity),
                REQUIRE_QUANTITY)
 
     def use(self, access):
-        ident, thing = self.at(access)
+        ident, thing = self.at(access, touches=False)
         demand(thing.kind == CAPABILITY, WRONG_KIND)
         holder = Grant(thing.data).holder
         demand(self.keys, UNSIGNED)
         demand(holder in self.keys, WRONG_KEY)
         for i in self.chain(ident):
-            demand(i in self.now, UNDECLARED)
+            demand(self.now.get(i), UNDECLARED)
             grant = Grant(self.now[i].data)
             demand(grant.ceiling is None or i in self.effect.writes, UNDECLARED)
             demand(self.now[i].state == ACTIVE, REVOKED)
@@ -569,11 +595,27 @@ class Act:
     # The gateway.
 
     def fact(self, place, kind, purpose):
-        """A cited fact that holds: its domain and claim."""
+        """A cited fact that holds, and says something that the ledger acts on: domain, claim."""
         demand(place not in self.left_out, WRONG_FACT)
         fact = self.ledger.book.items[bytes(self.effect.facts[place])]
+        claim = fact.t[10]
         demand(fact.kind == kind and purpose in (None, self.effect.terms[place][5]), WRONG_FACT)
-        return fact.domain, fact.t[10]
+        demand(claim and is_text(claim[0], 1, 128), WRONG_FACT)
+        if kind == REGISTER:
+            demand(claim[1:] == [b"refused"], WRONG_FACT)
+            return fact.domain, claim
+        demand(len(claim) == 3 and is_text(claim[1], 1, 128) and is_uint(claim[2]), WRONG_FACT)
+        demand(place not in self.used, EVENT_CONSUMED)
+        self.used.add(place)
+        return fact.domain, claim
+
+    def demand_used(self):
+        """What is used up for the gateway's purposes has passed it."""
+        kinds = {"deposit": DEPOSITED, "withdrawal": WITHDRAWN}
+        for place, (link, terms) in enumerate(zip(self.effect.facts, self.effect.terms)):
+            if place not in self.left_out and place not in self.used and terms[5] in kinds:
+                fact = self.ledger.book.items[bytes(link)]
+                demand(fact.kind != kinds[terms[5]], WRONG_FACT)
 
     def deposit(self, access, place):
         ident, thing = self.at(access)
@@ -584,7 +626,7 @@ class Act:
         demand(account is not None, DIRECT_OWNERSHIP)
         demand(not reserve, UNPROVEN)
         name, asset, amount = claim
-        demand(thing.asset == f"{domain}:{asset}", WRONG_FACT)
+        demand(is_asset_of(thing.asset, domain, asset), WRONG_FACT)
         parties = {id_text(ident): ident, id_text(account): account}
         named = parties.get(name) or (is_label(name) and resource_id(OPERATOR, name))
         demand(named in (ident, account), WRONG_FACT)
@@ -607,6 +649,7 @@ class Act:
         return thing
 
     def withdraw(self, a, b, c, quantity, destination):
+        self.exist(a, b, c)
         ident, here = self.at(a)
         demand(here.kind == FUNGIBLE, WRONG_KIND)
         demand(here.state == ACTIVE, WRONG_STATE)
@@ -614,6 +657,7 @@ class Act:
         demand(account is not None and not is_reserve, UNPROVEN)
         box, thing, outbox = self.outbox(b)
         demand(thing.controller == account, UNPROVEN)
+        demand(self.ledger.is_external(here.asset), UNKNOWN_DOMAIN)
         reserve = self.reserve(c, box, here.asset)
         self.authorise(account, WITHDRAWS, ident, here.asset, quantity)
         demand(here.quantity >= quantity, OVERDRAFT)
@@ -628,30 +672,31 @@ class Act:
         reserve.quantity += quantity
 
     def close(self, b, c, place, kind, purpose, name_of):
-        """Takes the withdrawal that a fact names out of its outbox: what the fact says too."""
-        box, thing, outbox = self.outbox(b)
+        """Takes the withdrawal that a fact names out of its outbox."""
         domain, (name, *says) = self.fact(place, kind, purpose)
+        box, thing, outbox = self.outbox(b)
         found = [x for x in outbox.open if name_of(x) == name]
         demand(found, NO_WITHDRAWAL)
-        outbox.open.remove(found[0])
         asset, quantity = found[0][2:4]
         reserve = self.reserve(c, box, asset)
+        demand(asset.partition(":")[0] == domain, WRONG_FACT)
+        demand(kind == REGISTER or says == [asset.partition(":")[2], quantity], WRONG_FACT)
         demand(reserve.quantity >= quantity, OVERDRAFT)
+        outbox.open.remove(found[0])
         reserve.quantity -= quantity
         thing.data = outbox.bytes()
-        return thing.controller, asset, quantity, domain, says
+        return thing.controller, asset, quantity
 
     def confirm(self, b, c, place):
-        _, asset, quantity, domain, says = self.close(
-            b, c, place, WITHDRAWN, "withdrawal",
-            lambda x: f"{x[4]}#{id_text(x[0])}/{x[1]}")
-        demand([asset, quantity] == [f"{domain}:{says[0]}", says[1]], WRONG_FACT)
+        self.exist(b, c)
+        _, asset, quantity = self.close(b, c, place, WITHDRAWN, "withdrawal",
+                                        lambda x: f"{x[4]}#{id_text(x[0])}/{x[1]}")
         self.change_supply(asset, -quantity)
 
     def release(self, b, c, d, place):
-        account, asset, quantity, domain, says = self.close(
-            b, c, place, REGISTER, None, lambda x: f"{id_text(x[0])}/{x[1]}")
-        demand(asset.startswith(domain + ":") and says == [b"refused"], WRONG_FACT)
+        self.exist(b, c, d)
+        account, asset, quantity = self.close(b, c, place, REGISTER, None,
+                                              lambda x: f"{id_text(x[0])}/{x[1]}")
         _, to = self.at(d)
         demand(to.kind == FUNGIBLE, WRONG_KIND)
         demand(to.asset == asset, WRONG_ASSET)

@@ -380,6 +380,18 @@ static void born_with_something_spent(struct story *s)
     delegate(s, &g, true, CAROL);
 }
 
+/* Of alice's, but said to be made by bob. */
+static void a_grant_in_anothers_name(struct story *s)
+{
+    struct czi_grant g = story_cap(s, 0);
+    cz_effect *e = story_effect(s);
+
+    STORY_ADD(cz_effect_access(e, &s->alice, CZ_READ, E));
+    STORY_ADD(cz_effect_access(e, &s->bob, CZ_READ, E));
+    story_grant(e, &s->bob, "forged", &g);
+    tell_signed(s, e, ALICE);
+}
+
 static void controlled_by_another(struct story *s)
 {
     struct czi_grant g = story_cap(s, 0);
@@ -532,6 +544,47 @@ static void create_for(struct story *s, const cz_id *creator, const cz_id *contr
     tell_signed(s, e, EVE);
 }
 
+static void again(cz_effect *e, const cz_id *owner, const char *label, enum cz_kind kind)
+{
+    cz_creation c = {.creator = *owner,
+                     .controller = *owner,
+                     .label = label,
+                     .kind = kind,
+                     .asset = kind == CZ_DATA ? NULL : label,
+                     .if_absent = true};
+
+    STORY_ADD(cz_effect_create(e, &c, E));
+}
+
+/* Nothing is created, but it would get a new version. */
+static void a_note_created_again_by_another(struct story *s)
+{
+    cz_effect *e = story_effect(s);
+
+    STORY_ADD(cz_effect_access(e, &s->alice, CZ_READ, E));
+    again(e, &s->alice, "note", CZ_DATA);
+    tell_signed(s, e, EVE);
+}
+
+/* It was there before its account, and so is anybody's. */
+static void a_balance_that_is_not_the_accounts(struct story *s)
+{
+    CZI_AUTOBUF bytes = {0};
+    cz_id maker = cz_operator(), zed = story_id(&maker, "another"), balance;
+    cz_effect *e = story_effect(s);
+
+    story_open(e, &zed, "USD");
+    tell(s, e);
+    story_alice_policy(s, &bytes);
+    make_account(s, &bytes, ALICE);
+    balance = story_id(&zed, "USD");
+    e = story_effect(s);
+    STORY_ADD(cz_effect_access(e, &zed, CZ_READ, E));
+    again(e, &zed, "USD", CZ_FUNGIBLE);
+    STORY_ADD(cz_effect_transfer(e, &s->plain, &balance, 1, E));
+    tell(s, e);
+}
+
 static void created_in_her_name(struct story *s)
 {
     cz_id maker = cz_operator();
@@ -586,18 +639,6 @@ static cz_effect *credit(const struct story *s, const cz_id *to, const cz_id *fa
     return e;
 }
 
-static void a_deposit_credited_twice(struct story *s)
-{
-    s->amount = 100;
-    tell(s, credit(s, &s->alice_moon, &s->deposit, "deposit"));
-}
-
-static void a_deposit_for_another_purpose(struct story *s)
-{
-    s->amount = 100;
-    tell(s, credit(s, &s->alice_moon, &s->deposit, "gift"));
-}
-
 static cz_id next_deposit(struct story *s, const char *account, const char *asset)
 {
     uint64_t event = 0;
@@ -606,6 +647,58 @@ static cz_id next_deposit(struct story *s, const char *account, const char *asse
     story_mine(s);
     s->amount = 7;
     return story_event(s, CZ_FACT_DEPOSIT, event);
+}
+
+static void a_deposit_credited_twice(struct story *s)
+{
+    s->amount = 100;
+    tell(s, credit(s, &s->alice_moon, &s->deposit, "deposit"));
+}
+
+static void a_deposit_credited_twice_at_once(struct story *s)
+{
+    cz_id fact = next_deposit(s, "alice", "MOON");
+    cz_effect *e = credit(s, &s->alice_moon, &fact, "deposit");
+
+    STORY_ADD(cz_effect_deposit(e, &s->alice_moon, &fact, E));
+    tell(s, e);
+}
+
+/* Nobody could ever be credited with it. */
+static void a_deposit_used_up_for_nothing(struct story *s)
+{
+    cz_id fact = next_deposit(s, "alice", "MOON");
+    cz_effect *e = story_pay(s, 1);
+
+    story_cite(e, &fact, "deposit");
+    tell_signed(s, e, ALICE);
+}
+
+/* A domain whose name begins like another's assets. */
+static void a_deposit_from_a_domain_with_a_colon(struct story *s)
+{
+    cz_sim_chain *moon = s->chain;
+    uint64_t observed = s->observed;
+    cz_effect *e = story_effect(s);
+    cz_id balance = story_id(&s->alice, "moon:A:B"), fact;
+
+    STORY_ADD(cz_effect_access(e, &s->alice, CZ_READ, E));
+    story_open(e, &s->alice, "moon:A:B");
+    tell(s, e);
+    STORY_ADD(cz_sim_new("moon:A", 8, &s->chain, E));
+    s->observed = 0;
+    story_domain(s);
+    fact = next_deposit(s, "alice", "B");
+    tell(s, credit(s, &balance, &fact, "deposit"));
+    cz_sim_free(s->chain);
+    s->chain = moon;
+    s->observed = observed;
+}
+
+static void a_deposit_for_another_purpose(struct story *s)
+{
+    s->amount = 100;
+    tell(s, credit(s, &s->alice_moon, &s->deposit, "gift"));
 }
 
 static void a_deposit_of_another_account(struct story *s)
@@ -695,6 +788,30 @@ static void a_withdrawal_through_anothers_outbox(struct story *s)
     STORY_ADD(cz_effect_access(e, &s->alice, CZ_READ, E));
     STORY_ADD(cz_effect_withdraw(e, &s->alice_moon, &s->outbox, &s->reserve, 1, "0xa", E));
     tell_signed(s, e, ALICE);
+}
+
+static void a_withdrawal_of_no_domains_asset(struct story *s)
+{
+    static const uint8_t empty[] = {0x82, CZI_TAG_OUTBOX, 0x80};
+    cz_id outbox = story_id(&s->alice, "outbox"), reserve = story_id(&outbox, "USD");
+    cz_effect *e = story_effect(s);
+
+    STORY_ADD(cz_effect_access(e, &s->alice, CZ_READ, E));
+    story_create(e, &s->alice, &s->alice, "outbox", CZ_OUTBOX, NULL, 0,
+                 (struct czi_slice){empty, sizeof empty});
+    story_open(e, &outbox, "USD");
+    STORY_ADD(cz_effect_withdraw(e, &s->alice_usd, &outbox, &reserve, 1, "0xa", E));
+    tell_signed(s, e, ALICE);
+}
+
+static void an_outbox_that_ends_too_early(struct story *s)
+{
+    cz_effect *e = story_effect(s);
+
+    STORY_ADD(cz_effect_access(e, &s->bob, CZ_READ, E));
+    STORY_ADD(cz_effect_archive(e, &s->outbox, E));
+    story_sign(e, BOB_1);
+    tell_signed(s, e, BOB_2);
 }
 
 static void a_withdrawal_into_no_reserve(struct story *s)
@@ -927,6 +1044,7 @@ static const struct lie {
     LIE(delegated_for_everything, "gives more than its parent"),
     LIE(delegated_for_longer, "gives more than its parent"),
     LIE(born_with_something_spent, "are no new grant"),
+    LIE(a_grant_in_anothers_name, NOBODY " create"),
     LIE(controlled_by_another, "is not controlled by its account"),
     LIE(too_deep_a_chain, "more than 8 capabilities are above one another"),
     LIE(an_account_that_its_owners_did_not_sign,
@@ -941,12 +1059,17 @@ static const struct lie {
     LIE(a_note_written_by_another, NOBODY " write"),
     LIE(a_note_declared_written_by_another, NOBODY " write"),
     LIE(an_account_declared_written_by_another, FEW " to declare the account written"),
+    LIE(a_note_created_again_by_another, NOBODY " write"),
+    LIE(a_balance_that_is_not_the_accounts, "exists, and is not its account's"),
     LIE(created_in_her_name, NOBODY " create"),
     LIE(created_for_her, NOBODY " create"),
     LIE(external_value_created, "external value of moon:MOON is created"),
     LIE(external_value_of_nobody, "external value of moon:MOON would belong to no account"),
     LIE(external_value_consumed, "external value of moon:MOON is consumed"),
     LIE(a_deposit_credited_twice, "what it cites gives \"event-consumed\""),
+    LIE(a_deposit_credited_twice_at_once, "is used a second time"),
+    LIE(a_deposit_used_up_for_nothing, "is used up for nothing"),
+    LIE(a_deposit_from_a_domain_with_a_colon, "the deposit is of another asset"),
     LIE(a_deposit_for_another_purpose, "is not cited as a deposit"),
     LIE(a_deposit_of_another_account, "the deposit is another account's"),
     LIE(a_deposit_of_another_asset, "the deposit is of another asset"),
@@ -958,6 +1081,8 @@ static const struct lie {
     LIE(a_withdrawal_that_nobody_signed, NOBODY " withdraw"),
     LIE(a_withdrawal_that_is_not_entered, "is not that of its data"),
     LIE(a_withdrawal_through_anothers_outbox, "is not of the outbox's account"),
+    LIE(a_withdrawal_of_no_domains_asset, "is of no domain's asset"),
+    LIE(an_outbox_that_ends_too_early, "ends with withdrawals in it"),
     LIE(a_withdrawal_into_no_reserve, "is not the reserve of outbox"),
     LIE(a_reserve_that_is_debited, "is an outbox's reserve"),
     LIE(a_reserve_that_is_credited, "is an outbox's reserve"),
@@ -1025,6 +1150,8 @@ static void tell_the_rest(struct story *s)
     STORY_ADD(cz_effect_consume(e, &s->child, E));
     tell_signed(s, e, CAROL);
     move_state(s, &s->note, ALICE, cz_effect_lock);
+    move_state(s, &s->alice, ALICE, cz_effect_lock);
+    move_state(s, &s->alice, ALICE, cz_effect_unlock);
 }
 
 static void what_is_paid_and_refused_later_passes_too(void **state)
