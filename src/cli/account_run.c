@@ -175,6 +175,7 @@ static int refuse(const struct czi_account_run *r, int rc, const cz_result *resu
 {
     cz_result refused = *result;
 
+    czi_cli_name_ids(r->cli, &r->cli->err);
     refused.reason = (enum cz_reason)rc;
     if (r->cli->json && rc >= CZ_UNKNOWN_DOMAIN)
         tell_json(r, &refused, "refused", NULL);

@@ -210,6 +210,8 @@ void czi_print_ops_text(const struct czi_cli *cli, FILE *out, const uint8_t *byt
 #define CZI_PATH_LABELS 3
 #define CZI_PATH_SIZE (CZI_PATH_LABELS * (CZ_LABEL_SIZE_MAX + 1))
 size_t czi_cli_path(const struct czi_cli *cli, const cz_id *id, char out[CZI_PATH_SIZE]);
+/* Puts paths in the place of ids of resources in a message. */
+void czi_cli_name_ids(const struct czi_cli *cli, cz_error *err);
 /* The path of an id, or the id. */
 void czi_print_name(const struct czi_cli *cli, FILE *out, const cz_id *id);
 

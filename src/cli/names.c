@@ -70,6 +70,35 @@ void czi_print_name(const struct czi_cli *cli, FILE *out, const cz_id *id)
     (void)fputs(czi_id_equal(id, &operator_id) ? "operator" : text, out);
 }
 
+/* The id at the beginning of a text; false: there is none, or none of a resource. */
+static bool take_path(const struct czi_cli *cli, const char *text, char path[CZI_PATH_SIZE])
+{
+    char copy[CZ_ID_TEXT_SIZE];
+    size_t len = strnlen(text, sizeof copy - 1);
+    cz_id id;
+
+    memcpy(copy, text, len);
+    copy[len] = 0;
+    return cz_id_parse(copy, &id, NULL) == CZ_OK && czi_cli_path(cli, &id, path);
+}
+
+void czi_cli_name_ids(const struct czi_cli *cli, cz_error *err)
+{
+    char detail[CZ_DETAIL_SIZE], path[CZI_PATH_SIZE];
+    size_t len = 0;
+
+    for (const char *at = err->detail; *at && len + 1 < sizeof detail;) {
+        bool found = take_path(cli, at, path);
+        int n = snprintf(detail + len, sizeof detail - len, "%.*s",
+                         found ? (int)strlen(path) : 1, found ? path : at);
+
+        len = CZI_MIN(len + (size_t)n, sizeof detail - 1);
+        at += found ? CZ_ID_TEXT_SIZE - 1 : 1;
+    }
+    detail[len] = 0;
+    memcpy(err->detail, detail, len + 1);
+}
+
 /* ---- Finding ---------------------------------------------------------------------------- */
 
 /* An ambiguous prefix lists so many. */

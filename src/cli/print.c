@@ -170,10 +170,16 @@ static void text_quantity(FILE *out, const char *before, cz_quantity q)
     (void)fprintf(out, "%s%s", before, text);
 }
 
-static void text_creation(FILE *out, const struct czi_op *op)
+static void text_creation(const struct czi_cli *cli, FILE *out, const struct operation *o)
 {
+    const struct czi_op *op = &o->op;
+    cz_id id = access_of(o, op->a);
+
     (void)fputs("create ", out);
-    (void)czi_print_text(out, (const char *)op->label.data, op->label.len);
+    if (czi_cli_label(cli, &id))
+        czi_print_name(cli, out, &id);
+    else
+        (void)czi_print_text(out, (const char *)op->label.data, op->label.len);
     if (op->kind == CZ_FUNGIBLE)
         text_quantity(out, " with ", op->quantity);
     if (op->kind > CZ_DATA)
@@ -216,7 +222,7 @@ static void text_op(const struct czi_cli *cli, FILE *out, const struct operation
     const uint8_t accesses[] = {op->a, op->b, op->c};
 
     if (op->code == CZI_OP_CREATE) {
-        text_creation(out, op);
+        text_creation(cli, out, o);
         return;
     }
     (void)fputs(czi_opcode_name(op->code), out);

@@ -128,10 +128,17 @@ static void json_after(struct czi_json *j, const struct effect *e)
     czi_json_close(j, ']');
 }
 
-/* What was known, and the program's own order. */
+/* What was known when it was proposed and when it applied, and the program's own order. */
 static void json_times(struct czi_json *j, const struct effect *e)
 {
     const cz_receipt *r = e->receipt;
+    const uint8_t *proposed = czi_effect_time(r->effect_bytes, r->effect_len, &e->view);
+    cz_id time;
+
+    if (proposed) {
+        memcpy(&time, proposed, sizeof time);
+        czi_json_id(j, "time", &time);
+    }
 
     if (e->has_time)
         czi_json_id(j, "time_map", &r->time);
