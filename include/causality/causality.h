@@ -1714,7 +1714,7 @@ CZ_API cz_engine *cz_program_engine(cz_program *p);
 /* Futures. What is under way; a handle, (index, generation). One that could not be made is over
  * with the reason as its code, so errors need a look only where it is joined. Each belongs to
  * the task that made it, until it becomes a part of another future or is joined; a handle that
- * was used up is CZ_STALE. */
+ * was used up is CZ_STALE, and where it is a part, it is one that is over with that code. */
 typedef struct cz_future {
     uint32_t index, generation;
 } cz_future;
@@ -1785,9 +1785,11 @@ CZ_API cz_future cz_callback(cz_program *p, cz_future f, cz_callback_fn handler,
 
 /* Waiting. These use futures up, whatever they return. ret may be NULL. */
 CZ_API CZ_MUST_USE int cz_join(cz_program *p, cz_future f, uint64_t *ret, cz_error *err);
-/* The index of the winner in its race, of a race that was joined last by this task. */
+/* The index of the winner in its race, of a race that was joined last by this task; of a
+ * timeout 0, or 1 for its deadline. SIZE_MAX: nobody has won. */
 CZ_API size_t cz_winner(const cz_program *p);
-CZ_API CZ_MUST_USE int cz_cancel(cz_program *p, cz_future f, cz_error *err); /* and joins it */
+/* And joins it: CZ_OK, however it ended; what the error says is of the caller. */
+CZ_API CZ_MUST_USE int cz_cancel(cz_program *p, cz_future f, cz_error *err);
 /* Asks it to end, and leaves it to be joined. */
 CZ_API void cz_cancel_later(cz_program *p, cz_future f);
 CZ_API CZ_MUST_USE int cz_barrier(cz_program *p, const cz_future *futures, size_t count,
