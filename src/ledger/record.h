@@ -4,17 +4,20 @@
  * Layer: ledger. Threads: pure functions.
  *
  * Only what cannot be derived is written: canonical bytes, and of the outcome just enough to
- * rebuild the receipt, and all causal links between effects, without executing. Positions
- * follow from the frame's first one. `back` is position - the other position, or 0: there is
- * none. applied   1, varint length, effect, varint lamport, per write: varint version, varint
- * back to the write before, kind << 4 | state, value (zigzag varint, or 32 bytes for data) per
- * read:  varint version, varint back to the write that was seen, links rejected  2, varint
- * length, effect, varint lamport, reason, per access: varint version, varint back, links links
- * per predecessor in `after`: varint back; of the full form with terms: varint left out (bit i:
- * the i-th fact); of a program's: varint back to its task's effect before, varint n, n times
- * (varint task, varint count): the vector clock item      3, varint length, bytes time      4,
- * 32 bytes: the snapshot of the time map from here on, in this frame; before the first effect
- * that sees it, and just when it is another one than before
+ * rebuild the receipt, and all links between effects, without executing. Positions follow from
+ * the frame's first one. `back` is position - the other position, or 0: there is none.
+ *
+ * - applied: 1, varint length, effect, varint lamport; per write varint version, varint back to
+ *   the write before, kind << 4 | state, value (zigzag varint, or 32 bytes for data); per read
+ *   varint version, varint back to the write that was seen; links
+ * - rejected: 2, varint length, effect, varint lamport, reason; per access varint version,
+ *   varint back; links
+ * - links: per predecessor in `after` varint back; with terms varint left out (bit i: the i-th
+ *   fact); of a program's varint back to its task's effect before, varint back to its program's
+ *   entry before, varint n, n times (varint task, varint count): the vector clock
+ * - item: 3, varint length, bytes
+ * - time: 4, 32 bytes: the snapshot of the time map from here on, in this frame; before the
+ *   first effect that sees it, and just when it is another one than before
  */
 #ifndef CZI_RECORD_H
 #define CZI_RECORD_H

@@ -83,7 +83,7 @@ bool fuzz_seed(size_t i, struct czi_buf *out)
         return false;
     for (unsigned k = 0; k < CZI_INPUT_KINDS; k++)
         czi_note_add_input(&parts, &(struct czi_input){(enum czi_input_kind)k,
-                                                       1ull << 5 * k,
+                                                       1ull << 4 * k,
                                                        (int32_t)(5 - 3 * k),
                                                        k * k,
                                                        {bytes, k}});
