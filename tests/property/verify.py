@@ -836,7 +836,11 @@ def sample(program):
         store = f"{folder}/store"
         out = subprocess.run([program, "--store", store], capture_output=True, check=True)
         state = verify(store)
-        assert state.root().hex() == out.stdout.decode().strip(), "another root"
+        root, *programs = out.stdout.decode().splitlines()
+        assert state.root().hex() == root, "another root"
+        logs = [f"{program.hex()} {entries} {head.hex()}"
+                for program, (_, entries, head) in state.programs.items()]
+        assert programs == logs, "another log of a program"
         journal = pathlib.Path(store, "journal", "0000000000000001")
         whole, chance = journal.read_bytes(), random.Random(1)
         for _ in range(50):
