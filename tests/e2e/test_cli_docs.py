@@ -137,7 +137,7 @@ class ManPages(Store):
             self.assertRegex(page, rf"\b{member}\b")
 
     def test_the_sessions_of_the_pages_happen_so(self):
-        for page in ("causality.1", "causality-facts.5"):
+        for page in ("causality.1", "causality-accounts.5", "causality-facts.5"):
             self.assert_happens(page, "\n".join(literal_blocks(page)))
 
     def assert_happens(self, page, session):
@@ -163,6 +163,15 @@ class ManPages(Store):
         self.assertEqual(len(wanted), 14)
         self.assertEqual(re.findall(r"(?m)^\.It Ql ([a-z-]+)\n(.+)$", page), wanted)
 
+    def test_the_page_of_accounts_names_every_refusal(self):
+        page = (ROOT / "man/causality-accounts.5").read_text()
+        header = (ROOT / "include/causality/causality.h").read_text()
+        reasons = re.search(r"/\* Authority \(R14\) \*/(.*?)CZ_FAULTS", header, re.S).group(1)
+        wanted = re.findall(r'"([a-z-]+)",[\s\\]+"([^"]+)"', reasons)
+        self.assertEqual(len(wanted), 20)
+        refusals = page.split("\n.Ss Refusals\n")[1].split("\n.Sh ")[0]
+        self.assertEqual(re.findall(r"(?m)^\.It Ql ([a-z-]+)\n(.+)$", refusals), wanted)
+
     def test_every_effect_of_the_page_is_applied(self):
         short, long = literal_blocks("causality-effects.5")
         effects = [json.loads(line) for line in (short + "\n" + long).splitlines()]
@@ -170,9 +179,11 @@ class ManPages(Store):
         self.assertEqual([a["status"] for a in said], ["applied"] * len(effects))
         used = {o["op"] for e in effects for o in e.get("ops", [e])}
         page = (ROOT / "man/causality-effects.5").read_text()
-        self.assertEqual(used | {"consume"}, set(re.findall(
-            r"(?m)^(?:create|transfer|move|write|lock|unlock|freeze|unfreeze|consume|archive"
-            r"|require)|(?<=   )(?:unlock|unfreeze|archive)", page)))
+        # Those of accounts and programs are in other examples.
+        others = {"consume", "use", "note", "when", "deposit", "withdraw", "confirm", "release"}
+        numbered = re.findall(r"(?m)(?:^|   )([a-z]+) +\[\d+, ", page)
+        self.assertEqual(used | others, set(numbered))
+        self.assertEqual(len(numbered), 18)
 
     @need("mandoc")
     def test_mandoc_is_quiet(self):
