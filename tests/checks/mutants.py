@@ -1,4 +1,4 @@
-"""Faults planted in src/lock, one at a time: the tests must find each of them.
+"""Faults planted in src/lock and src/program, one at a time: the tests must find each of them.
 
 A mutant is one place of one file with other text. It is compiled with the test that is to find it,
 and found when that test fails, crashes or hangs. The same tests must pass without it. A mutant
@@ -20,14 +20,26 @@ PROPERTY = "tests/property/test_lock_property.c"
 WATCH = "tests/unit/test_watch.c"
 SCALE = "tests/unit/test_lock_scale.c"
 CLAIMS = "tests/unit/test_lock.c"
-CORE = ["src/lock/lock.c", "src/lock/deadlock.c", "src/lock/watch.c"]
-WITH = {PROPERTY: ["tests/property/lock_model.c"], WATCH: [], SCALE: [], CLAIMS: []}
-BASE = ["src/base/alloc.c", "src/base/error.c", "src/base/pool.c"]
+COMBINATORS = "tests/property/test_combinators.c"
+TASKS = "tests/unit/test_runtime.c"
+TASK_FAULTS = "tests/unit/test_runtime_faults.c"
+TIMERS = "tests/unit/test_timers.c"
+CORE = {"lock": ["src/lock/lock.c", "src/lock/deadlock.c", "src/lock/watch.c"],
+        "program": [f"src/program/{name}.c" for name in (
+            "await", "combine", "fiber", "future", "runtime", "timers")] + [
+                "src/platform/posix.c"]}
+WITH = {PROPERTY: ["tests/property/lock_model.c"], WATCH: [], SCALE: [], CLAIMS: [],
+        COMBINATORS: ["tests/property/combinator_model.c"], TASKS: [], TASK_FAULTS: [], TIMERS: []}
+ROOM = {test: "program" if test in (COMBINATORS, TASKS, TASK_FAULTS, TIMERS) else "lock"
+        for test in WITH}
+BASE = ["src/base/alloc.c", "src/base/bytes.c", "src/base/error.c", "src/base/pool.c"]
+LIBS = {"lock": [], "program": ["-lboost_context", "-lpthread"]}
 ENV = {PROPERTY: {"CAUSALITY_SEEDS": "3000"}, WATCH: {"CAUSALITY_SEEDS": "20"},
-       SCALE: {"CMOCKA_TEST_FILTER": "deadlines*"}, CLAIMS: {}}
+       SCALE: {"CMOCKA_TEST_FILTER": "deadlines*"}, CLAIMS: {}, TASKS: {}, TIMERS: {},
+       COMBINATORS: {"CAUSALITY_SEEDS": "5000"}, TASK_FAULTS: {}}
 
 # (what is wrong, file, place, text instead[, the test that finds it])
-MUTANTS = [
+LOCK_MUTANTS = [
     # Wake-ups (planted in models/wait_queue.pml too).
     ("a release wakes nobody", "lock.c",
      "    pass(l, lock);\n    czi_lock_drop(l, lock);", "    czi_lock_drop(l, lock);"),
@@ -161,6 +173,139 @@ MUTANTS = [
      "w->next->previous = w->previous;", ";", WATCH),
 ]
 
+PROGRAM_MUTANTS = [
+    # What a combinator becomes.
+    ("an error does not end a barrier", "combine.c",
+     "        if (e->code)\n            decide(c, e->code, 0, e->detail);\n", ""),
+    ("a barrier counts nothing", "combine.c", "        c->value = c->parts.count;\n", "        ;\n"),
+    ("a race for success takes an error", "combine.c", "        if (!e->code) {\n            win",
+     "        if (true) {\n            win"),
+    ("a race for success has the first error", "combine.c",
+     "            c->code = e->code;\n            take_detail",
+     "            c->code = c->code ? c->code : e->code;\n            take_detail"),
+    ("a predicate is not asked", "combine.c", "if (c->parts.until(c->parts.arg, &completion))",
+     "if (true)"),
+    ("a race that nobody won is a success", "combine.c", "        c->code = CZ_NOT_FOUND;\n",
+     "        c->code = CZ_OK;\n"),
+    ("a race of nothing is a success", "combine.c", "    if (c->parts.count == 0)\n",
+     "    if (false)\n"),
+    ("a deadline is a success", "combine.c", "e.code ? e.code : CZ_TIMEOUT", "e.code"),
+    ("a deadline that fails is a timeout", "combine.c", "e.code ? e.code : CZ_TIMEOUT",
+     "CZ_TIMEOUT"),
+    ("the winner is not told", "combine.c", "    if (t->ops->won)\n", "    if (false)\n"),
+    ("a second part wins too", "combine.c", "    if (c->decided)\n        return;\n", ""),
+    ("who comes last wins among those that are over", "combine.c",
+     "    for (size_t i = 0; i < parts; i++) {\n        int code;\n"
+     "        struct czi_future *part = czi_future_of(c->tree",
+     "    for (size_t i = parts; i-- > 0;) {\n        int code;\n"
+     "        struct czi_future *part = czi_future_of(c->tree"),
+    ("losers go on", "combine.c", "    if (!c->parts.making)\n        czi_future_cancel_members(c);",
+     "    ;"),
+    ("losers of a race that is won as it is made go on", "combine.c",
+     "    if (c->decided && c->parts.left)\n", "    if (false)\n"),
+    ("losers are not joined", "combine.c", "    if (c->parts.left || c->parts.making)",
+     "    if ((c->parts.left && !c->decided) || c->parts.making)"),
+    ("a combinator is over before all its parts were asked to end", "combine.c",
+     "    if (!c->cancelling)\n        czi_future_ended(c);", "    czi_future_ended(c);"),
+    ("a stale part counts as nothing", "combine.c",
+     "    count(c, &(struct part_end){place, code, 0, NULL});\n", "    return;\n"),
+    ("a race takes no number", "combine.c", "c->tree->races++", "c->tree->races"),
+    ("each is given in the order of the branches", "await.c",
+     "    struct czi_future *n = c->parts.done_first;\n",
+     "    struct czi_future *n = c->first && c->first->over ? c->first : c->parts.done_first;\n"),
+    ("what each refuses cancels nothing", "await.c", "    if (rc)\n        cancel(&c);\n", ""),
+    # Callbacks.
+    ("a handler runs though it was cancelled", "combine.c", "    if (!task->cancelled) {", "    {"),
+    ("a handler is told of success", "combine.c", "    task->task.ended = part->code;",
+     "    task->task.ended = CZ_OK;"),
+    ("a cancelled callback leaves its future alone", "future.c",
+     "    if (n->is == CZI_PENDING) {\n        start_cancelling(n);\n    } else if",
+     "    if (n->is == CZI_PENDING) {\n    } else if"),
+    # Cancelling.
+    ("what has not begun runs though it was cancelled", "future.c",
+     "n->is == CZI_READY && !n->task.fiber)", "false)"),
+    ("what has begun ends where it is", "future.c", "n->is == CZI_READY && !n->task.fiber)",
+     "n->is == CZI_READY)"),
+    ("what a cancelled task waits for goes on", "future.c",
+     "        n->cancelled = n->cut = true;\n        n = n->task.waits_for;\n",
+     "        n->cancelled = n->cut = true;\n        return;\n"),
+    ("a wait that was cancelled has its result", "future.c",
+     "n->cancelled = n->cut = true;", "n->cancelled = true;"),
+    ("a leaf is asked to end again", "future.c",
+     "    if (n->cancelled || n->over)\n        return;\n", "    if (n->over)\n        return;\n"),
+    ("parts are cancelled from the last one", "future.c", "    n->cursor = n->first;\n",
+     "    n->cursor = n->last;\n"),
+    ("only the first part is cancelled", "future.c", "        n->cursor = member->next;\n",
+     "        n->cursor = NULL;\n"),
+    ("a result that is known is lost when it is cancelled", "future.c",
+     "        if (!n->decided)\n            czi_combinator_fail",
+     "        if (n->parts.left)\n            n->code = CZ_CANCELLED;\n"
+     "        if (!n->decided)\n            czi_combinator_fail"),
+    ("cancelling comes before what has ended", "future.c", "        if (n) {\n            r->ended",
+     "        if (n && !r->cancelling) {\n            r->ended"),
+    ("a wait that is over is taken back", "runtime.c",
+     "    return self->cut || t->stopping ? czi_cut_code(t) : CZ_OK;",
+     "    return self->cut || self->cancelled || t->stopping ? czi_cut_code(t) : CZ_OK;"),
+    ("a cancelled task waits once more", "runtime.c",
+     "    self->cut = self->cancelled || t->stopping;", "    self->cut = t->stopping;"),
+    ("a cancelled task waits for what nobody cancels", "runtime.c",
+     "        czi_future_cancel(n);\n        czi_change_end(r, outermost);\n    }\n    if (!n->over)",
+     "        czi_change_end(r, outermost);\n    }\n    if (!n->over)"),
+    ("a cancelled task yields", "runtime.c", "    if (!czi_is_cut(t)) {", "    {"),
+    ("a stopped program goes on", "runtime.c", "    t->stopping = true;\n", ""),
+    ("a stop cancels nothing", "runtime.c", "    czi_tree_cancel(t);\n}", "}"),
+    # Structure.
+    ("what a task leaves behind goes on", "runtime.c", "    if (n->first)\n        czi_future_cancel",
+     "    if (false)\n        czi_future_cancel"),
+    ("a task is over before what it leaves behind is", "future.c",
+     "    if (!task->first && !task->cancelling)\n        czi_task_gone(task);",
+     "    if (!task->cancelling)\n        czi_task_gone(task);"),
+    ("what is over and was not joined stays", "future.c",
+     "        else if (n->kind == CZI_TASK)\n            czi_future_give(member);", ""),
+    ("what a task holds is kept", "runtime.c", "    if (t->ops->task_over)\n", "    if (false)\n"),
+    # Turns.
+    ("the newest runs first", "future.h",
+     "    n->queue_next = NULL;\n    n->queue_previous = r->ready.last;\n"
+     "    if (r->ready.last)\n        r->ready.last->queue_next = n;\n    else\n"
+     "        r->ready.first = n;\n    r->ready.last = n;\n",
+     "    n->queue_previous = NULL;\n    n->queue_next = r->ready.first;\n"
+     "    if (r->ready.first)\n        r->ready.first->queue_previous = n;\n    else\n"
+     "        r->ready.last = n;\n    r->ready.first = n;\n"),
+    ("a task that yields is called upon", "runtime.c",
+     "    return awaited && awaited->kind != CZI_EACH &&", "    return awaited != self &&"),
+    ("a task that takes each is called upon", "runtime.c", "awaited->kind != CZI_EACH &&", ""),
+    ("tasks are called on one stack without end", "runtime.c",
+     " >= r->stack_size;", " > 0;", TASK_FAULTS),
+    ("a program has turns without end", "runtime.c", "    r->turns--;\n", "", TASK_FAULTS),
+    # Handles.
+    ("a handle is good for ever", "future.h", "n->generation != f.generation || ", "", TASK_FAULTS),
+    ("a handle is good for all tasks", "future.h", " || n->above != t->running", "", TASKS),
+    ("a dropped future may be joined", "future.h", " || n->dropped)", ")", TASK_FAULTS),
+    ("a dropped future stays", "future.c",
+     "    } else if (n->dropped) {\n        czi_future_give(n);\n    }", "    }", TASK_FAULTS),
+    ("an index is used for ever", "future.h", "n->generation == UINT32_MAX", "false", TASK_FAULTS),
+    ("a leaf ends twice", "future.c", " || n->over || n->kind", " || n->kind", TASKS),
+    ("there is always room", "future.h", "r->live == r->max", "false", TASK_FAULTS),
+    ("a delay is not doubled", "await.c", ": 2 * delay;", ": delay;", TASKS),
+    ("a delay has no bound", "await.c",
+     "    return retry->delay_max_ms ? CZI_MIN(delay, retry->delay_max_ms) : delay;",
+     "    return delay;", TASKS),
+    ("all of a delay may be taken off", "await.c", "delay * percent / 100", "delay", TASKS),
+    ("a cancelled retry tries again", "await.c", " || czi_is_cut(t))", ")", TASKS),
+    # Timers.
+    ("of equal timers the newest is due first", "timers.c", "a->sequence < b->sequence",
+     "a->sequence > b->sequence", TIMERS),
+    ("a timer moves down only", "timers.c",
+     "    if (at > 0 && before(&last, &ts->heap[(at - 1) / 4]))\n        up(ts, at, last);\n"
+     "    else\n", "", TIMERS),
+    ("a heap looks at three children", "timers.c", "i < first + 4", "i < first + 3", TIMERS),
+    ("a timer is due one too late", "timers.c", "ts->heap[0].deadline > now",
+     "ts->heap[0].deadline >= now", TIMERS),
+]
+
+MUTANTS = ([("lock", PROPERTY, m) for m in LOCK_MUTANTS] +
+           [("program", COMBINATORS, m) for m in PROGRAM_MUTANTS])
+
 
 def run(command, **env):
     try:
@@ -176,7 +321,8 @@ class Bench:
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
-        everything = {*CORE, *BASE, *WITH, *(f for files in WITH.values() for f in files)}
+        everything = {*CORE["lock"], *CORE["program"], *BASE, *WITH,
+                      *(f for files in WITH.values() for f in files)}
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for name, problem in pool.map(self.compile_clean, sorted(everything)):
                 if problem:
@@ -198,10 +344,10 @@ class Bench:
         """How a test fails with the objects of a mutant where it has its own; None: it passes."""
         program = self.folder / where / "test"
         objects = []
-        for name in (test, *WITH[test], *CORE, *BASE):
+        for name in (test, *WITH[test], *CORE[ROOM[test]], *BASE):
             own = self.object(name, where)
             objects.append(str(own if own.exists() else self.object(name)))
-        linked = run([*CC, *objects, "-lcmocka", "-o", str(program)])
+        linked = run([*CC, *objects, "-lcmocka", *LIBS[ROOM[test]], "-o", str(program)])
         if not linked or linked.returncode:
             sys.exit(f"{test} does not link:\n{linked.stdout if linked else ''}")
         done = run([str(program)], **ENV[test])
@@ -215,17 +361,17 @@ class Bench:
 
     def try_mutant(self, number):
         """A finding, or None."""
-        what, file, place, instead, *by = MUTANTS[number]
-        test = by[0] if by else PROPERTY
-        text = (tree.ROOT / "src/lock" / file).read_text()
+        room, usual, (what, file, place, instead, *by) = MUTANTS[number]
+        test = by[0] if by else usual
+        text = (tree.ROOT / "src" / room / file).read_text()
         where = f"mutant-{number}"
-        folder = self.folder / where / "lock"
-        name = f"src/lock/{file}"
+        folder = self.folder / where / room
+        name = f"src/{room}/{file}"
         if text.count(place) != 1:
             return f"{name}:1: mutant '{what}': its place is there {text.count(place)} times"
         folder.mkdir(parents=True)
         (folder / file).write_text(text.replace(place, instead))
-        again = [name] if file.endswith(".c") else [*CORE, test, *WITH[test]]
+        again = [name] if file.endswith(".c") else [*CORE[room], test, *WITH[test]]
         for source in again:
             mutated = str(folder / file) if source == name else source
             problem = self.compile(mutated, self.object(source, where), str(folder.parent))

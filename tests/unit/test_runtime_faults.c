@@ -87,6 +87,7 @@ static int parts_without_room(struct stage *s, cz_error *err)
     all = cz_callback(p, f[0], NULL, NULL);
     assert_int_equal(cz_join(p, all, NULL, err), CZ_LIMIT); /* no room to say what is wrong */
     all = cz_race_future(p, CZ_RACE_OK, f, 3, NULL, NULL);
+    assert_int_equal(cz_join(p, f[2], NULL, err), CZ_STALE); /* used up, though it lives */
     return cz_join(p, all, NULL, err);
 }
 
@@ -368,6 +369,38 @@ static int many_nested(struct stage *s, cz_error *err)
     return rc;
 }
 
+/* Uses 6 KiB of what it is promised before the next one is begun. */
+static int wide_tasks(cz_program *p, void *arg, uint64_t *ret, cz_error *err)
+{
+    intptr_t depth = (intptr_t)arg;
+    volatile char wide[6000];
+    int rc;
+
+    wide[0] = wide[sizeof wide - 1] = (char)depth;
+    if (depth == 0)
+        return cz_join(p, leaf(stage_of(p), "a"), ret, err);
+    rc = cz_join(p, cz_fork(p, wide_tasks, GIVES(depth - 1)), ret, err);
+    assert_int_equal(wide[0], (char)depth);
+    assert_int_equal(wide[sizeof wide - 1], (char)depth);
+    return rc;
+}
+
+static int many_wide(struct stage *s, cz_error *err)
+{
+    return cz_join(program(s), cz_fork(program(s), wide_tasks, GIVES(60)), NULL, err);
+}
+
+static void each_task_has_the_stack_that_it_was_promised(void **state)
+{
+    struct stage *s = narrow_stage(70, 256, many_wide);
+
+    (void)state;
+    turns(s);
+    end(s, "a", CZ_OK, 5);
+    assert_int_equal(s->code, CZ_OK);
+    stage_free(s);
+}
+
 /* Each calls the next one on its own stack as long as that has room for it. */
 static void tasks_that_wait_for_each_other_share_stacks_and_overflow_none(void **state)
 {
@@ -639,6 +672,7 @@ int main(void)
         cmocka_unit_test(an_index_is_given_up_before_its_first_handle_would_be_good_again),
         cmocka_unit_test(a_handle_out_of_nowhere_is_stale),
         cmocka_unit_test(a_tree_of_any_depth_ends_and_is_cancelled_on_a_small_stack),
+        cmocka_unit_test(each_task_has_the_stack_that_it_was_promised),
         cmocka_unit_test(tasks_that_wait_for_each_other_share_stacks_and_overflow_none),
         cmocka_unit_test(a_leaf_that_is_cancelled_may_end_others),
         cmocka_unit_test(a_leaf_may_end_in_the_turn_of_a_task),
