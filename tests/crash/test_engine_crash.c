@@ -58,6 +58,17 @@ static size_t check_prefix(cz_engine *g, const struct gen_stream *s)
     return n;
 }
 
+/* What the whole stream comes to: the last items may be duplicates, or refused. */
+static size_t whole_prefix(const struct gen_stream *s)
+{
+    size_t n = s->count;
+
+    while (s->items[n - 1].expected.status == CZ_STATUS_DUPLICATE ||
+           (!s->items[n - 1].expected.has_receipt && s->items[n - 1].expected.reason))
+        n--;
+    return n;
+}
+
 static int same_receipt(void *arg, const cz_receipt *r)
 {
     const cz_result *expected = arg;
@@ -414,7 +425,7 @@ static void a_disk_that_fails_while_opening_is_an_error_and_opens_later(void **s
             assert_ok(cz_close(g, &err), err);
     }
     assert_ok(open_on(fs, 1, 7, &g, &err), err);
-    assert_int_equal(check_prefix(g, s), s->count);
+    assert_int_equal(check_prefix(g, s), whole_prefix(s));
     assert_ok(cz_close(g, &err), err);
     fs->ops->free(fs);
     gen_free(s);
@@ -509,7 +520,7 @@ static void memory_that_ends_while_a_full_store_opens_is_called_by_its_name(void
             fail_msg("allocation %lld: %s: %s", (long long)after, cz_code_name(rc), err.detail);
         assert_true(failed || !rc);
         if (!rc) {
-            assert_int_equal(check_prefix(g, s), s->count);
+            assert_int_equal(check_prefix(g, s), whole_prefix(s));
             assert_ok(cz_close(g, &err), err);
         }
     }

@@ -294,6 +294,10 @@ static void add_program(struct gen *g, struct ref_effect *e)
     if (!percent(g, g->wide ? 95 : 20))
         return;
     e->has_program = true;
+    e->has_note = percent(g, 60);
+    e->note_len = below(g, 4) ? below(g, 30) : below(g, REF_NOTE_MAX + 1);
+    for (size_t i = 0; i < e->note_len; i++)
+        e->note[i] = (uint8_t)below(g, 256);
     e->program = some_id("program", below(g, 2));
     e->task = percent(g, 95) ? (uint32_t)below(g, 4) : UINT32_MAX - (uint32_t)below(g, 2);
     if (!g->wide)
@@ -398,6 +402,8 @@ static void check_builder(const struct ref_effect *e, const struct gen_item *ite
         cz_effect_set_time(b, &e->time);
     if (e->has_program)
         cz_effect_set_program(b, &e->program, e->task);
+    if (e->has_note)
+        assert_ok(cz_effect_note(b, e->note, e->note_len, &err), err);
     for (unsigned i = 0; i < e->after_count; i++)
         assert_ok(cz_effect_follow(b, &e->after[i], &err), err);
     assert_ok(cz_effect_encode(b, &bytes, &len, &err), err);

@@ -256,7 +256,12 @@ size_t ref_encode(const struct ref_effect *e, uint8_t *out)
     }
     if (a.writes == a.count)
         p = czi_cbor_put_array(p, 0);
-    p = czi_cbor_put_array(p, e->op_count);
+    p = czi_cbor_put_array(p, e->op_count + e->has_note);
+    if (e->has_note) {
+        p = czi_cbor_put_array(p, 2);
+        p = czi_cbor_put_uint(p, 12);
+        p = czi_cbor_put_bytes(p, e->note, e->note_len);
+    }
     for (unsigned i = 0; i < e->op_count; i++)
         p = put_op(p, &a, &e->ops[i]);
     p = czi_cbor_put_array(p, e->fact_count);

@@ -31,6 +31,7 @@ enum ref_code {
 #define REF_ACCESSES_MAX 64
 #define REF_CITATIONS_MAX 4
 #define REF_DATA_MAX 600
+#define REF_NOTE_MAX 300
 #define REF_EFFECT_SIZE_MAX (16u * 1024u)
 
 struct ref_op {
@@ -70,8 +71,10 @@ struct ref_effect {
     cz_id after[REF_CITATIONS_MAX];
     unsigned fact_count, after_count;
     cz_id time, program;
-    bool has_time, has_program;
+    bool has_time, has_program, has_note;
     uint32_t task;
+    uint8_t note[REF_NOTE_MAX]; /* the first operation, which does nothing */
+    size_t note_len;
 };
 
 /* ---- The model -------------------------------------------------------------------------- */
