@@ -46,7 +46,7 @@ static int present(cz_effect *e, const struct chain *c, cz_error *err)
 
 int cz_account_use(cz_engine *engine, cz_effect *e, const cz_id *capability, cz_error *err)
 {
-    struct chain chain;
+    struct chain chain = {.count = 0};
     int rc = look_up_chain(engine, capability, &chain, err);
 
     return rc ? rc : present(e, &chain, err);
@@ -61,7 +61,7 @@ int cz_account_grant(cz_engine *engine, cz_effect *e, const char *label, const c
                      .label = label,
                      .kind = CZ_CAPABILITY,
                      .data = bytes};
-    struct chain chain;
+    struct chain chain = {.count = 0};
     cz_id id;
     int rc = cz_grant_encode(grant, bytes, &c.data_len, err);
 
@@ -88,7 +88,7 @@ int cz_account_grant(cz_engine *engine, cz_effect *e, const char *label, const c
 
 int cz_account_revoke(cz_engine *engine, cz_effect *e, const cz_id *capability, cz_error *err)
 {
-    struct chain chain;
+    struct chain chain = {.count = 0};
     int rc = look_up_chain(engine, capability, &chain, err);
 
     if (!rc)

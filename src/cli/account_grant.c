@@ -124,7 +124,7 @@ int czi_account_grant_run(struct czi_cli *cli, int argc, char **argv)
 static int build_revoke(struct czi_account_run *r, char **argv)
 {
     struct czi_cli *cli = r->cli;
-    cz_resource resource;
+    cz_resource resource = {.version = 0};
     int rc = czi_cli_find_kind(cli, argv[0], CZ_CAPABILITY, &r->capability);
 
     if (!rc)

@@ -215,8 +215,8 @@ void czi_cli_name_ids(const struct czi_cli *cli, cz_error *err);
 /* The path of an id, or the id. */
 void czi_print_name(const struct czi_cli *cli, FILE *out, const cz_id *id);
 
-/* In a few words: the first operation that does not only make sure that something is there, and
- * how many more; or "event of task 2". */
+/* In a few words: the first operation that does not only make sure that something is there,
+ * present a capability or take notes, and how many more; or "event of task 2". */
 void czi_print_what(const struct czi_cli *cli, FILE *out, const uint8_t *bytes, size_t len);
 
 /* The facts that canonical effect bytes cite, with their terms. JSON: "facts", as apply reads

@@ -37,7 +37,7 @@ int czi_fields_at(struct reader *r, const struct czi_json_token *t, int rc)
 
 bool czi_fields_equal(struct czi_slice s, const char *text)
 {
-    return s.len == strlen(text) && memcmp(s.data, text, s.len) == 0;
+    return s.len == strlen(text) && (!s.len || memcmp(s.data, text, s.len) == 0);
 }
 
 /* ---- Objects ---------------------------------------------------------------------------- */

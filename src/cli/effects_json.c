@@ -542,6 +542,9 @@ static int add_signer(struct reader *r, enum field f, const struct czi_json_toke
         return czi_fields_bad(r, t, "\"%s\" holds names of key files", czi_field_names[f]);
     memcpy(path, t->text.data, t->text.len);
     path[t->text.len] = 0;
+    /* Standard input may be where this line comes from. */
+    if (strcmp(path, "-") == 0)
+        return czi_fields_bad(r, t, "\"%s\" holds names of key files", czi_field_names[f]);
     rc = czi_cli_seed(path, room, &seed, r->err);
     if (!rc)
         rc = cz_effect_sign(r->effect, seed, r->err);

@@ -259,10 +259,10 @@ static void each_op(const struct czi_cli *cli, struct czi_json *j, FILE *out,
         czi_op_next(&c, &o.op);
         if (j) {
             json_op(cli, j, &o);
-            continue;
+        } else if (out) {
+            (void)fputs(i ? "; " : "", out);
+            text_op(cli, out, &o);
         }
-        (void)fputs(i ? "; " : "", out);
-        text_op(cli, out, &o);
     }
 }
 
@@ -296,7 +296,8 @@ void czi_print_what(const struct czi_cli *cli, FILE *out, const uint8_t *bytes, 
     c = czi_cbor(bytes + o.view.ops, o.view.ops_len);
     for (unsigned i = 0; i < o.view.op_count; i++) {
         czi_op_next(&c, &o.op);
-        if (o.op.code != CZI_OP_CREATE || !o.op.if_absent)
+        if ((o.op.code != CZI_OP_CREATE || !o.op.if_absent) && o.op.code != CZI_OP_USE &&
+            o.op.code != CZI_OP_NOTE)
             break;
     }
     text_op(cli, out, &o);

@@ -312,6 +312,7 @@ static const struct refusal refusals[] = {
      "\"rights\":[]}}",
      "64 hex"},
     {"{\"op\":\"lock\",\"resource\":\"a\",\"nonce\":1,\"sign\":[^1]}", "key files"},
+    {"{\"op\":\"lock\",\"resource\":\"a\",\"nonce\":1,\"sign\":[^\"-\"]}", "key files"},
 };
 
 static void what_is_wrong_is_refused_at_its_column(void **state)
