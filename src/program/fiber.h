@@ -28,10 +28,10 @@
  * is a failed check: "overflow of a fiber's stack". A function whose locals are larger than a
  * page may step over both.
  *
- * Cost: a switch with its yield 25 ns among 100 fibers and 180 ns among 100,000, which no cache
- * holds; new, run and end with a warm stack 20 ns, with a fresh one 2 us; a page of memory
- * (4 KiB) a fiber that goes no deeper, and one page for each 64. Two cores of an AMD EPYC,
- * CAUSALITY_FIBER_FIGURES=1 build/tests/unit/test_fiber.
+ * Cost: a pass 8 ns (bench/tasks); a switch with its yield 25 ns among 100 fibers and 180 ns
+ * among 100,000, which no cache holds; new, run and end with a warm stack 20 ns, with a fresh
+ * one 2 us; a page of memory (4 KiB) a fiber that goes no deeper, and one page for each 64. Two
+ * cores of an AMD EPYC, CAUSALITY_FIBER_FIGURES=1 build/tests/unit/test_fiber.
  */
 #ifndef CZI_FIBER_H
 #define CZI_FIBER_H

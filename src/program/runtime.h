@@ -30,7 +30,9 @@
  * if that has stack_size bytes left: it cannot go on before the other is over. Files: future.c
  * (nodes, and how they end), combine.c, runtime.c (turns), await.c (what waits).
  *
- * Cost: bench/tasks.
+ * Cost: fork and join of an empty task 25 ns, a yield to another task 8 ns, a race of two that
+ * are over at once 65 ns; a million tasks that sleep take 4.3 GiB. AMD EPYC,
+ * build-bench/bench/tasks.
  */
 #ifndef CZI_RUNTIME_H
 #define CZI_RUNTIME_H

@@ -162,6 +162,124 @@ static void each_fiber_has_its_own_rounding_mode(void **state)
     czi_fiber_pool_done(&p);
 }
 
+/* ---- From fiber to fiber --------------------------------------------------------------------
+ */
+
+enum { RING = 5, LAPS = 200 };
+
+struct ring {
+    struct czi_fiber_pool pool;
+    struct czi_fiber *fibers[RING];
+    unsigned turns[RING * (LAPS + 1)], count; /* whose turn it was */
+};
+
+struct runner {
+    struct ring *ring;
+    unsigned number;
+};
+
+/* Each computes with a rounding mode of its own, and names the next one when it is done. */
+static void run_in_ring(void *arg)
+{
+    static const int modes[] = {FE_UPWARD, FE_DOWNWARD, FE_TONEAREST, FE_TOWARDZERO};
+    struct runner *me = arg;
+    struct ring *r = me->ring;
+    unsigned next = (me->number + 1) % RING;
+    int mode = modes[me->number % CZI_COUNTOF(modes)];
+    uint64_t a = me->number, b = 1, c = 2, d = 3, e = 4, g = 5, h = 6;
+    double x = 1.0 / (me->number + 1.0), y = x * 3;
+
+    assert_int_equal(fesetround(mode), 0);
+    for (unsigned lap = 0; lap < LAPS; lap++) {
+        r->turns[r->count++] = me->number;
+        a += 7, b += a, c ^= b, d += c, e ^= d, g += e, h ^= g, x += 1, y += 1;
+        czi_fiber_pass(r->fibers[me->number], r->fibers[next]);
+        assert_int_equal(fegetround(), mode);
+    }
+    assert_int_equal(a, me->number + 7 * LAPS);
+    assert_true(x > LAPS && y > LAPS && (b ^ c ^ d ^ e ^ g ^ h) != 0);
+    assert_int_equal(fesetround(FE_TONEAREST), 0);
+    r->turns[r->count++] = me->number;
+    if (next != 0)
+        czi_fiber_then(&r->pool, r->fibers[next]);
+}
+
+static void fibers_pass_to_each_other_and_keep_what_is_theirs(void **state)
+{
+    static struct ring r;
+    struct runner runners[RING];
+
+    (void)state;
+    memset(&r, 0, sizeof r);
+    r.pool = make_pool(RING);
+    for (unsigned i = 0; i < RING; i++) {
+        runners[i] = (struct runner){&r, i};
+        r.fibers[i] = make_fiber(&r.pool, run_in_ring, &runners[i]);
+    }
+    czi_fiber_switch_to(r.fibers[0]); /* comes back when the last one is done */
+    assert_int_equal(r.pool.live, 0);
+    assert_null(r.pool.running);
+    assert_int_equal(r.count, RING * (LAPS + 1));
+    for (unsigned i = 0; i < r.count; i++)
+        assert_int_equal(r.turns[i], i % RING);
+    czi_fiber_pool_done(&r.pool);
+}
+
+static void pass_once(void *arg)
+{
+    struct ring *r = arg;
+
+    r->turns[r->count++] = 0;
+    czi_fiber_pass(r->fibers[0], r->fibers[1]);
+    r->turns[r->count++] = 2;
+}
+
+static void yield_between(void *arg)
+{
+    struct ring *r = arg;
+
+    r->turns[r->count++] = 1;
+    czi_fiber_yield(r->fibers[1]);
+    r->turns[r->count++] = 3;
+}
+
+static void whoever_was_passed_to_yields_to_the_scheduler(void **state)
+{
+    struct ring r = {.pool = make_pool(2)};
+
+    (void)state;
+    r.fibers[0] = make_fiber(&r.pool, pass_once, &r);
+    r.fibers[1] = make_fiber(&r.pool, yield_between, &r);
+    czi_fiber_switch_to(r.fibers[0]);
+    assert_int_equal(r.count, 2);
+    assert_false(czi_fiber_done(r.fibers[0]) || czi_fiber_done(r.fibers[1]));
+    czi_fiber_switch_to(r.fibers[0]);
+    assert_true(czi_fiber_done(r.fibers[0]));
+    czi_fiber_switch_to(r.fibers[1]);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(r.turns[i], i);
+    czi_fiber_pool_done(&r.pool);
+}
+
+static void look_at_room(void *arg)
+{
+    struct job *job = arg;
+
+    job->sum = czi_fiber_room(job->fiber);
+}
+
+static void the_room_of_a_stack_is_known(void **state)
+{
+    struct czi_fiber_pool p = make_pool(1);
+    struct job job = {0};
+
+    (void)state;
+    job.fiber = make_fiber(&p, look_at_room, &job);
+    run_to_end(job.fiber);
+    assert_in_range(job.sum, STACK - 2048, STACK + 2 * 4096);
+    czi_fiber_pool_done(&p);
+}
+
 static uint64_t descend(struct job *job, unsigned depth)
 {
     uint64_t below;
@@ -667,6 +785,22 @@ static void switch_from_fiber_to_fiber(void)
     czi_fiber_switch_to(make_fiber(&p, switch_inside, job.fiber));
 }
 
+static void pass_to_itself(void *arg)
+{
+    struct job *job = arg;
+
+    czi_fiber_pass(job->fiber, job->fiber);
+}
+
+static void pass_to_oneself(void)
+{
+    struct czi_fiber_pool p = make_pool(1);
+    struct job job = {0};
+
+    job.fiber = make_fiber(&p, pass_to_itself, &job);
+    czi_fiber_switch_to(job.fiber);
+}
+
 static void unwind_in_a_fiber(void *arg)
 {
     struct job *job = arg;
@@ -704,6 +838,7 @@ static void misuse_is_a_failed_check(void **state)
         {yield_for_another, "f->pool->running == f"},
         {switch_from_fiber_to_fiber, "!p->running"},
         {free_one_that_waits, "p->live == 0"},
+        {pass_to_oneself, "g != f"},
     };
     char text[4096];
 
@@ -805,6 +940,9 @@ int main(void)
     const struct CMUnitTest all[] = {
         cmocka_unit_test(values_survive_switches_in_any_order),
         cmocka_unit_test(each_fiber_has_its_own_rounding_mode),
+        cmocka_unit_test(fibers_pass_to_each_other_and_keep_what_is_theirs),
+        cmocka_unit_test(whoever_was_passed_to_yields_to_the_scheduler),
+        cmocka_unit_test(the_room_of_a_stack_is_known),
         cmocka_unit_test(calls_nest_deeply_and_yield_at_each_depth),
         cmocka_unit_test(cleanups_run_when_their_scope_ends_and_not_at_a_yield),
         cmocka_unit_test(ten_thousand_wait_at_once_and_go_on_in_reverse),
