@@ -39,7 +39,7 @@ static void cancel_leaf(void *arg, cz_future leaf)
     bool runs = p->state == CZI_INSTANCE_RUNS;
     cz_error err;
 
-    if (runs && a->ops->stays) {
+    if (runs && a->ops->stays && !a->queued) {
         if (a->ops->drop)
             a->ops->drop(a);
         return;
@@ -115,6 +115,7 @@ void czi_ask_free(struct czi_ask *a)
         a->ops->free(a);
     czi_buf_done(&a->payload);
     czi_buf_done(&a->bytes);
+    czi_buf_done(&a->guards);
     czi_free(a);
 }
 
@@ -133,7 +134,7 @@ void czi_ask_done(struct czi_ask *a)
         czi_ask_drop(a);
 }
 
-static void ask(struct czi_ask *a)
+void czi_ask_now(struct czi_ask *a)
 {
     cz_program *p = a->program;
     cz_error err = {0};
@@ -147,18 +148,33 @@ static void ask(struct czi_ask *a)
 
 void czi_ask_go(struct czi_ask *a)
 {
-    if (!a->program->past && a->program->state == CZI_INSTANCE_RUNS)
-        ask(a);
+    const cz_program *p = a->program;
+
+    if (!p->past && !p->waking && p->state == CZI_INSTANCE_RUNS)
+        czi_ask_now(a);
+}
+
+/* The entry that was made first of those that were not submitted; NULL: none. */
+static struct czi_ask *next_entry(const cz_program *p)
+{
+    struct czi_ask *first = NULL;
+
+    for (struct czi_ask *a = p->asks; a; a = a->next)
+        if (!a->is_asked && a->nonce && (!first || a->nonce < first->nonce))
+            first = a;
+    return first;
 }
 
 void czi_asks_wake(cz_program *p)
 {
     struct czi_ask *next;
 
+    for (struct czi_ask *a; p->state != CZI_INSTANCE_STOPS && (a = next_entry(p)) != NULL;)
+        czi_ask_now(a);
     for (struct czi_ask *a = p->asks; a; a = next) {
         next = a->next;
-        if (!a->is_asked && p->state == CZI_INSTANCE_RUNS)
-            ask(a);
+        if (!a->is_asked && !a->queued && p->state == CZI_INSTANCE_RUNS)
+            czi_ask_now(a);
     }
 }
 
@@ -226,6 +242,7 @@ void czi_input_deliver(struct czi_ask *a, const struct czi_input *in)
     cz_program *p = a->program;
     cz_error err = {.code = in->code};
     size_t len = CZI_MIN(in->payload.len, sizeof err.detail - 1);
+    bool was_effect;
 
     if (in->code && len)
         memcpy(err.detail, in->payload.data, len);
@@ -237,7 +254,12 @@ void czi_input_deliver(struct czi_ask *a, const struct czi_input *in)
         (void)czi_leaf_end(p->tree.runtime, a->future, in->code, in->value,
                            in->code ? &err : NULL);
     a->has_leaf = a->held = false;
+    was_effect = czi_ask_is_effect(a);
     czi_ask_drop(a);
+    if (!was_effect || p->state != CZI_INSTANCE_RUNS)
+        return;
+    czi_effects_look(p);
+    czi_guards_look(p);
 }
 
 void czi_ask_open(cz_host *h, struct czi_letter *l)

@@ -8,6 +8,9 @@
 
 #include <stdio.h>
 
+/* Of an entry, beside the code's operations and the note: names, a signature. */
+#define LENGTH_OF_THE_REST 1024u
+
 /* ---- Making ---------------------------------------------------------------------------------
  */
 
@@ -55,43 +58,24 @@ static uint32_t clock_here(cz_program *p)
     return t->clock == CZI_ID_NONE ? 0 : t->clock;
 }
 
-/* What is to be told of an effect of the code's. */
-static int check_effect(cz_effect *effect, size_t *ret_len, cz_error *err)
-{
-    struct czi_effect_view v;
-    const uint8_t *bytes = NULL;
-    int rc = cz_effect_encode(effect, &bytes, ret_len, err);
-
-    if (!rc)
-        rc = czi_effect_view(bytes, *ret_len, &v, err);
-    if (!rc && v.signature_count)
-        rc = czi_fail(err, CZ_INVALID,
-                      "perform: the effect is signed, and its host changes it; sign nothing");
-    return rc;
-}
-
-/* The host's effect becomes the entry, up to its bytes. */
-static int compose(cz_program *p, cz_effect *effect, cz_error *err)
+/* The host's effect becomes the entry, with the code's operations, which are in a. */
+static int compose(cz_program *p, struct czi_ask *a, cz_error *err)
 {
     cz_host *h = p->host;
-    const uint8_t *bytes = NULL;
+    bool has_effect = a->bytes.len > 0;
     uint8_t seed[32];
-    size_t len = 0;
     int rc = CZ_OK;
 
     cz_effect_clear(h->effect);
-    if (effect) {
-        rc = cz_effect_encode(effect, &bytes, &len, err);
-        if (!rc)
-            rc = cz_effect_decode(h->effect, bytes, len, err);
-    }
+    if (has_effect)
+        rc = cz_effect_decode(h->effect, a->bytes.data, a->bytes.len, err);
     cz_effect_set_origin(h->effect, &p->id);
     cz_effect_set_nonce(h->effect, p->entries + 1);
     cz_effect_set_priority(h->effect, CZ_NORMAL);
-    cz_effect_set_program(h->effect, &p->id, effect ? clock_here(p) : 0);
+    cz_effect_set_program(h->effect, &p->id, a->clock);
     if (!rc)
         rc = cz_effect_note(h->effect, h->note.data, h->note.len, err);
-    if (!rc && effect && h->has_secret) {
+    if (!rc && has_effect && h->has_secret) {
         czi_host_seed(h, &p->id, seed);
         rc = cz_effect_sign(h->effect, seed, err);
     }
@@ -109,6 +93,7 @@ static int enter(cz_program *p, struct czi_ask *a, cz_error *err)
         return rc;
     a->nonce = ++p->entries;
     czi_note_parts_clear(&p->parts);
+    a->bytes.len = 0;
     czi_buf_put(&a->bytes, bytes, len);
     if (a->bytes.failed) {
         czi_instance_stop(p, CZ_NOMEM, "out of memory for an entry of its log");
@@ -120,43 +105,34 @@ static int enter(cz_program *p, struct czi_ask *a, cz_error *err)
     return czi_past_compare(p, a, err);
 }
 
-static int make(cz_program *p, struct czi_ask *a, cz_effect *effect, const struct making *m,
-                cz_error *err)
+static int make(cz_program *p, struct czi_ask *a, const struct making *m, cz_error *err)
 {
+    bool has_effect = a->bytes.len > 0;
     int rc = make_note(p, m, err);
 
     if (!rc)
-        rc = compose(p, effect, err);
+        rc = compose(p, a, err);
     if (!rc)
         rc = enter(p, a, err);
-    if (rc == CZ_OK)
-        return rc;
-    if (!effect || (rc != CZ_INVALID && rc != CZ_LIMIT))
+    if (rc && (!has_effect || (rc != CZ_INVALID && rc != CZ_LIMIT)))
         czi_instance_stop(p, rc, err->detail);
     return rc;
 }
 
-int czi_entry_make(cz_program *p, struct czi_ask *a, cz_effect *effect, cz_error *err)
+int czi_entry_make(cz_program *p, struct czi_ask *a, cz_error *err)
 {
     const struct making m = {.type = CZI_NOTE_INPUTS};
-    cz_error own = {0};
-    size_t len = 0;
-    int rc = effect ? check_effect(effect, &len, &own) : CZ_OK;
+    int rc;
 
     /* What is long on both sides becomes two entries. */
-    if (!rc && len > CZI_EFFECT_SIZE_MAX - CZ_NOTE_SIZE_MAX - 256)
+    if (a->bytes.len > CZI_EFFECT_SIZE_MAX - CZ_NOTE_SIZE_MAX - LENGTH_OF_THE_REST)
         czi_entry_flush(p);
+    rc = czi_program_may(p, err);
     if (!rc)
-        rc = czi_program_may(p, &own);
+        rc = make(p, a, &m, err);
     if (!rc)
-        rc = make(p, a, effect, &m, &own);
-    if (rc) {
-        if (err)
-            *err = own;
-        return rc;
-    }
-    czi_ask_go(a);
-    return CZ_OK;
+        czi_ask_go(a);
+    return rc;
 }
 
 /* ---- Entries of its own ---------------------------------------------------------------------
@@ -178,12 +154,11 @@ static struct czi_ask *make_own(cz_program *p, const struct making *m,
 {
     struct czi_ask *a = czi_ask_alone(p, &own_entry);
     cz_error err = {0};
-    int rc;
 
     if (!a)
         return NULL;
     a->then = then;
-    if (make(p, a, NULL, m, &err) == CZ_OK && m->type == CZI_NOTE_END) {
+    if (make(p, a, m, &err) == CZ_OK && m->type == CZI_NOTE_END) {
         czi_mutex_lock(p->host->lock);
         p->state = CZI_INSTANCE_ENDS;
         czi_mutex_unlock(p->host->lock);
@@ -192,11 +167,9 @@ static struct czi_ask *make_own(cz_program *p, const struct making *m,
         czi_ask_drop(a);
         return NULL;
     }
-    a->is_asked = true;
-    rc = czi_entry_send(a, &err);
-    if (rc)
-        czi_instance_stop(p, rc, err.detail);
-    return rc ? NULL : a;
+    if (!p->waking)
+        czi_ask_now(a);
+    return a;
 }
 
 void czi_entry_begin(cz_program *p)
@@ -249,9 +222,15 @@ static int submit(struct czi_ask *a, cz_error *err)
     int rc;
 
     a->promised = true;
-    rc = cz_submit(a->engine, a->bytes.data, a->bytes.len, czi_entry_done, a, NULL, err);
-    if (rc)
-        a->promised = false;
+    if (a->guards.len)
+        czi_guards_commit(a);
+    rc = czi_submit(a->engine, a->bytes.data, a->bytes.len, a->guards.len > 0, czi_entry_done,
+                    a, NULL, err);
+    if (!rc)
+        return rc;
+    a->promised = false;
+    if (a->commits)
+        czi_guards_committed(a);
     return rc;
 }
 
@@ -326,6 +305,8 @@ bool czi_entry_result(struct czi_ask *a)
 
 static bool effect_came(struct czi_ask *a)
 {
+    if (a->commits)
+        czi_guards_committed(a);
     if (!czi_entry_result(a)) {
         czi_ask_done(a);
         return false;
@@ -351,11 +332,21 @@ static void effect_tell(struct czi_ask *a, const struct czi_input *in, cz_error 
                                 .reason = e->reason};
     if (a->ret_result)
         *a->ret_result = a->result;
+    if (in->code == CZ_OK)
+        czi_guards_applied(a);
     if (in->code != CZ_REJECTED)
         return;
     cz_id_print(&a->result.effect, text);
     (void)czi_fail(err, CZ_REJECTED, "effect %s was rejected: %s", text,
                    cz_reason_text((int)a->result.reason));
+}
+
+static void effect_free(struct czi_ask *a)
+{
+    if (a->commits && !a->orphan)
+        czi_guards_committed(a);
+    if (a->queued && !a->orphan)
+        a->program->queued--;
 }
 
 const struct czi_ask_ops czi_ask_effect = {
@@ -364,45 +355,135 @@ const struct czi_ask_ops czi_ask_effect = {
     .stays = true,
     .came = effect_came,
     .tell = effect_tell,
+    .free = effect_free,
 };
+
+bool czi_ask_is_effect(const struct czi_ask *a)
+{
+    return a->ops == &czi_ask_effect;
+}
 
 /* ---- Performing -----------------------------------------------------------------------------
  */
 
-static cz_future failed(cz_program *p, int code, const cz_error *err)
+/* Those that touch what the instance guards wait; and those under guards, and all behind them,
+ * until nothing is under way. */
+static bool may_be_made(const struct czi_ask *a)
 {
-    return czi_leaf_over(&p->tree, code, 0, err);
+    const cz_program *p = a->program;
+
+    if (a->guards.len)
+        return p->under_way == 0;
+    return !czi_guards_conflict(p, NULL, czi_buf_slice(&a->bytes));
 }
 
-static cz_future perform(cz_program *p, cz_effect *effect, cz_result *ret_result)
+static void make_effect(struct czi_ask *a)
 {
+    cz_program *p = a->program;
+    cz_error err = {0};
+    int rc;
+
+    a->queued = false;
+    p->queued--;
+    p->under_way++;
+    rc = czi_entry_make(p, a, &err);
+    if (!rc || p->state != CZI_INSTANCE_RUNS)
+        return;
+    p->under_way--; /* something is wrong with the effect */
+    (void)czi_leaf_end(p->tree.runtime, a->future, rc, 0, &err);
+    a->has_leaf = false;
+    czi_ask_drop(a);
+}
+
+void czi_effects_look(cz_program *p)
+{
+    struct czi_ask *next;
+
+    for (struct czi_ask *a = p->asks; a && p->queued; a = next) {
+        next = a->next;
+        if (!a->queued)
+            continue;
+        if (p->state == CZI_INSTANCE_RUNS && may_be_made(a))
+            make_effect(a);
+        else if (a->guards.len)
+            return;
+    }
+}
+
+/* The ask for an effect that is in the host's. */
+static cz_future propose(cz_program *p, const cz_guard *guards, size_t count,
+                         cz_result *ret_result)
+{
+    const uint8_t *bytes = NULL;
     struct czi_ask *a;
     cz_future future;
     cz_error err = {0};
-    int rc = czi_program_may(p, &err);
     size_t len = 0;
+    int rc = cz_effect_encode(p->host->effect, &bytes, &len, &err);
 
-    if (!rc && czi_is_cut(&p->tree))
-        rc = czi_cut(&p->tree, &err);
-    if (!rc)
-        rc = check_effect(effect, &len, &err);
     if (rc)
-        return failed(p, rc, &err);
+        return czi_leaf_over(&p->tree, rc, 0, &err);
     a = czi_ask_new(p, &czi_ask_effect, czi_program_asks(p, CZI_INPUT_EFFECT, NULL), &future);
     if (!a)
         return future;
     a->ret_result = ret_result;
-    p->under_way++;
-    rc = czi_entry_make(p, a, effect, &err);
-    if (!rc)
+    a->clock = clock_here(p);
+    czi_buf_put(&a->bytes, bytes, len);
+    if (count)
+        czi_buf_put(&a->guards, guards, count * sizeof *guards);
+    if (a->bytes.failed || a->guards.failed) {
+        czi_instance_stop(p, CZ_NOMEM, "out of memory for an effect");
         return future;
-    if (p->state == CZI_INSTANCE_RUNS) { /* something is wrong with the effect */
-        p->under_way--;
-        (void)czi_leaf_end(p->tree.runtime, future, rc, 0, &err);
-        a->has_leaf = false;
-        czi_ask_drop(a);
     }
+    a->queued = true;
+    p->queued++;
+    czi_effects_look(p);
     return future;
+}
+
+/* Whether it may be proposed at all; then it is the host's. */
+static int take_effect(cz_program *p, cz_effect *effect, cz_error *err)
+{
+    struct czi_effect_view v;
+    const uint8_t *bytes = NULL;
+    size_t len = 0;
+    int rc = cz_effect_encode(effect, &bytes, &len, err);
+
+    if (!rc)
+        rc = czi_effect_view(bytes, len, &v, err);
+    if (!rc && v.signature_count)
+        rc = czi_fail(err, CZ_INVALID,
+                      "perform: the effect is signed, and its host changes it; sign nothing");
+    if (!rc)
+        rc = cz_effect_decode(p->host->effect, bytes, len, err);
+    return rc;
+}
+
+static int may_propose(cz_program *p, cz_error *err)
+{
+    int rc = czi_program_may(p, err);
+
+    return !rc && czi_is_cut(&p->tree) ? czi_cut(&p->tree, err) : rc;
+}
+
+static cz_future perform(cz_program *p, cz_effect *effect, cz_result *ret_result)
+{
+    struct czi_task_part *t = *czi_tree_user(&p->tree);
+    const uint8_t *bytes = NULL;
+    cz_error err = {0};
+    size_t len = 0;
+    int rc = may_propose(p, &err);
+
+    if (!rc)
+        rc = take_effect(p, effect, &err);
+    if (!rc && t && t->held) {
+        rc = cz_effect_encode(effect, &bytes, &len, &err);
+        if (!rc && czi_guards_conflict(p, t, (struct czi_slice){bytes, len}))
+            rc = czi_fail(&err, CZ_DEADLOCK,
+                          "perform: the effect would wait for a guard that its own task holds; "
+                          "apply it under the guard, or release that");
+    }
+    return rc ? czi_leaf_over(&p->tree, rc, 0, &err) : propose(p, NULL, 0, ret_result);
 }
 
 cz_future cz_perform_future(cz_program *p, cz_effect *effect)
@@ -415,6 +496,26 @@ int cz_program_perform(cz_program *p, cz_effect *effect, cz_result *ret, cz_erro
     cz_result result = {0};
     int rc = cz_join(p, perform(p, effect, &result), NULL, err);
 
+    if (ret && (!rc || rc == CZ_REJECTED))
+        *ret = result;
+    return rc;
+}
+
+int cz_program_apply(cz_program *p, cz_guard *guards, size_t count, cz_effect *effect,
+                     cz_result *ret, cz_error *err)
+{
+    cz_result result = {0};
+    int rc = may_propose(p, err);
+
+    if (!rc)
+        rc = take_effect(p, effect, err);
+    if (!rc)
+        rc = czi_guards_require(p, guards, count, effect, err);
+    if (rc)
+        return rc;
+    rc = cz_join(p, propose(p, guards, count, &result), NULL, err);
+    if (!rc)
+        memset(guards, 0, count * sizeof *guards);
     if (ret && (!rc || rc == CZ_REJECTED))
         *ret = result;
     return rc;

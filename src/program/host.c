@@ -431,6 +431,9 @@ static void shut(cz_host *h, struct czi_letter *l)
 static void end(cz_host *h, struct czi_letter *l)
 {
     (void)l;
+    h->ending = h->commits && !h->stopped;
+    if (h->ending)
+        return; /* what is under guards must not be released before it is executed */
     h->ends = true;
     stop_all(h, "the host closes");
 }
@@ -453,6 +456,12 @@ static void leave_orphans(cz_host *h)
             ((struct czi_ask *)l)->promised = false;
 }
 
+static bool drive(cz_engine *g)
+{
+    czi_manager_drive(g, UINT64_MAX);
+    return true;
+}
+
 int cz_host_close(cz_host *h, cz_error *err)
 {
     cz_engine *g;
@@ -469,7 +478,7 @@ int cz_host_close(cz_host *h, cz_error *err)
     if (h->thread)
         czi_thread_join(h->thread);
     else
-        while (step(h)) {
+        while (step(h) || (!h->ends && drive(g))) {
         }
     forget_engine(h);
     leave_orphans(h);

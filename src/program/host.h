@@ -126,6 +126,10 @@ struct czi_ask {
     uint64_t nonce;
     cz_result result;
     cz_result *ret_result;           /* of whoever waits; NULL: nobody */
+    uint32_t clock;                  /* of the task that has made an effect */
+    bool queued;                     /* of an effect: it is not made yet */
+    bool commits;                    /* it is under way under guards: */
+    struct czi_buf guards;           /* of cz_guard */
     void (*then)(struct czi_ask *a); /* when it is on disk; NULL: nothing */
     void *more;                      /* of the kind's own file */
 };
@@ -183,7 +187,13 @@ struct cz_program {
     uint64_t emitted;            /* messages so far */
     struct invocation *invokers; /* of this instance */
     char *end_detail;            /* of its first task */
-    uint32_t under_way;          /* effects of the code's without a delivered result */
+    uint32_t queued;             /* effects of the code's that are not made, */
+    uint32_t under_way;          /* and that are, without a delivered result */
+    uint32_t held;               /* guards, now */
+    uint32_t regaining;          /* tasks that acquire theirs again */
+    bool waking;                 /* nothing is asked before that is done */
+    uint64_t guards;             /* so far */
+    struct czi_held *committing; /* of tasks that were over before their effect was */
     bool is_over;                /* its first task has ended */
     bool resumes;                /* the store knows it */
     bool has_tree, told_to_end;
@@ -202,6 +212,8 @@ struct czi_task_part {
     uint64_t task;
     uint32_t clock;      /* its number in the vector clock; CZI_ID_NONE: none yet */
     struct czi_buf seen; /* what it has read last */
+    struct czi_held *held;
+    struct czi_owner_part *owner; /* as the locks know it */
 };
 
 /* ---- Hosts ----------------------------------------------------------------------------------
@@ -227,6 +239,8 @@ struct cz_host {
     struct czi_watcher again;             /* when to try those again */
     bool again_set, stepping, ends;
     uint32_t trees;           /* that are not over */
+    uint32_t commits;         /* effects under way under guards */
+    bool ending;              /* it ends when there are none */
     struct czi_finder finder; /* the thread's own way to the journal */
     struct czi_ask *facts;    /* that wait for one */
     _Atomic uint64_t items;   /* of fact logs that are acknowledged */
@@ -331,8 +345,9 @@ struct czi_ask *czi_ask_new(cz_program *p, const struct czi_ask_ops *ops, uint64
                             cz_future *ret);
 /* Without one. */
 struct czi_ask *czi_ask_alone(cz_program *p, const struct czi_ask_ops *ops);
-/* It is complete: asks in earnest, if the instance is live. */
+/* It is complete: asks in earnest, if the instance is live. In any case. */
 void czi_ask_go(struct czi_ask *a);
+void czi_ask_now(struct czi_ask *a);
 /* Those that were made in the past ask now. */
 void czi_asks_wake(cz_program *p);
 /* The letter of an ask. */
@@ -361,11 +376,13 @@ void czi_ask_fail(struct czi_ask *a, const cz_error *err);
  */
 
 /* An entry with a note of everything since the last one, and the operations of the code's
- * effect (NULL: none). a takes its bytes and result; it is submitted if the instance is live.
- * CZ_INVALID, CZ_LIMIT: what is wrong with the code's effect, and nothing has changed; any
- * other code has stopped the instance. */
-CZI_MUST_USE int czi_entry_make(cz_program *p, struct czi_ask *a, cz_effect *effect,
-                                cz_error *err);
+ * effect whose bytes a has (none: no operations). a takes its bytes and result; it is submitted
+ * if the instance is live. CZ_INVALID, CZ_LIMIT: what is wrong with the code's effect, and
+ * nothing has changed; any other code has stopped the instance. */
+CZI_MUST_USE int czi_entry_make(cz_program *p, struct czi_ask *a, cz_error *err);
+/* Makes the effects that may be made now. */
+void czi_effects_look(cz_program *p);
+bool czi_ask_is_effect(const struct czi_ask *a);
 /* How the program begins, and ends. */
 void czi_entry_begin(cz_program *p);
 void czi_entry_end(cz_program *p, int code, const char *detail);
@@ -395,6 +412,29 @@ bool czi_program_is_known(cz_engine *g, const cz_id *id);
 
 /* ---- host_watch.c ---------------------------------------------------------------------------
  */
+
+/* ---- host_guard.c ---------------------------------------------------------------------------
+ */
+
+bool czi_ask_is_request(const struct czi_ask *a); /* for guards */
+void czi_guards_task_over(cz_program *p, struct czi_task_part *t);
+/* Effects have results: those that wait for that ask for their guards. */
+void czi_guards_look(cz_program *p);
+/* All tasks acquire again what they hold. */
+void czi_guards_regain(cz_program *p);
+/* Whether an effect touches what is guarded by a task (NULL: by any of the instance). */
+bool czi_guards_conflict(const cz_program *p, const struct czi_task_part *mine,
+                         struct czi_slice effect);
+/* An effect with what its guards require becomes the host's. CZ_STALE, CZ_INVALID. */
+CZI_MUST_USE int czi_guards_require(cz_program *p, const cz_guard *guards, size_t count,
+                                    cz_effect *effect, cz_error *err);
+/* An effect under guards is about to be submitted; it is over, one way or another; it has
+ * applied. */
+void czi_guards_commit(struct czi_ask *a);
+void czi_guards_committed(struct czi_ask *a);
+void czi_guards_applied(struct czi_ask *a);
+/* Those that were left to an effect. */
+void czi_guards_abandon(cz_program *p);
 
 /* ---- host_invoke.c --------------------------------------------------------------------------
  */

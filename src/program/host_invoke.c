@@ -247,6 +247,7 @@ int cz_program_emit(cz_program *p, const void *data, size_t len, cz_error *err)
     CZI_AUTOBUF what = {0};
     struct czi_ask *e;
     cz_future future;
+    cz_error own = {0};
     int rc = czi_program_may(p, err);
 
     if (!rc && czi_is_cut(&p->tree))
@@ -270,7 +271,7 @@ int cz_program_emit(cz_program *p, const void *data, size_t len, cz_error *err)
     if (!czi_note_has_room(&p->parts, len))
         czi_entry_flush(p);
     czi_note_add_emitted(&p->parts, (struct czi_slice){data, len});
-    rc = czi_entry_make(p, e, NULL, NULL);
+    rc = czi_entry_make(p, e, &own);
     (void)rc; /* the instance is stopped, and so the leaf ends */
     return cz_join(p, future, NULL, err);
 }

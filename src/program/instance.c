@@ -62,6 +62,7 @@ void czi_instance_free(cz_program *p)
         czi_buf_done(&t->seen);
         czi_free(t);
     }
+    czi_guards_abandon(p);
     czi_invokers_forget(p);
     czi_free(p->end_detail);
     czi_past_free(p->past);
@@ -182,10 +183,12 @@ static void task_over(struct czi_tree *tree, uint64_t task, void *user)
     while (*at != t)
         at = &(*at)->next;
     *at = t->next;
+    czi_guards_task_over(p, t);
     if (t->clock != CZI_ID_NONE)
         p->clocks &= ~(1ull << t->clock);
     czi_buf_done(&t->seen);
     czi_free(t);
+    czi_effects_look(p);
 }
 
 /* ---- What the runtime wants -----------------------------------------------------------------
@@ -370,11 +373,17 @@ void czi_instance_run(cz_program *p)
     czi_mutex_lock(h->lock);
     p->state = CZI_INSTANCE_RUNS;
     czi_mutex_unlock(h->lock);
+    p->waking = p->past != NULL;
     czi_entry_begin(p);
     czi_host_settle(h);
     run_past(p);
-    if (p->state == CZI_INSTANCE_RUNS)
-        czi_asks_wake(p);
+    if (!p->waking || !h->engine || p->state == CZI_INSTANCE_STOPS)
+        return;
+    czi_guards_regain(p);
+    if (p->regaining || p->state == CZI_INSTANCE_STOPS)
+        return;
+    p->waking = false;
+    czi_asks_wake(p);
 }
 
 /* ---- Letters --------------------------------------------------------------------------------

@@ -37,6 +37,46 @@ static int child(cz_program *p, const void *args, size_t len, cz_error *err)
     return rc;
 }
 
+/* One more in the register, under a guard of it. */
+static int count_branch(cz_program *p, void *arg, uint64_t *ret, cz_error *err)
+{
+    cz_claim claim = fx_claim("counter", CZ_WRITE);
+    cz_guard guard = {0};
+    cz_contents now = {0};
+    cz_deadline d = {.after_ms = 2};
+    cz_effect *e = cz_effect_new();
+    char next;
+    int rc = cz_program_acquire(p, &claim, 1, &guard, err);
+
+    (void)arg;
+    if (!rc)
+        rc = cz_program_contents(p, &guard, &now, err);
+    if (!rc && now.data_len != 1)
+        rc = czi_fail(err, CZ_CORRUPT, "%zu bytes", now.data_len);
+    if (!rc)
+        rc = cz_sleep(p, &d, err);
+    if (!rc) {
+        next = (char)(now.data[0] + 1);
+        rc = cz_effect_write(e, &claim.resource, &next, 1, err);
+    }
+    if (!rc)
+        rc = cz_program_apply(p, &guard, 1, e, NULL, err);
+    cz_effect_free(e);
+    *ret = (uint64_t)(rc ? 0 : next - '0');
+    return rc;
+}
+
+static int counts(cz_program *p, void *arg, uint64_t *ret, cz_error *err)
+{
+    cz_branch all[] = {{count_branch, NULL}, {count_branch, NULL}, {count_branch, NULL}};
+    uint64_t values[3] = {0};
+    int rc = cz_fork_join(p, all, 3, values, err);
+
+    (void)arg;
+    *ret = values[0] + values[1] * values[2];
+    return rc;
+}
+
 static int heard(cz_program *p, void *arg, const void *data, size_t len, cz_error *err)
 {
     uint64_t *sum = arg;
@@ -73,13 +113,26 @@ static int parent(cz_program *p, const void *args, size_t len, cz_error *err)
         rc = cz_invoke_stream(p, &spec, heard, &sum, &value, err);
     if (!rc)
         rc = cz_timeout(p, &late, cz_fork(p, pay_branch, (void *)(uintptr_t)"b"), &first, err);
-    cz_program_return(p, sum * 1000 + value * 10 + winner);
+    if (!rc)
+        rc = cz_join(p, cz_fork(p, counts, NULL), &first, err);
+    cz_program_return(p, sum * 10000 + value * 10 + winner + first * 10000000);
     return rc;
 }
 
 static const cz_program_def defs[] = {{.name = "parent", .version = 1, .fn = parent},
                                       {.name = "child", .version = 1, .fn = child}};
 static const cz_host_options host_options = {.programs = defs, .count = 2};
+
+static void fx_make_counter(cz_engine *g)
+{
+    cz_creation c = fx_creation("counter", CZ_DATA, NULL, 0);
+    cz_error err = {0};
+    cz_id id;
+
+    c.data = (const uint8_t *)"0";
+    c.data_len = 1;
+    assert_ok(cz_create(g, &c, &id, &err), err);
+}
 
 /* ---- A run ----------------------------------------------------------------------------------
  */
@@ -143,7 +196,7 @@ static void replay(cz_sim_world *w, const cz_id *parent_id)
     assert_ok(cz_sim_save(w, store, &err), err);
     assert_ok(cz_program_replay(store, parent_id, &host_options, &r, &err), err);
     assert_int_equal(r.entries, r.program.entries);
-    assert_int_equal(r.effects, 2 + 3 + 1);
+    assert_int_equal(r.effects, 2 + 3 + 1 + 3);
     assert_ok(cz_program_id(&spec, &child_id, &err), err);
     assert_ok(cz_program_replay(store, &child_id, &host_options, &r, &err), err);
     assert_int_equal(r.entries, r.program.entries);
@@ -169,6 +222,7 @@ static struct outcome run(uint64_t seed, unsigned disorder, uint64_t crash, uint
     fx_cash(g, "a", 100);
     fx_cash(g, "b", 0);
     fx_cash(g, "c", 0);
+    fx_make_counter(g);
     h = hx_host_with(g, &host_options);
     before = cz_sim_steps(w);
     if (crash != UINT64_MAX)
@@ -204,7 +258,7 @@ static void a_crash_at_any_step_changes_nothing(void **state)
         assert_true(whole.ended);
         assert_int_equal((long long)whole.b, 1 + 3 + 1);
         assert_int_equal((long long)whole.c, 1 + 2);
-        assert_int_equal(whole.value, 123 * 1000 + (1 + 'x') * 10 + 1);
+        assert_int_equal(whole.value, 123 * 10000 + (1 + 'x') * 10 + 1 + 7 * 10000000);
         for (uint64_t at = 1; at <= steps; at++) {
             o = run(seed, disorder, at, &ignored);
             if (!o.ended || o.a != whole.a || o.b != whole.b || o.c != whole.c ||
