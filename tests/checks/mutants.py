@@ -177,7 +177,8 @@ PROGRAM_MUTANTS = [
     # What a combinator becomes.
     ("an error does not end a barrier", "combine.c",
      "        if (e->code)\n            decide(c, e->code, 0, e->detail);\n", ""),
-    ("a barrier counts nothing", "combine.c", "        c->value = c->parts.count;\n", "        ;\n"),
+    ("a barrier counts nothing", "combine.c",
+     "        c->value = c->parts.count;\n", "        ;\n"),
     ("a race for success takes an error", "combine.c", "        if (!e->code) {\n            win",
      "        if (true) {\n            win"),
     ("a race for success has the first error", "combine.c",
@@ -199,8 +200,8 @@ PROGRAM_MUTANTS = [
      "        struct czi_future *part = czi_future_of(c->tree",
      "    for (size_t i = parts; i-- > 0;) {\n        int code;\n"
      "        struct czi_future *part = czi_future_of(c->tree"),
-    ("losers go on", "combine.c", "    if (!c->parts.making)\n        czi_future_cancel_members(c);",
-     "    ;"),
+    ("losers go on", "combine.c",
+     "    if (!c->parts.making)\n        czi_future_cancel_members(c);", "    ;"),
     ("losers of a race that is won as it is made go on", "combine.c",
      "    if (c->decided && c->parts.left)\n", "    if (false)\n"),
     ("losers are not joined", "combine.c", "    if (c->parts.left || c->parts.making)",
@@ -249,13 +250,15 @@ PROGRAM_MUTANTS = [
     ("a cancelled task waits once more", "runtime.c",
      "    self->cut = self->cancelled || t->stopping;", "    self->cut = t->stopping;"),
     ("a cancelled task waits for what nobody cancels", "runtime.c",
-     "        czi_future_cancel(n);\n        czi_change_end(r, outermost);\n    }\n    if (!n->over)",
+     "        czi_future_cancel(n);\n        czi_change_end(r, outermost);\n    }\n"
+     "    if (!n->over)",
      "        czi_change_end(r, outermost);\n    }\n    if (!n->over)"),
     ("a cancelled task yields", "runtime.c", "    if (!czi_is_cut(t)) {", "    {"),
     ("a stopped program goes on", "runtime.c", "    t->stopping = true;\n", ""),
     ("a stop cancels nothing", "runtime.c", "    czi_tree_cancel(t);\n}", "}"),
     # Structure.
-    ("what a task leaves behind goes on", "runtime.c", "    if (n->first)\n        czi_future_cancel",
+    ("what a task leaves behind goes on", "runtime.c",
+     "    if (n->first)\n        czi_future_cancel",
      "    if (false)\n        czi_future_cancel"),
     ("a task is over before what it leaves behind is", "future.c",
      "    if (!task->first && !task->cancelling)\n        czi_task_gone(task);",
