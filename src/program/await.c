@@ -43,7 +43,7 @@ int cz_join(cz_program *p, cz_future f, uint64_t *ret, cz_error *err)
     CZI_CHECK(t->running);
     n = czi_future_of(t, f, &rc);
     if (CZI_UNLIKELY(!n))
-        return czi_is_cut(t) ? czi_cut(t, err) : czi_future_tell_code(t->runtime, rc, err);
+        return czi_is_cut(t) ? czi_cut(t, err) : czi_reason_tell(t->runtime, rc, err);
     rc = czi_wait(t, n);
     if (CZI_UNLIKELY(rc)) {
         rc = czi_cut(t, err);
@@ -74,7 +74,7 @@ int cz_cancel(cz_program *p, cz_future f, cz_error *err)
     }
     if (czi_is_cut(t))
         return czi_cut(t, err);
-    return rc == CZ_STALE ? czi_future_tell_code(t->runtime, rc, err) : CZ_OK;
+    return rc == CZ_STALE ? czi_reason_tell(t->runtime, rc, err) : CZ_OK;
 }
 
 void cz_cancel_later(cz_program *p, cz_future f)
@@ -445,10 +445,13 @@ int cz_timeout_with_retry(cz_program *p, const cz_retry *retry, const cz_branch 
     for (unsigned attempt = 1;; attempt++) {
         cz_deadline pause = {.after_ms = with_jitter(t, delay, retry->jitter_percent)};
         cz_future f = cz_fork(p, branch->fn, branch->arg);
-        int rc = cz_timeout(p, &retry->deadline, f, ret, err);
+        cz_error failure = {0};
+        int rc = cz_timeout(p, &retry->deadline, f, ret, &failure);
 
-        if (!rc || attempt == retry->attempts || czi_is_cut(t))
-            return rc;
+        if (!rc)
+            return CZ_OK;
+        if (attempt == retry->attempts || czi_is_cut(t))
+            return czi_fail(err, rc, "%s", failure.detail);
         if (delay) {
             rc = cz_sleep(p, &pause, err);
             if (rc)

@@ -227,7 +227,13 @@ void czi_part_add(struct czi_future *c, struct czi_future *part, size_t place)
 
 void czi_part_missing(struct czi_future *c, int code, size_t place)
 {
-    count(c, &(struct part_end){place, code, 0, NULL});
+    cz_error err = {0};
+    char *detail;
+
+    (void)czi_reason_tell(c->tree->runtime, code, &err);
+    detail = czi_detail(&err);
+    count(c, &(struct part_end){place, code, 0, &detail});
+    czi_free(detail);
 }
 
 void czi_parts_end(struct czi_future *c)

@@ -62,29 +62,27 @@ int czi_future_tell(const struct czi_future *n, cz_error *err)
 {
     if (CZI_LIKELY(!n->code))
         return CZ_OK;
-    if (!n->detail)
-        return czi_future_tell_code(n->tree->runtime, n->code, err);
-    return czi_fail(err, n->code, "%s", n->detail);
+    if (n->detail)
+        return czi_fail(err, n->code, "%s", n->detail);
+    if (n->code == CZ_CANCELLED)
+        return czi_fail(err, n->code, "it was cancelled");
+    if (n->kind == CZI_TIMEOUT && n->code == CZ_TIMEOUT)
+        return czi_fail(err, n->code, "the deadline came first");
+    if (n->kind == CZI_RACE && n->parts.winner == SIZE_MAX && n->code == CZ_NOT_FOUND)
+        return czi_fail(err, n->code, "nothing in the race is what its predicate looks for");
+    return czi_fail(err, n->code, "%s", cz_code_name(n->code));
 }
 
-int czi_future_tell_code(const struct czi_runtime *r, int code, cz_error *err)
+int czi_reason_tell(const struct czi_runtime *r, int code, cz_error *err)
 {
     switch (code) {
-    case CZ_OK:
-        return CZ_OK;
-    case CZ_STALE:
-        return czi_fail(err, code, "the future was used up, or is not this task's");
     case CZ_LIMIT:
         return czi_fail(err, code, "%u futures are not joined, and no more may (futures_max)",
                         r->max);
     case CZ_NOMEM:
         return czi_nomem(err, "a future");
-    case CZ_CANCELLED:
-        return czi_fail(err, code, "it was cancelled");
-    case CZ_TIMEOUT:
-        return czi_fail(err, code, "the deadline came first");
     default:
-        return czi_fail(err, code, "%s", cz_code_name(code));
+        return czi_fail(err, code, "the future was used up, or is not this task's");
     }
 }
 

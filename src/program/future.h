@@ -261,7 +261,8 @@ static inline struct czi_future *czi_future_of(struct czi_tree *t, cz_future f, 
 
 /* err: code and detail of a node that is over; gives the code. */
 int czi_future_tell(const struct czi_future *n, cz_error *err);
-int czi_future_tell_code(const struct czi_runtime *r, int code, cz_error *err);
+/* The same of a future without a node: CZ_STALE, CZ_LIMIT or CZ_NOMEM. */
+int czi_reason_tell(const struct czi_runtime *r, int code, cz_error *err);
 char *czi_detail(const cz_error *err); /* a copy; NULL: none */
 
 /* Changes. Between begin and end nothing is told; the end of the outermost does all that they

@@ -311,7 +311,7 @@ int czi_tree_begin(struct czi_tree *t, struct czi_runtime *r, const struct czi_t
     *t = (struct czi_tree){.runtime = r, .ops = ops};
     n = czi_future_take(t, NULL, CZI_TASK, &reason);
     if (!n)
-        return czi_future_tell_code(r, (int)reason.generation, err);
+        return czi_reason_tell(r, (int)reason.generation, err);
     init_task(n, fn, arg);
     t->root = n;
     czi_ready(n);

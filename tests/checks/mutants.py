@@ -209,7 +209,7 @@ PROGRAM_MUTANTS = [
     ("a combinator is over before all its parts were asked to end", "combine.c",
      "    if (!c->cancelling)\n        czi_future_ended(c);", "    czi_future_ended(c);"),
     ("a stale part counts as nothing", "combine.c",
-     "    count(c, &(struct part_end){place, code, 0, NULL});\n", "    return;\n"),
+     "    count(c, &(struct part_end){place, code, 0, &detail});\n", ""),
     ("a race takes no number", "combine.c", "c->tree->races++", "c->tree->races"),
     ("each is given in the order of the branches", "await.c",
      "    struct czi_future *n = c->parts.done_first;\n",

@@ -718,6 +718,7 @@ static void race_until_asks_of_each_in_the_order_of_their_ends(void **state)
     end(s, "c", CZ_OK, 3);
     assert_told(s, "?1 ?0 ?2 2:8:8:8 over:0 end");
     assert_int_equal(s->code, CZ_NOT_FOUND);
+    assert_non_null(strstr(s->error.detail, "predicate"));
     stage_free(s);
 }
 
@@ -1104,6 +1105,8 @@ static int retry(struct stage *s, cz_error *err)
                                    err);
 
     tell(s, "%d:%d", rc, (int)value);
+    if (!rc)
+        assert_string_equal(err->detail, ""); /* what failed before is not told */
     return rc;
 }
 

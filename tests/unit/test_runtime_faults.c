@@ -122,6 +122,7 @@ static int limited_forms(struct stage *s, cz_error *err)
     cz_completion c[3];
 
     assert_int_equal(cz_fork_join(p, three, 3, values, err), CZ_LIMIT);
+    assert_non_null(strstr(err->detail, "futures_max"));
     assert_int_equal(values[0], 1);
     assert_ok(cz_fork_try_join(p, three, 3, c, err), *err);
     assert_true(c[0].code == CZ_OK && c[0].value == 5 && c[1].code == CZ_OK);
