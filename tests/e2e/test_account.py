@@ -403,6 +403,12 @@ class Wrong(Accounts):
         for limit in ("x", "EUR:5:moon", "EUR:5:moon:x", "EUR:x:moon:5"):
             self.usage("is not ASSET:QUANTITY:DOMAIN:WINDOW", "new", "x", "--owner", "0" * 64,
                        "--limit", limit)
+        many = [w for i in range(17) for w in ("--owner", f"{i:064x}")]
+        self.usage("an account has at most 16 owners", "new", "x", "--threshold", 1, *many)
+        many = [w for i in range(17) for w in ("--limit", f"A{i}:1:moon:1")]
+        self.usage("--limit: at most 16", "new", "x", "--owner", "0" * 64, *many)
+        many = [w for i in range(17) for w in self.key("alice")]
+        self.usage("--key: at most 16", "transfer", "alice", "bob", 1, "EUR", *many)
         self.usage("what is to change?", "policy", "alice")
         for quantity in ("0", "1.5", "x"):
             self.usage("is no quantity", "transfer", "alice", "bob", quantity, "EUR")

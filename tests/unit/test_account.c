@@ -169,6 +169,42 @@ effects_of_accounts_that_have_nothing_to_do_with_each_other_share_nothing(void *
     fw_close(&w);
 }
 
+static void who_waits_for_one_account_does_not_keep_others_waiting(void **state)
+{
+    cz_id ids[4];
+    cz_error err = {0};
+    cz_result r = {0};
+    uint64_t ticket = 0;
+    cz_guard guard;
+    cz_effect *e;
+    struct fw w;
+
+    (void)state;
+    fw_open(&w, false);
+    ids[0] = ax_simple(&w, "alice", 'a');
+    ids[1] = ax_simple(&w, "bob", 'b');
+    ids[2] = ax_simple(&w, "carol", 'c');
+    ids[3] = ax_simple(&w, "dave", 'd');
+    assert_applied(ax_fund(&w, "alice", 10, NULL));
+    assert_applied(ax_fund(&w, "carol", 10, NULL));
+    /* Somebody is about to change who may act for alice. */
+    assert_ok(cz_acquire(w.engine, &(cz_claim){ids[0], CZ_WRITE, 0}, CZ_FOREVER, &guard, &err),
+              err);
+    e = ax_transfer(&w, &ids[0], &ids[1], 1);
+    ax_sign(e, "a");
+    assert_ok(cz_submit_effect(w.engine, e, NULL, NULL, &ticket, &err), err);
+    cz_effect_free(e);
+    e = ax_transfer(&w, &ids[2], &ids[3], 1);
+    /* Of another proposer too: one's own effects keep their order. */
+    cz_effect_set_origin(e, &ids[2]);
+    assert_applied(ax_run(&w, e, "c"));
+    assert_int_equal(cz_poll(w.engine, ticket, &r, &err), CZ_BUSY);
+    assert_ok(cz_release(&guard, &err), err);
+    assert_ok(cz_wait(w.engine, ticket, CZ_FOREVER, &r, &err), err);
+    assert_applied(r);
+    fw_close(&w);
+}
+
 static void
 a_capability_is_presented_with_all_above_it_and_written_where_it_has_a_ceiling(void **state)
 {
@@ -428,6 +464,7 @@ int main(void)
         cmocka_unit_test(what_leaves_an_account_writes_it_only_where_it_has_a_limit),
         cmocka_unit_test(
             effects_of_accounts_that_have_nothing_to_do_with_each_other_share_nothing),
+        cmocka_unit_test(who_waits_for_one_account_does_not_keep_others_waiting),
         cmocka_unit_test(
             a_capability_is_presented_with_all_above_it_and_written_where_it_has_a_ceiling),
         cmocka_unit_test(an_effect_that_is_made_again_is_the_same_whatever_happened_meanwhile),

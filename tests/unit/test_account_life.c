@@ -320,6 +320,156 @@ static void what_came_in_less_what_went_out_is_what_is_there(void **state)
     fw_close(&l.w);
 }
 
+/* ---- A small model --------------------------------------------------------------------- */
+
+#define ACCOUNTS 4
+#define WITHDRAWALS 64
+
+/* What should be there. */
+struct model {
+    struct fw w;
+    struct czi_rng rng;
+    cz_id ids[ACCOUNTS];
+    long has[ACCOUNTS], reserved[ACCOUNTS];
+    long came, went; /* of all, by deposits and payments */
+    struct {
+        cz_id effect;
+        unsigned account;
+        long quantity;
+        bool open;
+    } withdrawals[WITHDRAWALS];
+    unsigned count;
+};
+
+static const char *const names[ACCOUNTS] = {"a0", "a1", "a2", "a3"};
+static const char *const owners[ACCOUNTS] = {"a", "b", "c", "d"};
+
+static unsigned pick(struct model *m, unsigned below)
+{
+    return (unsigned)czi_rng_below(&m->rng, below);
+}
+
+static void deposit_some(struct model *m)
+{
+    unsigned i = pick(m, ACCOUNTS), quantity = 1 + pick(m, 50);
+
+    assert_applied(ax_fund(&m->w, names[i], quantity, NULL));
+    m->has[i] += quantity;
+    m->came += quantity;
+}
+
+static void transfer_some(struct model *m)
+{
+    unsigned i = pick(m, ACCOUNTS), to = (i + 1 + pick(m, ACCOUNTS - 1)) % ACCOUNTS;
+    unsigned quantity = 1 + pick(m, 40);
+    cz_result r =
+        ax_run(&m->w, ax_transfer(&m->w, &m->ids[i], &m->ids[to], quantity), owners[i]);
+    bool enough = m->has[i] >= (long)quantity;
+
+    assert_int_equal(!r.reason, enough);
+    m->has[i] -= enough ? quantity : 0;
+    m->has[to] += enough ? quantity : 0;
+}
+
+static void withdraw_some(struct model *m)
+{
+    unsigned i = pick(m, ACCOUNTS), quantity = 1 + pick(m, 30);
+    cz_result r = ax_run(&m->w, ax_withdraw(&m->w, &m->ids[i], quantity, "0xabc"), owners[i]);
+    bool enough = m->has[i] >= (long)quantity;
+
+    assert_int_equal(!r.reason, enough);
+    if (!enough)
+        return;
+    assert_true(m->count < WITHDRAWALS);
+    m->has[i] -= quantity;
+    m->reserved[i] += quantity;
+    m->withdrawals[m->count].effect = r.effect;
+    m->withdrawals[m->count].account = i;
+    m->withdrawals[m->count].quantity = quantity;
+    m->withdrawals[m->count++].open = true;
+}
+
+static void close_some(struct model *m)
+{
+    unsigned n = m->count ? pick(m, m->count) : 0, i = m->withdrawals[n].account;
+    long quantity = m->withdrawals[n].quantity;
+    bool paid = pick(m, 2);
+    cz_id fact;
+
+    if (!m->count || !m->withdrawals[n].open)
+        return;
+    fact = paid ? ax_paid(&m->w, &m->withdrawals[n].effect, 0, "0xabc", (uint64_t)quantity)
+                : ax_refused(&m->w, &m->withdrawals[n].effect, 0);
+    assert_applied(ax_close(&m->w, &m->ids[i], &fact));
+    m->withdrawals[n].open = false;
+    m->reserved[i] -= quantity;
+    m->has[i] += paid ? 0 : quantity;
+    m->went += paid ? quantity : 0;
+}
+
+struct sums {
+    long in, out, open;
+    uint64_t position;
+};
+
+static int add_in(void *arg, const cz_account_entry *e)
+{
+    struct sums *s = arg;
+
+    assert_true(e->position > s->position);
+    s->position = e->position;
+    s->in += (long)e->quantity;
+    return CZ_OK;
+}
+
+static int add_out(void *arg, const cz_account_entry *e)
+{
+    struct sums *s = arg;
+
+    assert_true(e->position > s->position);
+    s->position = e->position;
+    /* What is confirmed had left when it was withdrawn. */
+    s->out += e->kind == CZ_ENTRY_CONFIRMED ? 0 : (long)e->quantity;
+    s->open += e->open ? (long)e->quantity : 0;
+    return CZ_OK;
+}
+
+static void entries_add_up_to_what_is_there_in_any_order_of_things(void **state)
+{
+    static void (*const things[])(struct model *m) = {deposit_some, transfer_some,
+                                                      withdraw_some, close_some};
+    unsigned long seeds = test_env("CAUSALITY_SEEDS", 3), first = test_env("CAUSALITY_SEED", 1);
+
+    (void)state;
+    for (unsigned long seed = first; seed < first + CZI_MIN(seeds, 200ul); seed++) {
+        struct model m = {.rng = czi_rng(seed)};
+        long sum = 0;
+
+        print_message("seed %lu\n", seed);
+        fw_open(&m.w, true);
+        for (unsigned i = 0; i < ACCOUNTS; i++)
+            m.ids[i] = ax_simple(&m.w, names[i], owners[i][0]);
+        for (unsigned n = 0; n < 100; n++)
+            things[pick(&m, 4)](&m);
+        for (unsigned i = 0; i < ACCOUNTS; i++) {
+            struct sums in = {0}, out = {0};
+            cz_error err = {0};
+            cz_quantity has = ax_holds(&m.w, &m.ids[i], "moon:MOON");
+
+            assert_ok(cz_account_inbox(m.w.engine, &m.ids[i], add_in, &in, &err), err);
+            assert_ok(cz_account_outgoing(m.w.engine, &m.ids[i], add_out, &out, &err), err);
+            assert_int_equal(in.in - out.out, m.has[i]);
+            assert_int_equal(out.open, m.reserved[i]);
+            assert_true(CZI_MAX(has, 0) == m.has[i]);
+            sum += m.has[i] + m.reserved[i];
+        }
+        assert_int_equal(sum, m.came - m.went);
+        fw_close(&m.w);
+    }
+}
+
+/* ---- Particular things ------------------------------------------------------------------ */
+
 static void withdrawals_of_one_effect_are_told_apart_by_their_numbers(void **state)
 {
     cz_error err = {0};
@@ -503,6 +653,7 @@ int main(void)
         cmocka_unit_test(the_inbox_tells_deposits_transfers_and_releases_in_causal_order),
         cmocka_unit_test(the_outbox_tells_transfers_withdrawals_and_what_became_of_them),
         cmocka_unit_test(what_came_in_less_what_went_out_is_what_is_there),
+        cmocka_unit_test(entries_add_up_to_what_is_there_in_any_order_of_things),
         cmocka_unit_test(withdrawals_of_one_effect_are_told_apart_by_their_numbers),
         cmocka_unit_test(what_rests_on_a_retracted_deposit_is_told_as_disputed),
         cmocka_unit_test(between_balances_of_its_own_nothing_comes_or_goes),
