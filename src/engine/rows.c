@@ -21,6 +21,7 @@
 #include "codec/dag_cbor.h"
 #include "engine/cite.h"
 #include "engine/engine.h"
+#include "resource/policy.h"
 
 /* ---- Rows ------------------------------------------------------------------------------- */
 
@@ -330,7 +331,9 @@ static int load_resource(void *arg, const struct czi_row *row)
     if (!read_clock(&c, &clock))
         return czi_nomem(l->err, "a vector clock");
     x.controlled = czi_cbor_bool(&c);
-    if (czi_cbor_end(&c, NULL) || row->key.len != 3 + sizeof id) {
+    if (czi_cbor_end(&c, NULL) || row->key.len != 3 + sizeof id ||
+        (data.data ? !czi_kind_has_data(x.kind) || !czi_is_form(x.kind, data)
+                   : czi_kind_has_data(x.kind))) {
         czi_clock_drop(clock);
         return bad_row(l, row, "is malformed");
     }

@@ -480,3 +480,21 @@ bool czi_withdrawal_parse(struct czi_slice text, uint8_t ret_effect[32], uint32_
     *ret_number = number;
     return true;
 }
+
+bool czi_is_form(unsigned kind, struct czi_slice bytes)
+{
+    struct czi_policy p;
+    struct czi_grant g;
+    struct czi_outbox o;
+
+    switch (kind) {
+    case CZ_ACCOUNT:
+        return !czi_policy_read(bytes, &p, NULL);
+    case CZ_CAPABILITY:
+        return !czi_grant_read(bytes, &g, NULL);
+    case CZ_OUTBOX:
+        return !czi_outbox_read(bytes, &o, NULL);
+    default:
+        return true;
+    }
+}

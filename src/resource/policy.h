@@ -108,4 +108,10 @@ size_t czi_withdrawal_reference(const struct czi_withdrawal *w, char *out);
 CZI_MUST_USE bool czi_withdrawal_parse(struct czi_slice text, uint8_t ret_effect[32],
                                        uint32_t *ret_number);
 
+/* ---- All three ----------------------------------------------------------------------------
+ */
+
+/* Whether bytes are what a resource of this kind holds; data may be anything. */
+bool czi_is_form(unsigned kind, struct czi_slice bytes);
+
 #endif

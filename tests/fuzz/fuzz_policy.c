@@ -90,6 +90,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct czi_slice in = {data, size};
 
+    CZI_CHECK(czi_is_form(CZ_ACCOUNT, in) + czi_is_form(CZ_CAPABILITY, in) +
+                  czi_is_form(CZ_OUTBOX, in) <=
+              1);
     check_account(in);
     check_grant(in);
     check_outbox(in);

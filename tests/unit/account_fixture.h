@@ -215,12 +215,12 @@ struct af {
     cz_id alice, bob, alice_gold, bob_gold;
 };
 
-static inline void af_open(struct af *f)
+static inline void af_open_in(struct af *f, struct czi_fs *fs)
 {
     cz_policy alice = af_policy(2, 0, 3), bob = af_policy(1, 3, 1);
     struct fw *w = &f->w;
 
-    fw_open(w, true);
+    fw_open_in(w, fs, true, NULL);
     f->alice = fx_id("alice");
     f->bob = fx_id("bob");
     f->alice_gold = af_id(f->alice, "gold");
@@ -231,6 +231,11 @@ static inline void af_open(struct af *f)
           creates(e, af_creation(f->alice, "gold", CZ_FUNGIBLE, "gold", 1000)));
     APPLY(w, K(3), reads(e, f->bob),
           creates(e, af_creation(f->bob, "gold", CZ_FUNGIBLE, "gold", 100)));
+}
+
+static inline void af_open(struct af *f)
+{
+    af_open_in(f, NULL);
 }
 
 /* A capability of alice's, signed by two owners. */

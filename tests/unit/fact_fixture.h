@@ -31,14 +31,17 @@ static inline void fw_reopen(struct fw *w)
               err);
 }
 
-/* spec: what differs from cz_sim_domain's, or NULL. */
-static inline void fw_open_with(struct fw *w, bool driven, const cz_domain_spec *policy)
+/* fs: an empty one, which is w's then, or NULL: in memory. policy: what differs from
+ * cz_sim_domain's, or NULL. */
+static inline void fw_open_in(struct fw *w, struct czi_fs *fs, bool driven,
+                              const cz_domain_spec *policy)
 {
     cz_domain_spec domain;
     cz_error err = {0};
 
-    *w = (struct fw){.driven = driven};
-    assert_ok(czi_fs_simulated(CZI_SIM_VOLATILE, &w->fs, &err), err);
+    *w = (struct fw){.driven = driven, .fs = fs};
+    if (!fs)
+        assert_ok(czi_fs_simulated(CZI_SIM_VOLATILE, &w->fs, &err), err);
     assert_ok(czi_ledger_create(w->fs, &err), err);
     fw_reopen(w);
     assert_ok(cz_sim_new("moon", 7, &w->chain, &err), err);
@@ -52,6 +55,11 @@ static inline void fw_open_with(struct fw *w, bool driven, const cz_domain_spec 
         domain.observer_count = policy->observer_count;
     }
     assert_ok(cz_domain_set(w->engine, &domain, &err), err);
+}
+
+static inline void fw_open_with(struct fw *w, bool driven, const cz_domain_spec *policy)
+{
+    fw_open_in(w, NULL, driven, policy);
 }
 
 static inline void fw_open(struct fw *w, bool driven)

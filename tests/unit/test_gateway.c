@@ -20,11 +20,11 @@ static cz_creation outbox_of(cz_id account)
     return c;
 }
 
-static void gw_open(struct gw *g)
+static void gw_open_in(struct gw *g, struct czi_fs *fs)
 {
     struct fw *w = &g->f.w;
 
-    af_open(&g->f);
+    af_open_in(&g->f, fs);
     g->purse = af_id(g->f.alice, MOON);
     g->bobs = af_id(g->f.bob, MOON);
     g->box = af_id(g->f.alice, "outbox");
@@ -33,6 +33,11 @@ static void gw_open(struct gw *g)
     APPLY(w, 0, creates(e, af_balance(g->f.alice, MOON)),
           creates(e, af_balance(g->f.bob, MOON)), creates(e, outbox_of(g->f.alice)),
           creates(e, af_balance(g->box, MOON)));
+}
+
+static void gw_open(struct gw *g)
+{
+    gw_open_in(g, NULL);
 }
 
 static cz_dependency terms(const struct fw_fact *f, const char *purpose)
@@ -546,6 +551,63 @@ static void a_domain_has_no_assets_but_its_own(void **state)
     fw_close(w);
 }
 
+/* ---- Opening again ----------------------------------------------------------------------- */
+
+static void reopen(struct fw *w)
+{
+    struct czi_ledger_options store = {.fs = w->fs, .segment_size_max = 2048};
+    cz_options o = {.batch_max = 4, .backlog_max = 1024};
+    cz_error err = {0};
+
+    assert_ok(cz_close(w->engine, &err), err);
+    assert_ok(czi_open_driven(&store, &o, &w->engine, &err), err);
+}
+
+/* From the rows of a checkpoint, not by executing again. */
+static void a_store_that_is_opened_again_has_the_same_accounts(void **state)
+{
+    struct gw g;
+    struct fw *w = &g.f.w;
+    struct fw_fact f, paid;
+    cz_grant grant;
+    char dir[] = "/tmp/cz-test-XXXXXX", remove[64];
+    struct czi_fs *fs;
+    cz_error err = {0};
+    cz_id c, effect;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    assert_ok(czi_fs_posix(dir, &fs, &err), err);
+    gw_open_in(&g, fs);
+    grant = af_grant(g.f.alice, 5, CZ_RIGHT_DEBIT);
+    grant.has_ceiling = true;
+    grant.ceiling = 5;
+    c = af_give(&g.f, "c", &grant);
+    reopen(w);
+    f = arrives(&g, "alice", "MOON", 7);
+    gw_credit(&g, 10);
+    effect = gw_withdraw(&g, 6, "bob");
+    paid = is_paid(&g, reference(effect, 0, "bob"), "MOON", 6);
+    APPLY(w, K(5), reads(e, g.f.alice), uses(e, c, CZ_WRITE),
+          transfer(e, g.f.alice_gold, g.f.bob_gold, 3));
+    for (unsigned i = 0; i < 40; i++) /* enough for checkpoints behind all of that */
+        APPLY(w, K(3), reads(e, g.f.bob), transfer(e, g.f.bob_gold, g.f.alice_gold, 1));
+    reopen(w);
+    assert_true(w->engine->saved_positions > 30);
+    EXPECT(w, CZ_UNDECLARED, K(0) | K(1), transfer(e, g.f.alice_gold, g.f.bob_gold, 1));
+    EXPECT(w, CZ_UNPROVEN, K(0) | K(1), transfer(e, g.reserve, g.purse, 1));
+    EXPECT(w, CZ_BELOW_THRESHOLD, K(0), reads(e, g.f.alice),
+           transfer(e, g.f.alice_gold, g.f.bob_gold, 1));
+    EXPECT(w, CZ_OVER_CEILING, K(5), reads(e, g.f.alice), uses(e, c, CZ_WRITE),
+           transfer(e, g.f.alice_gold, g.f.bob_gold, 3));
+    APPLY(w, 0, cites(e, terms(&f, "deposit")), deposits(e, g.purse, f.id));
+    APPLY(w, 0, cites(e, terms(&paid, "withdrawal")), confirms(e, g.box, g.reserve, paid.id));
+    assert_true(af_quantity(w, g.purse) == 11 && af_quantity(w, g.reserve) == 0);
+    fw_close(w);
+    (void)snprintf(remove, sizeof remove, "rm -rf %s", dir);
+    assert_int_equal(system(remove), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -563,6 +625,7 @@ int main(void)
         cmocka_unit_test(a_payment_closes_the_withdrawal_that_it_names),
         cmocka_unit_test(a_refusal_gives_it_back_to_the_account),
         cmocka_unit_test(a_domain_has_no_assets_but_its_own),
+        cmocka_unit_test(a_store_that_is_opened_again_has_the_same_accounts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
