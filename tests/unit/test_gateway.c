@@ -608,6 +608,80 @@ static void a_store_that_is_opened_again_has_the_same_accounts(void **state)
     assert_int_equal(system(remove), 0);
 }
 
+/* ---- Memory ------------------------------------------------------------------------------ */
+
+/* Withdraws by a capability with a ceiling, from an account with a limit: all that operations
+ * derive. */
+static cz_effect *derives_all(struct gw *g, cz_id c)
+{
+    cz_effect *e = fx_effect("another origin", 1);
+    uint8_t seed[32];
+    cz_error err = {0};
+
+    writes(e, g->f.alice);
+    uses(e, c, CZ_WRITE);
+    withdraws(e, g->purse, g->box, g->reserve, 2, "bob");
+    transfer(e, g->f.alice_gold, g->f.bob_gold, 1);
+    af_seed(5, seed);
+    assert_ok(cz_effect_sign(e, seed, &err), err);
+    return e;
+}
+
+static cz_id with_limit_and_capability(struct gw *g)
+{
+    cz_policy p = af_policy(2, 0, 3);
+    cz_grant grant = af_grant(g->f.alice, 5, CZ_RIGHT_DEBIT | CZ_RIGHT_WITHDRAW);
+    uint8_t bytes[CZ_POLICY_SIZE_MAX];
+    cz_error err = {0};
+    size_t len;
+
+    gw_credit(g, 10);
+    p.limit_count = 1;
+    p.limits[0] = (cz_limit){MOON, 10, "moon", 1000000, 0, 0};
+    assert_ok(cz_policy_encode(&p, bytes, &len, &err), err);
+    APPLY(&g->f.w, K(0) | K(1), put_bytes(e, g->f.alice, bytes, len));
+    grant.has_ceiling = true;
+    grant.ceiling = 5;
+    return af_give(&g->f, "c", &grant);
+}
+
+/* It is refused to its submitter, or the engine stops: never half of it happens. */
+static void when_memory_ends_nothing_half_happens(void **state)
+{
+    bool failed = true;
+    int64_t skip = 0;
+
+    (void)state;
+    for (; failed; skip++) {
+        struct gw g;
+        struct fw *w = &g.f.w;
+        cz_error err = {0};
+        cz_result r;
+        cz_effect *e;
+        int rc;
+
+        gw_open(&g);
+        e = derives_all(&g, with_limit_and_capability(&g));
+        czi_alloc_fail_after(skip);
+        rc = cz_perform(w->engine, e, &r, &err);
+        failed = czi_alloc_failed();
+        czi_alloc_fail_after(-1);
+        assert_true(failed || rc == CZ_OK);
+        if (rc) {
+            (void)cz_close(w->engine, &err);
+            fw_reopen(w);
+            assert_true(af_quantity(w, g.purse) + af_quantity(w, g.reserve) == 10);
+            assert_true((af_quantity(w, g.reserve) == 2) == (open_withdrawals(&g) == 1));
+            assert_ok(cz_perform(w->engine, e, &r, &err), err);
+        }
+        assert_int_equal(r.reason, CZ_APPLIED);
+        assert_true(af_quantity(w, g.reserve) == 2 && af_quantity(w, g.f.bob_gold) == 101);
+        cz_effect_free(e);
+        fw_close(w);
+    }
+    assert_true(skip > 8); /* it allocates as often */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -626,6 +700,7 @@ int main(void)
         cmocka_unit_test(a_refusal_gives_it_back_to_the_account),
         cmocka_unit_test(a_domain_has_no_assets_but_its_own),
         cmocka_unit_test(a_store_that_is_opened_again_has_the_same_accounts),
+        cmocka_unit_test(when_memory_ends_nothing_half_happens),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
