@@ -1,7 +1,7 @@
 /* authority.h - who may do what: the rules of accounts and capabilities (R14).
  *
  * Layer: engine. Thread: the engine's. The rules in full: docs/reference/formats.md, Authority;
- * why they are so: docs/adr/0021-accounts-in-the-ledger.md. What the bytes of accounts and
+ * why they are so: docs/adr/0025-accounts-in-the-ledger.md. What the bytes of accounts and
  * capabilities say, and how it changes, is in resource/policy.h.
  *
  * Each function gives CZ_APPLIED or the first reason; g->blame then tells whom it is about.
