@@ -7,7 +7,8 @@
  * Tables: 'e' effects by the first bytes of their ids -> positions (load.h) · 'p' first
  * position of a frame, big endian -> segment, offset · 'g' the same by the facts before it ·
  * 'm' meta: how far the index goes · all others belong to the engine: 'r' group and resource
- * id, 'o' origin, 'a' asset, 'd' domain, 'b' what the book says, 'k' tasks, 'c' counts.
+ * id, 'o' origin, 'a' asset, 'd' domain, 'b' what the book says, 'k' tasks, 'q' programs, 'c'
+ * counts.
  */
 #ifndef CZI_INDEX_H
 #define CZI_INDEX_H

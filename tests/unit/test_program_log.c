@@ -510,6 +510,94 @@ static void a_log_that_goes_on_after_reopening_is_one_chain(void **state)
     store_done(&s);
 }
 
+/* ---- Rows that cannot be
+ * ---------------------------------------------------------------------
+ */
+
+static void put_row(struct czi_buf *value, const cz_id *program, uint64_t entries,
+                    uint64_t last)
+{
+    cz_id head = {{9}};
+
+    czi_cbor_add_head(value, CZI_CBOR_ARRAY, 4);
+    czi_cbor_add_string(value, CZI_CBOR_BYTES, program, sizeof *program);
+    czi_cbor_add_head(value, CZI_CBOR_UINT, entries);
+    czi_cbor_add_head(value, CZI_CBOR_UINT, last);
+    czi_cbor_add_string(value, CZI_CBOR_BYTES, &head, sizeof head);
+}
+
+/* A store whose index was given this row too cannot be opened, and says what to do. */
+static void expect_bad_row(const void *key, size_t key_len, const struct czi_buf *value,
+                           const char *what)
+{
+    struct store s = store_new();
+    struct fake f = fake("pay", options_label);
+    struct czi_row row = {{key, key_len}, {value->data, value->len}};
+    struct czi_ledger_options l = {.fs = s.fs,
+                                   .memory_index = true,
+                                   .index = s.index,
+                                   .segment_size_max = UINT64_MAX};
+    cz_options o = {.batch_max = 64, .backlog_max = 256};
+    cz_engine *g = NULL;
+    cz_error err = {0};
+
+    begin(s.engine, &f);
+    store_reopen(&s, true);
+    assert_ok(s.index->ops->load(s.index, &row, 1, &err), err);
+    fx_close(s.engine);
+    assert_int_equal(czi_open_driven(&l, &o, &g, &err), CZ_CORRUPT);
+    if (!strstr(err.detail, what) || !strstr(err.detail, "causality reindex"))
+        fail_msg("%s", err.detail);
+    s.index->ops->close(s.index);
+    s.fs->ops->free(s.fs);
+}
+
+static void a_row_of_a_program_without_entries_is_corrupt(void **state)
+{
+    static const uint8_t key[] = {'q', 0, 0, 0, 0, 0, 0, 0, 1};
+    struct fake f = fake("pay", options_label);
+    CZI_AUTOBUF value = {0};
+
+    (void)state;
+    put_row(&value, &f.id, 0, 1);
+    expect_bad_row(key, sizeof key, &value, "a row of table 'q' is malformed");
+    value.len = 0;
+    put_row(&value, &f.id, 1, 1);
+    expect_bad_row(key, sizeof key - 1, &value, "a row of table 'q' is malformed");
+    czi_buf_put_byte(&value, 0);
+    expect_bad_row(key, sizeof key, &value, "a row of table 'q' is malformed");
+}
+
+static void two_rows_of_a_program_are_corrupt(void **state)
+{
+    static const uint8_t key[] = {'q', 0, 0, 0, 0, 0, 0, 0, 2};
+    struct fake f = fake("pay", options_label);
+    CZI_AUTOBUF value = {0};
+
+    (void)state;
+    put_row(&value, &f.id, 1, 2);
+    expect_bad_row(key, sizeof key, &value, "is of the same program as another one");
+}
+
+static void a_task_of_a_program_without_a_log_is_corrupt(void **state)
+{
+    const cz_id other = {{7}};
+    uint8_t key[37] = {'k'};
+    CZI_AUTOBUF value = {0};
+
+    (void)state;
+    memcpy(key + 1, &other, sizeof other);
+    czi_cbor_add_head(&value, CZI_CBOR_ARRAY, 3);
+    czi_cbor_add_head(&value, CZI_CBOR_UINT, 1);
+    czi_cbor_add_head(&value, CZI_CBOR_UINT, 1);
+    czi_cbor_add_head(&value, CZI_CBOR_ARRAY, 2);
+    czi_cbor_add_string(&value, CZI_CBOR_BYTES, &other, sizeof other);
+    czi_cbor_add_head(&value, CZI_CBOR_ARRAY, 2);
+    czi_cbor_add_head(&value, CZI_CBOR_UINT, 0);
+    czi_cbor_add_head(&value, CZI_CBOR_UINT, 1);
+    expect_bad_row(key, sizeof key, &value, "is of a program without a log");
+}
+
 /* ---- Names and memory -----------------------------------------------------------------------
  */
 
@@ -583,6 +671,9 @@ int main(void)
         cmocka_unit_test(what_has_no_position_of_its_own_is_no_entry),
         cmocka_unit_test(every_way_of_walking_meets_the_same_entries),
         cmocka_unit_test(a_log_that_goes_on_after_reopening_is_one_chain),
+        cmocka_unit_test(a_row_of_a_program_without_entries_is_corrupt),
+        cmocka_unit_test(two_rows_of_a_program_are_corrupt),
+        cmocka_unit_test(a_task_of_a_program_without_a_log_is_corrupt),
         cmocka_unit_test(an_id_is_known_before_the_program_is_started),
         cmocka_unit_test(states_have_names),
         cmocka_unit_test(reading_without_memory_is_an_error),
