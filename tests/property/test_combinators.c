@@ -9,6 +9,7 @@
  * ?place is asked of a predicate, -leaf is cancelled, j node=code is joined, v its value, W
  * cz_winner, e fork_each was given.
  */
+#include "base/alloc.h"
 #include "combinator_model.h"
 #include "program/runtime.h"
 #include "test.h"
@@ -181,6 +182,7 @@ struct play {
     cz_future leaves[2 * PLAN_NODES];
     struct story story;
     bool is_over;
+    bool is_poor; /* there is not room for everything */
 };
 
 static struct play *play_of(void *tree)
@@ -208,7 +210,7 @@ static cz_future make_leaf(struct play *p, int n)
     bool made;
 
     p->leaves[n] = czi_leaf(&p->tree, cancel_leaf, &p->actors[n], &made);
-    assert_true(made);
+    assert_true(made || p->is_poor);
     return p->leaves[n];
 }
 
@@ -523,18 +525,23 @@ static void happen(struct gen *g, uint64_t seed, struct model *m)
     }
 }
 
+static void set_stage(struct gen *g, struct czi_runtime *r)
+{
+    gen_plan(g, &plan);
+    memset(&play, 0, sizeof play);
+    play.plan = &plan;
+    play.runtime = r;
+    for (int i = 0; i < 2 * PLAN_NODES; i++)
+        play.actors[i] = (struct actor){&play, i};
+}
+
 static void one_tree(struct czi_runtime *r, uint64_t seed)
 {
     struct gen g = {.rng = czi_rng(seed)};
     struct model *m;
     cz_error err = {0};
 
-    gen_plan(&g, &plan);
-    memset(&play, 0, sizeof play);
-    play.plan = &plan;
-    play.runtime = r;
-    for (int i = 0; i < 2 * PLAN_NODES; i++)
-        play.actors[i] = (struct actor){&play, i};
+    set_stage(&g, r);
     m = model_new(&plan);
     assert_ok(czi_tree_begin(&play.tree, r, &ops, run_task, &play.actors[0], &err), err);
     if (one_in(&g, 100)) { /* before it has begun */
@@ -579,9 +586,63 @@ static void random_trees_tell_the_same_story_as_the_model(void **state)
             fail_msg("only %u times '%c'", counts[*word & 127], *word);
 }
 
+/* Ends some leaf that lives; false: none does. */
+static bool end_a_leaf(struct gen *g)
+{
+    unsigned from = below(g, 2 * PLAN_NODES);
+
+    for (unsigned i = 0; i < 2 * PLAN_NODES; i++)
+        if (czi_leaf_end(play.runtime, play.leaves[(from + i) % (2 * PLAN_NODES)], some_code(g),
+                         below(g, 10), NULL))
+            return true;
+    return false;
+}
+
+/* Without room, stacks or, once, memory: there is no model of that, but it ends. */
+static void one_poor_tree(uint64_t seed)
+{
+    struct gen g = {.rng = czi_rng(seed)};
+    uint32_t stacks = 1 + below(&g, 6), futures = 1 + below(&g, 40);
+    struct czi_runtime *r;
+    cz_error err = {0};
+    int rc;
+
+    assert_ok(czi_runtime_new(16384, stacks, futures, &r, &err), err);
+    set_stage(&g, r);
+    play.is_poor = true;
+    czi_alloc_fail_after(one_in(&g, 2) ? (int64_t)below(&g, 20) : -1);
+    rc = czi_tree_begin(&play.tree, r, &ops, run_task, &play.actors[0], &err);
+    assert_true(rc == CZ_OK || (rc == CZ_NOMEM && czi_alloc_failed()));
+    for (;;) {
+        run(r);
+        if (rc || play.is_over)
+            break;
+        if (one_in(&g, 30))
+            czi_tree_cancel(&play.tree);
+        else if (!end_a_leaf(&g))
+            fail_msg("seed %llu: nothing is live, and it has not ended: %s",
+                     (unsigned long long)seed, play.story.text);
+    }
+    czi_alloc_fail_after(-1);
+    if (czi_runtime_ready(r))
+        fail_msg("seed %llu: something lives on", (unsigned long long)seed);
+    czi_runtime_free(r); /* and checks that no future lives */
+}
+
+static void random_trees_end_whatever_is_missing(void **state)
+{
+    uint64_t seed = test_env("CAUSALITY_SEED", 1);
+    unsigned long trees = test_env("CAUSALITY_SEEDS", 20000) / 10;
+
+    (void)state;
+    for (unsigned long i = 0; i < trees; i++)
+        one_poor_tree(seed + i);
+}
+
 int main(void)
 {
     const struct CMUnitTest all[] = {
+        cmocka_unit_test(random_trees_end_whatever_is_missing),
         cmocka_unit_test(random_trees_tell_the_same_story_as_the_model),
     };
 
