@@ -4,6 +4,7 @@ its hashes, chains and receipts, follows every log, and computes the root.
 usage: verify.py STORE                    prints positions, facts and root; exits 1 on a finding
        verify.py --sample TEST_EXPORT     on a store that this program makes, whole and damaged
        verify.py --lies TEST_ACCOUNTS     on those that this one makes: each lies, or is true
+       verify.py --stream TEST_STREAM N   on N random ones, whose roots this program prints
 
 It uses Python's standard library, and b3sum for what is long. It does not verify domains' proofs
 and the signatures of facts: its use is that it shares no line with the engine.
@@ -871,12 +872,30 @@ def lies(program):
     print(f"{count} lies found")
 
 
+def stream(program, seeds):
+    positions = 0
+    for seed in range(1, seeds + 1):
+        with tempfile.TemporaryDirectory() as folder:
+            store = f"{folder}/store"
+            out = subprocess.run([program, "--store", store, str(seed)], capture_output=True,
+                                 check=True)
+            try:
+                state = verify(store)
+            except Finding as finding:
+                raise Finding(f"seed {seed}: {finding}") from finding
+            need(state.root().hex() == out.stdout.decode().strip(), f"seed {seed}: another root")
+            positions += state.positions
+    print(f"{positions} positions: the same outcome, reason and root")
+
+
 if __name__ == "__main__":
     try:
         if sys.argv[1] == "--sample":
             sample(sys.argv[2])
         elif sys.argv[1] == "--lies":
             lies(sys.argv[2])
+        elif sys.argv[1] == "--stream":
+            stream(sys.argv[2], int(sys.argv[3]))
         else:
             report(sys.argv[1])
     except Finding as finding:
