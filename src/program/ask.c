@@ -77,7 +77,6 @@ struct czi_ask *czi_ask_new(cz_program *p, const struct czi_ask_ops *ops, uint64
                             cz_future *ret)
 {
     struct czi_ask *a = czi_ask_alone(p, ops);
-    cz_error err = {0};
 
     if (!a) {
         *ret = czi_leaf_over(&p->tree, CZ_NOMEM, 0, NULL);
@@ -87,8 +86,7 @@ struct czi_ask *czi_ask_new(cz_program *p, const struct czi_ask_ops *ops, uint64
     *ret = a->future = czi_leaf(&p->tree, cancel_leaf, a, &a->has_leaf);
     if (a->has_leaf)
         return a;
-    (void)czi_fail(&err, CZ_LIMIT, "no room for another future in the host");
-    czi_instance_stop(p, CZ_LIMIT, err.detail);
+    czi_instance_stop(p, CZ_LIMIT, "the host has no more room for futures (futures_max)");
     czi_ask_drop(a);
     return NULL;
 }

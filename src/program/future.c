@@ -86,6 +86,13 @@ int czi_reason_tell(const struct czi_runtime *r, int code, cz_error *err)
     }
 }
 
+cz_future czi_future_starved(struct czi_tree *t, int code)
+{
+    if (t->ops->starved)
+        t->ops->starved(t, code);
+    return czi_future_reason(code);
+}
+
 int czi_cut_code(const struct czi_tree *t)
 {
     return t->stopping ? t->stop_code : CZ_CANCELLED;

@@ -180,6 +180,9 @@ static inline cz_future czi_future_reason(int code)
     return (cz_future){CZI_NO_INDEX, (uint32_t)code};
 }
 
+/* The same, of one for which there was no room. */
+cz_future czi_future_starved(struct czi_tree *t, int code);
+
 /* A new member of `above` (NULL: of none); what is its kind's own is not set. NULL: *ret_reason
  * is a future that is over, which says why. */
 
@@ -190,13 +193,13 @@ static inline struct czi_future *czi_future_take(struct czi_tree *t, struct czi_
     struct czi_future *n = r->unused;
 
     if (CZI_UNLIKELY(r->live == r->max)) {
-        *ret_reason = czi_future_reason(CZ_LIMIT);
+        *ret_reason = czi_future_starved(t, CZ_LIMIT);
         return NULL;
     }
     if (CZI_LIKELY(n != NULL)) {
         r->unused = n->queue_next;
     } else if (!(n = czi_node_new(r))) {
-        *ret_reason = czi_future_reason(CZ_NOMEM);
+        *ret_reason = czi_future_starved(t, CZ_NOMEM);
         return NULL;
     }
     n->generation++;

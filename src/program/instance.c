@@ -237,11 +237,21 @@ static void over(struct czi_tree *tree, int code, uint64_t value, const cz_error
     czi_entry_end(p, code, code && err ? err->detail : "");
 }
 
+/* What the code would be told is no input, and another run would not be told it. */
+static void starved(struct czi_tree *tree, int code)
+{
+    czi_instance_stop((cz_program *)tree, code,
+                      code == CZ_LIMIT ? "the host has no more room for futures or stacks "
+                                         "(futures_max, stacks_max); it goes on under the next"
+                                       : "out of memory for a future or a stack");
+}
+
 static const struct czi_tree_ops tree_ops = {
     .won = won,
     .task_over = task_over,
     .sleep = czi_program_sleep,
     .random = draw,
+    .starved = starved,
     .over = over,
 };
 

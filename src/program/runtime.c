@@ -140,6 +140,8 @@ static void run(struct czi_future *n, struct czi_fiber *fiber)
 static __attribute__((noinline)) void has_no_stack(struct czi_future *n, int code,
                                                    const cz_error *err)
 {
+    if (n->tree->ops->starved)
+        n->tree->ops->starved(n->tree, code);
     returned(n, code, 0, err);
 }
 

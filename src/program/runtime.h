@@ -66,6 +66,10 @@ struct czi_tree_ops {
     uint64_t (*random)(struct czi_tree *t);
     /* The first task has ended, and everything of the tree is joined. value: what it gave. */
     void (*over)(struct czi_tree *t, int code, uint64_t value, const cz_error *err);
+    /* There was no room for a future (CZ_LIMIT, CZ_NOMEM) or no stack for a task, since others
+     * have them: the tree goes on as it would not alone. NULL: nothing. In the midst of
+     * changes, as won. */
+    void (*starved)(struct czi_tree *t, int code);
 };
 
 /* futures_max: not joined, of all trees. 0, each: its default of limits.h. CZ_INVALID,

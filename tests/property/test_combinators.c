@@ -239,7 +239,7 @@ static void program_over(struct czi_tree *t, int code, uint64_t value, const cz_
     play_of(t)->is_over = true;
 }
 
-static const struct czi_tree_ops ops = {won, task_over, sleep_leaf, NULL, program_over};
+static const struct czi_tree_ops ops = {won, task_over, sleep_leaf, NULL, program_over, NULL};
 
 static bool until(void *arg, const cz_completion *c)
 {

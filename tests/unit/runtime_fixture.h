@@ -170,8 +170,8 @@ static inline void stage_over(struct czi_tree *t, int code, uint64_t value, cons
     tell(s, "end");
 }
 
-static const struct czi_tree_ops stage_ops = {stage_won, stage_task_over, stage_sleep,
-                                              stage_random, stage_over};
+static const struct czi_tree_ops stage_ops = {stage_won,    stage_task_over, stage_sleep,
+                                              stage_random, stage_over,      NULL};
 
 static inline int stage_main(cz_program *p, void *arg, uint64_t *ret, cz_error *err)
 {

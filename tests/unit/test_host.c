@@ -227,6 +227,71 @@ static void a_program_goes_on_under_the_next_host(void **state)
     fx_close(g);
 }
 
+/* ---- Bounds ---------------------------------------------------------------------------------
+ */
+
+static void programs_are_bounded(void **state)
+{
+    cz_engine *g = fx_open_driven();
+    cz_host *h = hx_host(g, "test", returns_args_len);
+    cz_program_spec spec = {.name = "test", .label = "x"};
+    cz_error err = {0};
+    cz_id id;
+
+    (void)state;
+    h->live = CZI_INSTANCES_MAX;
+    assert_int_equal(cz_program_start(h, &spec, &id, &err), CZ_LIMIT);
+    h->live = 0;
+    assert_ok(cz_program_start(h, &spec, &id, &err), err);
+    hx_close(h);
+    fx_close(g);
+}
+
+static int nothing(cz_program *p, void *arg, uint64_t *ret, cz_error *err)
+{
+    (void)p;
+    (void)arg;
+    (void)ret;
+    (void)err;
+    return CZ_OK;
+}
+
+static int forks_five(cz_program *p, const void *args, size_t len, cz_error *err)
+{
+    int rc = CZ_OK;
+
+    (void)args;
+    (void)len;
+    for (unsigned i = 0; i < 5; i++)
+        (void)cz_fork(p, nothing, NULL);
+    rc = hx_pay(p, "a", "b", 1, NULL, err);
+    return rc == CZ_LIMIT ? CZ_OK : rc;
+}
+
+/* Else its log would say something that depends on what else runs. */
+static void a_program_without_room_is_stopped_and_goes_on_later(void **state)
+{
+    cz_program_def def = {.name = "test", .version = 1, .fn = forks_five};
+    cz_engine *g = fx_open_driven();
+    cz_host *h =
+        hx_host_with(g, &(cz_host_options){.programs = &def, .count = 1, .futures_max = 4});
+    cz_error err = {0};
+    cz_id id;
+
+    (void)state;
+    fx_cash(g, "a", 1);
+    fx_cash(g, "b", 0);
+    id = hx_start(h, "test", "x");
+    assert_int_equal(cz_program_wait(h, &id, CZ_FOREVER, NULL, &err), CZ_LIMIT);
+    hx_close(h);
+    assert_quantity(g, "b", 0);
+    h = hx_host(g, "test", forks_five);
+    assert_int_equal(hx_wait(h, &id).state, CZ_PROGRAM_COMPLETED);
+    assert_quantity(g, "b", 1);
+    hx_close(h);
+    fx_close(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +303,8 @@ int main(void)
         cmocka_unit_test(a_program_reads_what_a_resource_is),
         cmocka_unit_test(a_sleep_lasts_as_long_as_it_says),
         cmocka_unit_test(a_program_goes_on_under_the_next_host),
+        cmocka_unit_test(programs_are_bounded),
+        cmocka_unit_test(a_program_without_room_is_stopped_and_goes_on_later),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
