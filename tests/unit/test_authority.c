@@ -826,6 +826,42 @@ static void asking_changes_nothing(void **state)
     fw_close(w);
 }
 
+/* Effects on the same resources apply meanwhile, on the engine's thread. */
+static void asking_while_effects_apply_disturbs_neither(void **state)
+{
+    cz_creation c = fx_creation("free gold", CZ_FUNGIBLE, "gold", 5000);
+    uint8_t seed[32];
+    struct fw w;
+    cz_effect *asked = fx_effect("asker", 1), *e = fx_effect("payer", 1);
+    cz_policy p = af_policy(1, 3, 1);
+    cz_id bob = fx_id("bob"), gold = af_id(bob, "gold");
+    cz_error err = {0};
+
+    (void)state;
+    fw_open(&w, false);
+    APPLY(&w, K(3), creates(e, af_account("bob", &p)),
+          creates(e, af_creation(bob, "gold", CZ_FUNGIBLE, "gold", 1)), creates(e, c));
+    reads(asked, bob);
+    transfer(asked, gold, fx_id("free gold"), 1);
+    af_seed(3, seed);
+    assert_ok(cz_effect_sign(asked, seed, &err), err);
+    for (uint64_t i = 1; i <= 200; i++) {
+        uint64_t ticket;
+
+        cz_effect_clear(e);
+        cz_effect_set_origin(e, &bob);
+        cz_effect_set_nonce(e, i);
+        transfer(e, fx_id("free gold"), gold, 1);
+        assert_ok(cz_submit_effect(w.engine, e, NULL, NULL, &ticket, &err), err);
+        if (i % 8 == 0)
+            assert_ok(cz_authorised(w.engine, asked, &err), err);
+    }
+    assert_true(af_quantity(&w, gold) == 201);
+    cz_effect_free(e);
+    cz_effect_free(asked);
+    fw_close(&w);
+}
+
 static void a_guard_commits_only_what_is_authorised(void **state)
 {
     struct af f;
@@ -882,6 +918,7 @@ int main(void)
         cmocka_unit_test(an_effect_can_be_for_a_span_of_a_domains_time),
         cmocka_unit_test(who_would_have_to_sign_is_told),
         cmocka_unit_test(asking_changes_nothing),
+        cmocka_unit_test(asking_while_effects_apply_disturbs_neither),
         cmocka_unit_test(a_guard_commits_only_what_is_authorised),
     };
 
