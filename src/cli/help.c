@@ -10,7 +10,11 @@ static void print_option(const struct czi_option *o)
         n = snprintf(left, sizeof left, "-%c, ", o->letter);
     (void)snprintf(left + n, sizeof left - (size_t)n, "--%s%s%s", o->name,
                    o->argument ? " " : "", o->argument ? o->argument : "");
-    printf("  %-22s %s", left, o->help);
+    printf("  %-22s ", left);
+    /* What is too long stands alone. */
+    if (strlen(left) > 22)
+        printf("\n  %-22s ", "");
+    printf("%s", o->help);
     if (o->values)
         printf(": %s", o->values);
     printf("\n");

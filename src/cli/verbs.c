@@ -102,10 +102,17 @@ const struct czi_verb czi_verbs[] = {
     {.name = "account",
      .arguments = "ACTION NAME…",
      .summary = "accounts: who may act for them, what they have, what comes in and goes out",
-     .details = "new NAME, policy NAME, show NAME, open NAME ASSET,\n"
-                "transfer FROM TO QUANTITY ASSET, deposit FACT,\n"
-                "withdraw NAME QUANTITY ASSET DESTINATION, close NAME FACT,\n"
-                "grant NAME LABEL, revoke CAPABILITY, inbox NAME, outbox NAME.\n"
+     .details = "new NAME            make one; its owners sign\n"
+                "policy NAME         change owners, threshold or limits\n"
+                "show NAME           owners, limits, balances, capabilities\n"
+                "open NAME ASSET     make an empty balance\n"
+                "transfer FROM TO QUANTITY ASSET\n"
+                "deposit FACT        credit a recorded deposit, once\n"
+                "withdraw NAME QUANTITY ASSET DESTINATION\n"
+                "close NAME FACT     close a withdrawal: paid, or refused for good\n"
+                "grant NAME LABEL    give a capability, or delegate one\n"
+                "revoke CAPABILITY   take it back, with all that were delegated of it\n"
+                "inbox NAME, outbox NAME  what came in, and what went out\n"
                 "See causality-accounts(5).\n",
      .args_min = 1,
      .args_max = UINT8_MAX,
