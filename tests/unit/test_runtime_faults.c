@@ -206,6 +206,40 @@ static void a_task_without_a_stack_is_over_with_the_limit(void **state)
     stage_free(s);
 }
 
+static void note_starved(struct czi_tree *t, int code)
+{
+    tell(stage_of(t), "starved:%d", code);
+}
+
+static int starves(struct stage *s, cz_error *err)
+{
+    cz_branch three[] = {{waits, "a"}, {waits, "b"}, {waits, "c"}};
+    cz_future f[3];
+
+    for (int i = 0; i < 3; i++)
+        f[i] = cz_fork(program(s), three[i].fn, three[i].arg); /* there is no third */
+    assert_int_equal(cz_join(program(s), f[2], NULL, err), CZ_LIMIT);
+    tell(s, "forked");
+    assert_ok(cz_program_yield(program(s), err), *err); /* and no second stack */
+    assert_int_equal(cz_join(program(s), f[0], NULL, err), CZ_LIMIT);
+    return cz_cancel(program(s), f[1], err);
+}
+
+/* What one program is told of room depends on the others, so their host wants to know. */
+static void a_host_is_told_when_there_is_no_room_and_no_stack(void **state)
+{
+    struct stage *s = narrow_stage(1, 3, starves);
+    struct czi_tree_ops ops = stage_ops;
+
+    (void)state;
+    ops.starved = note_starved;
+    s->tree.ops = &ops;
+    turns(s);
+    assert_told(s, "starved:8 forked starved:8 over:1 starved:8 over:2 over:0 end");
+    assert_int_equal(s->code, CZ_OK);
+    stage_free(s);
+}
+
 static int forks_without_end(struct stage *s, cz_error *err)
 {
     for (int i = 0; i < 1000; i++)
@@ -669,6 +703,7 @@ int main(void)
         cmocka_unit_test(forks_and_timeouts_without_room_end_with_the_limit),
         cmocka_unit_test(each_is_told_first_of_those_without_room),
         cmocka_unit_test(a_task_without_a_stack_is_over_with_the_limit),
+        cmocka_unit_test(a_host_is_told_when_there_is_no_room_and_no_stack),
         cmocka_unit_test(one_program_has_no_more_than_its_turns_in_a_row),
         cmocka_unit_test(an_index_is_given_up_before_its_first_handle_would_be_good_again),
         cmocka_unit_test(a_handle_out_of_nowhere_is_stale),
