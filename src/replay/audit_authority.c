@@ -223,7 +223,7 @@ static int check_used(struct czi_auditor *a, const struct czi_grant *g, const ui
 int czi_audit_use(struct czi_auditor *a, unsigned i, cz_error *err)
 {
     const uint8_t *id = czi_effect_access_id(a->pending->bytes, &a->pending->view, i);
-    struct chain c;
+    struct chain c = {.count = 0};
     int rc = read_chain(a, id, &c, err);
 
     if (!rc && !has_signed(a, c.grants[0].holder))
@@ -255,7 +255,7 @@ static int spend(struct czi_auditor *a, unsigned capability, cz_quantity quantit
                  cz_error *err)
 {
     uint32_t accesses[CZ_DELEGATION_MAX]; /* ids of the chain lie in bytes that change */
-    struct chain c;
+    struct chain c = {.count = 0};
     int rc =
         read_chain(a, czi_effect_access_id(a->pending->bytes, &a->pending->view, capability),
                    &c, err);
@@ -398,7 +398,7 @@ int czi_audit_may_write(struct czi_auditor *a, unsigned i, struct czi_slice data
 /* Whoever holds it or one above it that is declared may end it. */
 static int may_revoke(struct czi_auditor *a, unsigned i, cz_error *err)
 {
-    struct chain c;
+    struct chain c = {.count = 0};
     int rc =
         read_chain(a, czi_effect_access_id(a->pending->bytes, &a->pending->view, i), &c, err);
 
@@ -478,7 +478,7 @@ static int check_delegation(struct czi_auditor *a, unsigned i, const struct czi_
 {
     uint32_t parent = czi_audit_access(a, g->parent);
     bool presented = false;
-    struct chain c;
+    struct chain c = {.count = 0};
     int rc;
 
     if (parent == CZI_ID_NONE)

@@ -99,7 +99,7 @@ static bool is_asset_of(const char *name, struct czi_slice domain,
 {
     const char *colon = strchr(name, ':');
 
-    if (!colon || (size_t)(colon - name) != domain.len ||
+    if (!colon || !domain.data || (size_t)(colon - name) != domain.len ||
         memcmp(name, domain.data, domain.len) != 0)
         return false;
     return !asset || is_text(*asset, colon + 1);
@@ -265,7 +265,7 @@ static bool is_reference(const struct czi_withdrawal *w, struct czi_slice text, 
     char is[CZI_REFERENCE_SIZE_MAX];
     size_t len = named ? czi_withdrawal_name(w, is) : czi_withdrawal_reference(w, is);
 
-    return text.len == len && memcmp(text.data, is, len) == 0;
+    return text.data && text.len == len && memcmp(text.data, is, len) == 0;
 }
 
 /* Takes the withdrawal that a fact names out of its outbox and reserve. named: by effect and

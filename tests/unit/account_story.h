@@ -233,6 +233,24 @@ static inline struct forged_record *story_record(struct story *s, enum czi_recor
     return r;
 }
 
+/* Links of a program's effect: the first of its program, and so of its task. */
+static inline void story_program(struct story *s, struct forged_record *r,
+                                 const struct czi_effect_view *v)
+{
+    struct czi_shared_clock *c = czi_alloc_zero(1, sizeof *c + sizeof(cz_clock_part));
+    uint32_t task;
+
+    assert_non_null(c);
+    c->refs = c->count = 1;
+    memcpy(&c->program, czi_effect_program(r->bytes.data, r->bytes.len, v, &task),
+           sizeof c->program);
+    c->parts[0] = (cz_clock_part){.task = task, .count = 1};
+    s->f.clocks[s->f.clock_count++] = c;
+    r->extra.has_program = true;
+    r->extra.clock = c;
+    r->outcome.extra = &r->extra;
+}
+
 /* Enters an effect as applied, and frees it. */
 static inline struct forged_record *story_apply(struct story *s, cz_effect *e)
 {
@@ -264,6 +282,8 @@ static inline struct forged_record *story_apply(struct story *s, cz_effect *e)
         story_post(s, r, &v, i);
     r->extra = (struct czi_extra){.has_terms = v.has_terms, .program = CZI_ID_NONE};
     r->outcome.extra = v.has_terms ? &r->extra : NULL;
+    if (v.has_program)
+        story_program(s, r, &v);
     memcpy(r->time, czi_book_time_id(s->book), sizeof r->time);
     s->derived_count = 0;
     return r;
