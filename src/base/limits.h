@@ -67,6 +67,10 @@
 /* Tasks of programs whose clocks are kept, at about 150 bytes each. */
 #define CZI_PROGRAM_TASKS_MAX (1u << 24)
 
+/* The name of a program, and what tells its instances apart: shown in lists, in one line. */
+#define CZI_PROGRAM_NAME_MAX 63
+#define CZI_PROGRAM_LABEL_MAX 64
+
 /* Programs whose logs are kept, at about 120 bytes each: each has a task at least. */
 #define CZI_PROGRAMS_MAX (1u << 24)
 

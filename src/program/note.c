@@ -7,9 +7,6 @@
 #include "program/log.h"
 #include "resource/resource.h"
 
-#define NAME_MAX 63
-#define LABEL_MAX 64
-
 const char *czi_input_name(unsigned kind)
 {
     static const char *const names[] = {
@@ -77,17 +74,23 @@ static const char *name_problem(struct czi_slice name, size_t max)
     return czi_label_problem(name);
 }
 
+static int check_name(struct czi_slice name, size_t max, const char *what, cz_error *err)
+{
+    const char *problem = name_problem(name, max);
+
+    return problem ? czi_fail(err, name.len > max ? CZ_LIMIT : CZ_INVALID,
+                              "a program's %s, of 1 to %zu bytes: it %s", what, max, problem)
+                   : CZ_OK;
+}
+
 int czi_instance_check(const struct czi_begin *b, cz_error *err)
 {
-    const char *problem = name_problem(b->name, NAME_MAX);
+    int rc = check_name(b->name, CZI_PROGRAM_NAME_MAX, "name", err);
 
-    if (problem)
-        return czi_fail(err, CZ_INVALID, "a program's name, of 1 to %u bytes: it %s", NAME_MAX,
-                        problem);
-    problem = name_problem(b->label, LABEL_MAX);
-    if (problem)
-        return czi_fail(err, CZ_INVALID, "a program's label, of 1 to %u bytes: it %s",
-                        LABEL_MAX, problem);
+    if (!rc)
+        rc = check_name(b->label, CZI_PROGRAM_LABEL_MAX, "label", err);
+    if (rc)
+        return rc;
     if (b->args.len > CZ_ARGS_SIZE_MAX)
         return czi_fail(err, CZ_LIMIT,
                         "%zu bytes of arguments of a program; there may be CZ_ARGS_SIZE_MAX, "
@@ -300,13 +303,13 @@ static void read_begin(struct czi_cbor *c, struct czi_note *n)
     struct czi_begin *b = &n->begin;
 
     b->name = czi_cbor_text(c);
-    if (!c->what && name_problem(b->name, NAME_MAX))
+    if (!c->what && name_problem(b->name, CZI_PROGRAM_NAME_MAX))
         czi_cbor_fail(c, "no name of a program");
     b->version = (uint32_t)czi_cbor_uint_max(c, UINT32_MAX);
     if (!c->what && !b->version)
         czi_cbor_fail(c, "version 0");
     b->label = czi_cbor_text(c);
-    if (!c->what && name_problem(b->label, LABEL_MAX))
+    if (!c->what && name_problem(b->label, CZI_PROGRAM_LABEL_MAX))
         czi_cbor_fail(c, "no label of a program");
     b->args = czi_cbor_bytes(c);
     if (b->args.len > CZ_ARGS_SIZE_MAX)

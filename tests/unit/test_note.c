@@ -191,16 +191,16 @@ static void names_have_their_bounds(void **state)
 
     (void)state;
     memset(text, 'n', sizeof text);
-    b.name = (struct czi_slice){(uint8_t *)text, 63};
-    b.label = (struct czi_slice){(uint8_t *)text, 64};
+    b.name = (struct czi_slice){(uint8_t *)text, CZI_PROGRAM_NAME_MAX};
+    b.label = (struct czi_slice){(uint8_t *)text, CZI_PROGRAM_LABEL_MAX};
     assert_int_equal(czi_instance_check(&b, NULL), CZ_OK);
-    b.name.len = 64;
-    assert_int_equal(czi_instance_check(&b, NULL), CZ_INVALID);
+    b.name.len++;
+    assert_int_equal(czi_instance_check(&b, NULL), CZ_LIMIT);
     b.name.len = 0;
     assert_int_equal(czi_instance_check(&b, NULL), CZ_INVALID);
     b.name.len = 1;
-    b.label.len = 65;
-    assert_int_equal(czi_instance_check(&b, NULL), CZ_INVALID);
+    b.label.len++;
+    assert_int_equal(czi_instance_check(&b, NULL), CZ_LIMIT);
     b.label = slice("new\nline");
     assert_int_equal(czi_instance_check(&b, NULL), CZ_INVALID);
     b.label = slice("\xff");
