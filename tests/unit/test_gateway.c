@@ -551,6 +551,39 @@ static void a_domain_has_no_assets_but_its_own(void **state)
     fw_close(w);
 }
 
+/* What mars says about MOON is no business of moon's. */
+static void only_the_assets_own_domain_is_believed(void **state)
+{
+    struct gw g;
+    struct fw *w = &g.f.w;
+    cz_sim_chain *moon;
+    struct fw_fact f;
+    cz_domain_spec domain;
+    cz_error err = {0};
+    cz_id effect;
+
+    (void)state;
+    gw_open(&g);
+    gw_credit(&g, 10);
+    effect = gw_withdraw(&g, 6, "bob");
+    moon = w->chain;
+    assert_ok(cz_sim_new("mars", 9, &w->chain, &err), err);
+    cz_sim_domain(w->chain, &domain);
+    assert_ok(cz_domain_set(w->engine, &domain, &err), err);
+    f = arrives(&g, "alice", "MOON", 5);
+    EXPECT(w, CZ_WRONG_FACT, 0, cites(e, terms(&f, "deposit")), deposits(e, g.purse, f.id));
+    f = is_paid(&g, reference(effect, 0, "bob"), "MOON", 6);
+    EXPECT(w, CZ_WRONG_FACT, 0, cites(e, terms(&f, "withdrawal")),
+           confirms(e, g.box, g.reserve, f.id));
+    f = is_registered(&g, reference(effect, 0, "") + 1, "refused");
+    EXPECT(w, CZ_WRONG_FACT, 0, cites(e, terms(&f, NULL)),
+           releases(e, g.box, g.reserve, g.purse, f.id));
+    assert_true(af_quantity(w, g.purse) == 4 && af_quantity(w, g.reserve) == 6);
+    cz_sim_free(w->chain);
+    w->chain = moon;
+    fw_close(w);
+}
+
 /* ---- Opening again ----------------------------------------------------------------------- */
 
 static void reopen(struct fw *w)
@@ -699,6 +732,7 @@ int main(void)
         cmocka_unit_test(a_payment_closes_the_withdrawal_that_it_names),
         cmocka_unit_test(a_refusal_gives_it_back_to_the_account),
         cmocka_unit_test(a_domain_has_no_assets_but_its_own),
+        cmocka_unit_test(only_the_assets_own_domain_is_believed),
         cmocka_unit_test(a_store_that_is_opened_again_has_the_same_accounts),
         cmocka_unit_test(when_memory_ends_nothing_half_happens),
     };
