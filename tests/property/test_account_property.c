@@ -266,10 +266,11 @@ static void declare(struct am_effect *e, int object, int mode)
 /* What an account needs to authorise: usually. */
 static void ask(struct world *x, struct am_effect *e, int account)
 {
-    const struct am_object *o = &x->model.objects[account];
+    const struct am_object *o;
 
     if (account < 0)
         return;
+    o = &x->model.objects[account];
     declare(e, account, o->policy.limits[0].is || o->policy.limits[1].is ? 2 : 1);
     if (chance(x, 70))
         e->signers |= o->policy.owners;
