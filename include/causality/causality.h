@@ -1695,9 +1695,10 @@ CZ_API uint64_t cz_program_random(cz_program *p);
 /* Lets other tasks have their turn. */
 CZ_API CZ_MUST_USE int cz_program_yield(cz_program *p, cz_error *err);
 
-/* An effect of this program: origin, nonce, program, task and note are set here, and it is
- * signed with the program's key if it presents a capability or `sign` is set. Waits until it is
- * acknowledged: CZ_OK, or CZ_REJECTED with the result. */
+/* An effect of this program: origin, nonce, priority, program, task and note are set in a copy,
+ * which is signed with the program's key if the host has a secret; it must bring no signature.
+ * Waits until it is acknowledged: CZ_OK, or CZ_REJECTED with the result. CZ_DEADLOCK: it touches
+ * what the calling task guards; what another task of the program guards it waits for. */
 CZ_API CZ_MUST_USE int cz_program_perform(cz_program *p, cz_effect *effect, cz_result *ret,
                                           cz_error *err);
 /* What a resource is now; CZ_NOT_FOUND. Logged. Strings and data live until the task's next
@@ -1734,7 +1735,8 @@ typedef struct cz_branch {
 } cz_branch;
 
 /* A deadline: when the domain's time is so far, or, domain NULL, in so many milliseconds from
- * now by the host's clock, which is logged when it is over. */
+ * now by the host's clock, which is logged when it is over; when the program goes on under
+ * another host, it begins anew. */
 typedef struct cz_deadline {
     const char *domain; /* copied */
     uint64_t time;

@@ -46,6 +46,10 @@
  * host_*.c (kinds of asks), programs.c (public functions of other threads), rerun.c
  * (cz_program_replay).
  *
+ * What another run would not meet is no input: a lack of memory, of futures or of stacks, which
+ * others may have, stops the instance, also when its code returns CZ_NOMEM. Nothing of it is
+ * recorded, and it goes on under the next host.
+ *
  * Invariants:
  *  H1  inputs of an instance are delivered and recorded in one order
  *  H2  entry n is submitted only when entry n - 1 was

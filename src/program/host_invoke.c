@@ -654,6 +654,8 @@ int cz_invoke_stream(cz_program *p, const cz_program_spec *spec, cz_emitted_fn e
             rc = each(p, arg, m->data, m->len, &own);
         czi_free(m);
     } while (m && !rc);
+    if (rc == CZ_NOMEM) /* nobody else is to be cancelled for that */
+        czi_instance_stop(p, rc, own.detail);
     if (rc)
         (void)!cz_cancel(p, future, NULL);
     else

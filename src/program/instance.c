@@ -226,6 +226,8 @@ static void over(struct czi_tree *tree, int code, uint64_t value, const cz_error
     (void)value;
     p->is_over = true;
     p->host->trees--;
+    if (code == CZ_NOMEM) /* which another run would not have met */
+        czi_instance_stop(p, code, err ? err->detail : "out of memory");
     if (p->state != CZI_INSTANCE_RUNS)
         return;
     p->end_code = code;

@@ -272,10 +272,73 @@ static void a_crash_at_any_step_changes_nothing(void **state)
     }
 }
 
+/* ---- Memory ---------------------------------------------------------------------------------
+ */
+
+/* From the host's making on, the n-th allocation fails; then the power goes, and all is there
+ * again. False: there were fewer. */
+static bool run_without_memory(int64_t n, const struct outcome *whole)
+{
+    cz_sim_options options = {.seed = 1};
+    cz_sim_world *w = NULL;
+    cz_engine *g = NULL;
+    struct outcome o;
+    cz_program_spec spec = {.name = "parent", .label = "x", .args = "x", .args_len = 1};
+    cz_host *h = NULL;
+    cz_error err = {0};
+    bool failed;
+    cz_id id;
+    int rc;
+
+    assert_ok(cz_sim_world_new(&options, &w, &err), err);
+    assert_ok(cz_sim_open(w, &g, &err), err);
+    fx_cash(g, "a", 100);
+    fx_cash(g, "b", 0);
+    fx_cash(g, "c", 0);
+    fx_make_counter(g);
+    czi_alloc_fail_after(n);
+    rc = cz_host_new(g, &host_options, &h, &err);
+    if (!rc)
+        rc = cz_program_start(h, &spec, &id, &err);
+    if (!rc)
+        let_run(w);
+    failed = czi_alloc_failed();
+    czi_alloc_fail_after(-1);
+    assert_true(!rc || failed);
+    hx_close(h);
+    cz_sim_crash(w);
+    h = open_all(w, &g);
+    id = hx_start(h, "parent", "x");
+    let_run(w);
+    o = look(g, &id);
+    if (memcmp(&o.a, &whole->a, sizeof o.a) != 0 || o.b != whole->b || o.c != whole->c ||
+        o.value != whole->value || !o.ended)
+        fail_msg("allocation %lld: ended %d, b %lld, c %lld, value %llu", (long long)n, o.ended,
+                 (long long)o.b, (long long)o.c, (unsigned long long)o.value);
+    hx_close(h);
+    cz_sim_world_free(w);
+    return failed;
+}
+
+static void memory_that_runs_out_changes_nothing(void **state)
+{
+    unsigned long step = test_env("CAUSALITY_MEMORY_STEP", 3);
+    struct outcome whole;
+    uint64_t steps;
+    int64_t n = 0;
+
+    (void)state;
+    whole = run(1, 0, UINT64_MAX, &steps);
+    while (run_without_memory(n, &whole))
+        n += (int64_t)step;
+    assert_true(n > 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_crash_at_any_step_changes_nothing),
+        cmocka_unit_test(memory_that_runs_out_changes_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
