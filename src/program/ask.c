@@ -274,6 +274,11 @@ void czi_ask_open(cz_host *h, struct czi_letter *l)
     }
     if (a->ops->came && !a->ops->came(a))
         return;
+    if (a->payload.failed) {
+        czi_instance_stop(a->program, CZ_NOMEM, "out of memory for an answer");
+        czi_ask_done(a);
+        return;
+    }
     in = (struct czi_input){.kind = a->ops->input,
                             .number = a->number,
                             .code = a->code,

@@ -489,7 +489,8 @@ static int take_spec(struct invocation *v, const cz_program_spec *spec, cz_error
     return v->args.failed ? czi_nomem(err, "a program's arguments") : CZ_OK;
 }
 
-static void begin(cz_program *p, struct invocation *v, bool streams, cz_future *ret)
+/* False: there is no room, and v is gone. */
+static bool begin(cz_program *p, struct invocation *v, bool streams, cz_future *ret)
 {
     CZI_AUTOBUF what = {0};
     struct czi_ask *a;
@@ -502,7 +503,7 @@ static void begin(cz_program *p, struct invocation *v, bool streams, cz_future *
     if (!a) {
         czi_buf_done(&v->args);
         czi_free(v);
-        return;
+        return false;
     }
     a->more = v;
     v->ask = a;
@@ -514,6 +515,7 @@ static void begin(cz_program *p, struct invocation *v, bool streams, cz_future *
     else
         v->recorded = true; /* in the past, or never */
     czi_ask_go(a);
+    return true;
 }
 
 static cz_future invoke(cz_program *p, const cz_program_spec *spec, bool streams,
@@ -541,8 +543,8 @@ static cz_future invoke(cz_program *p, const cz_program_spec *spec, bool streams
             czi_instance_stop(p, rc, err.detail);
         return czi_leaf_over(&p->tree, rc, 0, &err);
     }
-    begin(p, v, streams, &future);
-    *ret = v;
+    if (begin(p, v, streams, &future))
+        *ret = v;
     return future;
 }
 
