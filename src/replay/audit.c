@@ -8,8 +8,10 @@
  * last write, Lamport time is one more than the latest of what the effect depends on (R4),
  * nonces rise (R3, so that no effect applies twice), lifecycles move legally, what is cited was
  * there before (R5), and per asset the resources change by what create and consume declare.
- * Whether an effect that was applied should have been rejected (an overdraft half-way, a
- * requirement) is not judged here: that is what replay is for.
+ * What an applied effect does must be authorised by who signed it and what they presented, and
+ * what comes from or goes to domains must be proven (audit_authority.c, audit_gateway.c).
+ * Whether one should have been rejected for something else (an overdraft half-way, a
+ * requirement), or a rejected one applied, is not judged here: that is what replay is for.
  */
 #include "replay/audit.h"
 

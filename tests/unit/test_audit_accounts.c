@@ -217,6 +217,14 @@ static void for_another_right(struct story *s)
     tell_signed(s, e, CAROL);
 }
 
+static void a_use_of_something_else(struct story *s)
+{
+    cz_effect *e = story_effect(s);
+
+    STORY_ADD(cz_effect_use(e, &s->note, CZ_READ, E));
+    tell_signed(s, e, ALICE);
+}
+
 /* Presented, but only after it was needed. */
 static void presented_too_late(struct story *s)
 {
@@ -321,6 +329,18 @@ static void delegated_without_presenting(struct story *s)
     struct czi_grant g = other_child(s);
 
     delegate(s, &g, false, CAROL);
+}
+
+/* By the owner, who needs not present what is above; but it counts with it. */
+static void delegated_of_what_is_not_declared(struct story *s)
+{
+    struct czi_grant g = other_child(s);
+    cz_effect *e = story_effect(s);
+    cz_id maker = cz_operator();
+
+    STORY_ADD(cz_effect_access(e, &s->alice, CZ_READ, E));
+    story_grant(e, &maker, "other", &g);
+    tell_signed(s, e, ALICE);
 }
 
 static void delegated_without_the_right(struct story *s)
@@ -722,6 +742,14 @@ static void a_deposit_of_an_asset_that_is_not_external(struct story *s)
     tell(s, credit(s, &s->alice_usd, &fact, "deposit"));
 }
 
+static void a_deposit_into_what_is_locked(struct story *s)
+{
+    cz_id fact = next_deposit(s, "alice", "MOON");
+
+    move_state(s, &s->alice_moon, ALICE, cz_effect_lock);
+    tell(s, credit(s, &s->alice_moon, &fact, "deposit"));
+}
+
 static void a_deposit_into_a_reserve(struct story *s)
 {
     char id[CZ_ID_TEXT_SIZE];
@@ -810,6 +838,68 @@ static void an_outbox_that_ends_too_early(struct story *s)
 
     STORY_ADD(cz_effect_access(e, &s->bob, CZ_READ, E));
     STORY_ADD(cz_effect_archive(e, &s->outbox, E));
+    story_sign(e, BOB_1);
+    tell_signed(s, e, BOB_2);
+}
+
+static void a_withdrawal_into_a_locked_outbox(struct story *s)
+{
+    cz_effect *e = story_effect(s);
+
+    STORY_ADD(cz_effect_access(e, &s->bob, CZ_READ, E));
+    STORY_ADD(cz_effect_lock(e, &s->outbox, E));
+    story_sign(e, BOB_1);
+    tell_signed(s, e, BOB_2);
+    e = story_effect(s);
+    story_add_withdrawal(s, e);
+    story_sign(e, BOB_1);
+    tell_signed(s, e, BOB_2);
+}
+
+static void a_withdrawal_into_anothers_reserve(struct story *s)
+{
+    cz_id other = story_id(&s->outbox, "moon:RAY");
+    cz_effect *e = story_effect(s);
+
+    story_open(e, &s->outbox, "moon:RAY");
+    STORY_ADD(cz_effect_access(e, &s->bob, CZ_WRITE, E));
+    STORY_ADD(cz_effect_withdraw(e, &s->bob_moon, &s->outbox, &other, 1, "0xa", E));
+    story_sign(e, BOB_1);
+    tell_signed(s, e, BOB_2);
+}
+
+static void one_withdrawal_too_many(struct story *s)
+{
+    static const uint8_t empty[] = {0x82, CZI_TAG_OUTBOX, 0x80};
+    cz_id outbox = story_id(&s->alice, "outbox"), reserve = story_id(&outbox, MOON);
+    cz_effect *e;
+    cz_id fact;
+    uint64_t event = 0;
+
+    STORY_ADD(cz_sim_deposit(s->chain, "alice", "MOON", 100, &event, E));
+    story_mine(s);
+    fact = story_event(s, CZ_FACT_DEPOSIT, event);
+    s->amount = 100;
+    tell(s, credit(s, &s->alice_moon, &fact, "deposit"));
+    e = story_effect(s);
+    STORY_ADD(cz_effect_access(e, &s->alice, CZ_READ, E));
+    story_create(e, &s->alice, &s->alice, "outbox", CZ_OUTBOX, NULL, 0,
+                 (struct czi_slice){empty, sizeof empty});
+    story_open(e, &outbox, MOON);
+    for (unsigned i = 0; i <= CZ_WITHDRAWALS_MAX; i++)
+        STORY_ADD(cz_effect_withdraw(e, &s->alice_moon, &outbox, &reserve, 1, "0xa", E));
+    tell_signed(s, e, ALICE);
+}
+
+/* An outbox has reserves, and nothing else. */
+static void a_thing_of_an_outbox(struct story *s)
+{
+    cz_effect *e = story_effect(s);
+    cz_id maker = cz_operator();
+
+    STORY_ADD(cz_effect_access(e, &s->bob, CZ_READ, E));
+    story_create(e, &maker, &s->outbox, "other", CZ_DATA, NULL, 0,
+                 (struct czi_slice){(const uint8_t *)"x", 1});
     story_sign(e, BOB_1);
     tell_signed(s, e, BOB_2);
 }
@@ -1065,6 +1155,7 @@ static const struct lie {
     LIE(for_another_asset, CZ_OTHER_RESOURCE, NOBODY " debit"),
     LIE(for_another_account, CZ_WRONG_KEY, NOBODY " debit"),
     LIE(for_another_right, CZ_RIGHT_MISSING, NOBODY " lifecycle"),
+    LIE(a_use_of_something_else, CZ_WRONG_KIND, "what should be a capability is none"),
     LIE(presented_too_late, CZ_WRONG_KEY, NOBODY " debit"),
     LIE(expired, CZ_CAPABILITY_EXPIRED, "is used, but expired"),
     LIE(revoked_above, CZ_REVOKED, "is used, but consumed"),
@@ -1074,6 +1165,7 @@ static const struct lie {
     LIE(written_by_hand, CZ_WRONG_KIND, "is written, but is a capability"),
     LIE(a_grant_that_nobody_gave, CZ_WRONG_KEY, "too few owners signed the new capability"),
     LIE(delegated_without_presenting, CZ_WRONG_KEY, "nobody who may delegates capability"),
+    LIE(delegated_of_what_is_not_declared, CZ_UNDECLARED, "the parent of capability"),
     LIE(delegated_without_the_right, CZ_RIGHT_MISSING, "nobody who may delegates capability"),
     LIE(delegated_with_a_higher_ceiling, CZ_NOT_ATTENUATED, "gives more than its parent"),
     LIE(delegated_without_a_ceiling, CZ_NOT_ATTENUATED, "gives more than its parent"),
@@ -1114,6 +1206,7 @@ static const struct lie {
     LIE(a_deposit_of_another_asset, CZ_WRONG_FACT, "the deposit is of another asset"),
     LIE(a_deposit_of_an_asset_that_is_not_external, CZ_WRONG_FACT,
         "the deposit is of another asset"),
+    LIE(a_deposit_into_what_is_locked, CZ_WRONG_STATE, "is no active fungible"),
     LIE(a_deposit_into_a_reserve, CZ_UNPROVEN, "which is no account's"),
     LIE(a_deposit_of_more, CZ_APPLIED, "is not conserved: the effect adds 8, it declares 7"),
     LIE(a_deposit_proven_by_something_else, CZ_WRONG_FACT, "does not say such a thing"),
@@ -1123,6 +1216,10 @@ static const struct lie {
     LIE(a_withdrawal_through_anothers_outbox, CZ_UNPROVEN, "is not of the outbox's account"),
     LIE(a_withdrawal_of_no_domains_asset, CZ_UNKNOWN_DOMAIN, "is of no domain's asset"),
     LIE(an_outbox_that_ends_too_early, CZ_NOT_EMPTY, "ends with withdrawals in it"),
+    LIE(a_withdrawal_into_a_locked_outbox, CZ_WRONG_STATE, "is no active outbox"),
+    LIE(a_withdrawal_into_anothers_reserve, CZ_WRONG_ASSET, "is of another asset"),
+    LIE(one_withdrawal_too_many, CZ_OUTBOX_FULL, "is full"),
+    LIE(a_thing_of_an_outbox, CZ_UNPROVEN, "an outbox has no other than reserves"),
     LIE(a_withdrawal_into_no_reserve, CZ_UNPROVEN, "is not the reserve of outbox"),
     LIE(a_reserve_that_is_debited, CZ_UNPROVEN, "is an outbox's reserve"),
     LIE(a_reserve_that_is_credited, CZ_UNPROVEN, "is an outbox's reserve"),
