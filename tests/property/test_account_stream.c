@@ -25,6 +25,7 @@
 #define OPEN_MAX 256
 #define EVENTS_MAX 512
 #define EFFECTS 400
+#define BURST_MAX 6
 
 #ifdef TEST_IS_SLOW
 #define SEEDS 3
@@ -71,6 +72,11 @@ struct world {
     uint64_t nonce, applied;
     cz_id account[ACCOUNTS], capability[CAPABILITIES];
     struct known now, next; /* next: if the effect at hand applies */
+    struct submitted {
+        uint64_t ticket;
+        struct known next;
+    } burst[BURST_MAX]; /* in one batch */
+    unsigned burst_count;
     struct event events[EVENTS_MAX];
     unsigned event_count;
     unsigned sign; /* keys that the effect at hand needs */
@@ -706,7 +712,6 @@ static void go_on_outside(struct world *w)
 static void submit(struct world *w, cz_effect *e)
 {
     cz_error err = {0};
-    cz_result r;
     uint64_t ticket;
     unsigned stray = percent(w, 4) ? 1u << below(w, KEYS) : 0;
 
@@ -718,15 +723,44 @@ static void submit(struct world *w, cz_effect *e)
             assert_ok(cz_effect_sign(e, seed, &err), err);
     }
     assert_ok(cz_submit_effect(w->engine, e, NULL, NULL, &ticket, &err), err);
-    assert_ok(cz_wait(w->engine, ticket, CZ_FOREVER, &r, &err), err);
-    w->reasons[r.reason]++;
+    w->burst[w->burst_count++] = (struct submitted){ticket, w->next};
     cz_effect_free(e);
-    if (r.reason)
-        return;
-    w->applied++;
-    for (unsigned i = w->now.open_count; i < w->next.open_count; i++)
-        w->next.open[i].effect = r.effect;
-    w->now = w->next;
+}
+
+/* What an effect that applied has changed of what is known. */
+static void learn(struct world *w, const struct known *before, const struct known *after,
+                  const cz_id *effect)
+{
+    for (unsigned i = 0; i < ACCOUNTS; i++)
+        if (memcmp(&before->accounts[i], &after->accounts[i], sizeof after->accounts[i]) != 0)
+            w->now.accounts[i] = after->accounts[i];
+    for (unsigned i = 0; i < CAPABILITIES; i++)
+        if (after->capabilities[i].there && !before->capabilities[i].there)
+            w->now.capabilities[i] = after->capabilities[i];
+    for (unsigned i = before->open_count; i < after->open_count; i++)
+        if (w->now.open_count < OPEN_MAX) {
+            w->now.open[w->now.open_count] = after->open[i];
+            w->now.open[w->now.open_count++].effect = *effect;
+        }
+}
+
+/* The engine has no threads: all that was submitted goes into one batch now. */
+static void wait_for_all(struct world *w)
+{
+    struct known before = w->now;
+
+    for (unsigned i = 0; i < w->burst_count; i++) {
+        cz_error err = {0};
+        cz_result r;
+
+        assert_ok(cz_wait(w->engine, w->burst[i].ticket, CZ_FOREVER, &r, &err), err);
+        w->reasons[r.reason]++;
+        if (r.reason)
+            continue;
+        w->applied++;
+        learn(w, &before, &w->burst[i].next, &r.effect);
+    }
+    w->burst_count = 0;
 }
 
 typedef void (*add_fn)(struct world *w, cz_effect *e);
@@ -751,6 +785,8 @@ static void run(struct world *w, const add_fn *adds, unsigned parts)
         cz_effect_free(e);
     else
         submit(w, e);
+    if (w->burst_count == BURST_MAX || percent(w, 60))
+        wait_for_all(w);
 }
 
 static void run_effect(struct world *w)
@@ -811,9 +847,10 @@ static void live(struct czi_fs *fs, uint64_t seed, uint8_t root[32], uint64_t re
     begin(w);
     for (unsigned i = 0; i < EFFECTS; i++) {
         run_effect(w);
-        if (percent(w, 20))
+        if (!w->burst_count && percent(w, 25))
             go_on_outside(w);
     }
+    wait_for_all(w);
     MUST(cz_root(w->engine, root, ERR));
     MUST(cz_close(w->engine, ERR));
     for (unsigned i = 0; i < 256; i++)
