@@ -280,16 +280,18 @@ static int look_up(cz_program *p, const void *arg, struct czi_buf *payload, cz_e
 /* The program whose turn it is: mostly the one that was given the engine last. */
 static cz_program *asking(const cz_host *h)
 {
-    cz_program *p = h->asks_engine;
+    cz_program *p = h->asks_engine, *found = NULL;
 
     if (p && p->tree.running)
         return p;
-    for (uint32_t i = 0; i < h->instance_room; i++) {
+    czi_mutex_lock(h->lock);
+    for (uint32_t i = 0; i < h->instance_room && !found; i++) {
         p = h->instances[i];
         if (p && p->has_tree && !p->is_over && p->tree.running)
-            return p;
+            found = p;
     }
-    return NULL;
+    czi_mutex_unlock(h->lock);
+    return found;
 }
 
 int czi_host_answer(void *arg, cz_engine *g, const struct czi_account_question *asked,

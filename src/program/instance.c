@@ -283,6 +283,7 @@ void czi_instance_stop(cz_program *p, int code, const char *detail)
     czi_mutex_lock(h->lock);
     p->state = CZI_INSTANCE_STOPS;
     p->code = code;
+    p->misfits = code == CZ_DIFFERS;
     memcpy(p->detail, err.detail, sizeof p->detail);
     czi_cond_broadcast(h->news);
     czi_mutex_unlock(h->lock);
@@ -315,8 +316,6 @@ void czi_instance_misfit(cz_program *p, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(detail, sizeof detail, fmt, args);
     va_end(args);
-    if (p->state == CZI_INSTANCE_RUNS)
-        p->misfits = true;
     czi_instance_stop(p, CZ_DIFFERS, detail);
 }
 
