@@ -261,16 +261,10 @@ int cz_program_time(cz_program *p, const char *domain, cz_domain_time *ret, cz_e
 /* ---- Accounts -------------------------------------------------------------------------------
  */
 
-struct account_question {
-    cz_engine *engine;
-    const struct czi_account_question *asked;
-};
-
 static int look_up(cz_program *p, const void *arg, struct czi_buf *payload, cz_error *err)
 {
-    const struct account_question *q = arg;
     struct czi_account_answer a = {0};
-    int rc = czi_account_answer(p->host->engine, q->asked, &a, err);
+    int rc = czi_account_answer(p->host->engine, arg, &a, err);
 
     if (!rc && a.len)
         czi_buf_put(payload, a.bytes, a.len);
@@ -299,8 +293,7 @@ int czi_host_answer(void *arg, cz_engine *g, const struct czi_account_question *
 {
     CZI_AUTOBUF what = {0};
     CZI_AUTOBUF found = {0};
-    const struct account_question to_look = {g, asked};
-    const struct czi_question q = {CZI_INPUT_LOOKUP, &what, look_up, &to_look};
+    const struct czi_question q = {CZI_INPUT_LOOKUP, &what, look_up, asked};
     cz_program *p = asking(arg);
     int rc;
 

@@ -458,6 +458,45 @@ static void a_program_with_a_key_signs_its_effects(void **state)
     fx_close(g);
 }
 
+static int looks_up(cz_program *p, const void *args, size_t len, cz_error *err)
+{
+    cz_id from = fx_id("from"), to = fx_id("to");
+    cz_effect *e = cz_effect_new();
+    int rc = cz_account_transfer(cz_program_engine(p), e, &from, &to, "USD", 1, err);
+
+    (void)args;
+    (void)len;
+    cz_effect_free(e);
+    return rc ? rc : hx_pay(p, "a", "b", 1, NULL, err);
+}
+
+static int find_look_up(void *arg, const cz_program_entry *e)
+{
+    bool *found = arg;
+
+    *found = *found || strstr(e->text, "look-up");
+    return CZ_OK;
+}
+
+static void what_effects_of_accounts_look_up_is_in_the_log(void **state)
+{
+    cz_engine *g = fx_open_driven();
+    cz_host *h = hx_host(g, "test", looks_up);
+    cz_error err = {0};
+    bool found = false;
+    cz_id id;
+
+    (void)state;
+    fx_cash(g, "a", 1);
+    fx_cash(g, "b", 0);
+    id = hx_start(h, "test", "x");
+    assert_int_equal(hx_wait(h, &id).code, CZ_OK);
+    assert_ok(cz_program_log(g, &id, find_look_up, &found, &err), err);
+    assert_true(found);
+    hx_close(h);
+    fx_close(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -473,6 +512,7 @@ int main(void)
         cmocka_unit_test(a_program_can_be_cancelled_from_outside),
         cmocka_unit_test(what_is_emitted_to_nobody_is_in_the_log),
         cmocka_unit_test(a_program_with_a_key_signs_its_effects),
+        cmocka_unit_test(what_effects_of_accounts_look_up_is_in_the_log),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
