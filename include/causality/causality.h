@@ -1557,6 +1557,7 @@ CZ_API CZ_MUST_USE int cz_authorised(cz_engine *engine, cz_effect *e, cz_error *
 typedef struct cz_host cz_host;
 typedef struct cz_program cz_program;
 
+/* args are followed by a zero byte, so that text can be read as such. */
 typedef int (*cz_program_fn)(cz_program *p, const void *args, size_t len, cz_error *err);
 typedef struct cz_program_def {
     const char *name; /* 1 to 63 bytes */
@@ -1611,6 +1612,10 @@ CZ_API CZ_MUST_USE int cz_program_start(cz_host *host, const cz_program_spec *sp
 CZ_API CZ_MUST_USE int cz_program_id(const cz_program_spec *spec, cz_id *ret, cz_error *err);
 /* Asks it to stop: its first task is cancelled. CZ_NOT_FOUND: this host does not run it. */
 CZ_API CZ_MUST_USE int cz_program_cancel(cz_host *host, const cz_id *id, cz_error *err);
+
+/* The same of the process that has the store in dir open for writing. CZ_NOT_FOUND: there is
+ * no such process; CZ_UNSUPPORTED: it does not run it; CZ_BUSY: it does not answer. */
+CZ_API CZ_MUST_USE int cz_program_cancel_of(const char *dir, const cz_id *id, cz_error *err);
 
 #define CZ_PROGRAM_STATES(X)                                                                   \
     X(CZ_PROGRAM_RUNNING, 0, "running") /* or would, had it a host */                          \
@@ -1686,6 +1691,8 @@ CZ_API const char *cz_program_label(const cz_program *p);
 /* The instance's Ed25519 key; CZ_UNSUPPORTED: the host has no secret. Of an instance that may
  * not have begun: cz_host_program_key. */
 CZ_API CZ_MUST_USE int cz_program_key(const cz_program *p, uint8_t ret[32], cz_error *err);
+/* The same from the host's secret. */
+CZ_API void cz_key_of_program(const uint8_t secret[32], const cz_id *id, uint8_t ret[32]);
 CZ_API CZ_MUST_USE int cz_host_program_key(const cz_host *host, const cz_id *id,
                                            uint8_t ret[32], cz_error *err);
 /* What the report's value will be. */
@@ -1853,6 +1860,11 @@ typedef struct cz_fact_seen {
 } cz_fact_seen;
 CZ_API CZ_MUST_USE int cz_await_fact(cz_program *p, const cz_fact_query *query,
                                      cz_fact_seen *ret, cz_error *err);
+
+/* Waits for a deposit's fact, and has it credited to what it names (cz_account_deposit), which
+ * happens once whoever asks. The query's kind is CZ_FACT_DEPOSIT, whatever it says. */
+CZ_API CZ_MUST_USE int cz_await_deposit(cz_program *p, const cz_fact_query *query,
+                                        cz_fact_seen *ret, cz_error *err);
 
 /* Calling other programs: instances of their own, with a log of their own, which the caller
  * outlives. A call that is cancelled cancels them and waits. ret: the value of the report. */

@@ -18,6 +18,8 @@ enum czi_tag {
     CZI_TAG_ASK_WAIT_GRAPH = 10,
     CZI_TAG_WAIT_GRAPH = 11,
     CZI_TAG_REFUSAL = 12,
+    CZI_TAG_ASK_CANCEL = 23,
+    CZI_TAG_DONE = 24,
     CZI_TAG_EFFECT_FULL = 13, /* an effect that says more than CZI_TAG_EFFECT can */
     /* Items of a domain's fact log, beside facts. */
     CZI_TAG_RETRACTION = 14,

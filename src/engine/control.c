@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "codec/dag_cbor.h"
 #include "codec/tags.h"
+#include "engine/engine.h"
 #include "platform/platform.h"
 
 struct czi_control {
@@ -31,16 +32,39 @@ static size_t put_refusal(uint8_t out[REFUSAL_SIZE_MAX], int code, const cz_erro
     return (size_t)(czi_cbor_put_text(p, detail, len) - out);
 }
 
-static int check_request(const void *request, size_t len, cz_error *err)
+/* *ret_program is set, and *ret_cancel, when that is what is asked for. */
+static int read_request(const void *request, size_t len, bool *ret_cancel, cz_id *ret_program,
+                        cz_error *err)
 {
     struct czi_cbor c = czi_cbor(request, len);
+    uint64_t n = czi_cbor_array(&c), tag = czi_cbor_uint(&c);
+    bool cancel = tag == CZI_TAG_ASK_CANCEL;
     int rc;
 
-    czi_cbor_array_of(&c, 1);
-    if (czi_cbor_uint(&c) != CZI_TAG_ASK_WAIT_GRAPH)
+    if (!c.what && (n != 1 + (uint64_t)cancel || (!cancel && tag != CZI_TAG_ASK_WAIT_GRAPH)))
         czi_cbor_fail(&c, "no request that this version knows");
+    if (!c.what && cancel) {
+        struct czi_slice id = czi_cbor_bytes(&c);
+
+        if (!c.what && id.len != sizeof *ret_program)
+            czi_cbor_fail(&c, "an id must be 32 bytes");
+        if (!c.what)
+            memcpy(ret_program, id.data, sizeof *ret_program);
+    }
+    *ret_cancel = cancel;
     rc = czi_cbor_end(&c, err);
     return rc ? czi_wrap(err, rc, "request") : CZ_OK;
+}
+
+static int answer_cancel(cz_engine *g, const cz_id *program, struct czi_buf *out, cz_error *err)
+{
+    uint8_t done[2 * CZI_CBOR_HEAD_SIZE_MAX];
+    uint8_t *p = czi_cbor_put_uint(czi_cbor_put_array(done, 1), CZI_TAG_DONE);
+    int rc = czi_runners_cancel(g, program, err);
+
+    if (!rc)
+        czi_buf_put(out, done, (size_t)(p - done));
+    return rc;
 }
 
 int czi_control_answer(cz_engine *g, czi_wait_graph_fn graph, const void *request, size_t len,
@@ -48,9 +72,13 @@ int czi_control_answer(cz_engine *g, czi_wait_graph_fn graph, const void *reques
 {
     uint8_t refusal[REFUSAL_SIZE_MAX];
     cz_error why = {0};
-    int rc = check_request(request, len, &why);
+    bool cancel = false;
+    cz_id program;
+    int rc = read_request(request, len, &cancel, &program, &why);
 
-    if (!rc)
+    if (!rc && cancel)
+        rc = answer_cancel(g, &program, out, &why);
+    else if (!rc)
         rc = czi_wait_graph_encode(graph, g, CZI_CONTROL_ANSWER_MAX, out, &why);
     if (rc == CZ_NOMEM) {
         if (err)
@@ -157,34 +185,58 @@ void czi_control_stop(struct czi_control *c)
 
 /* ---- The other side --------------------------------------------------------------------- */
 
-static int ask(struct czi_stream *s, struct czi_buf *answer, cz_error *err)
+/* One request to the process that writes the store in dir, and its answer. */
+static int ask(const char *dir, const uint8_t *request, size_t len, struct czi_buf *answer,
+               cz_error *err)
 {
-    uint8_t request[2 * CZI_CBOR_HEAD_SIZE_MAX];
-    uint8_t *p = czi_cbor_put_array(request, 1);
-    int rc;
-
-    p = czi_cbor_put_uint(p, CZI_TAG_ASK_WAIT_GRAPH);
-    rc = czi_stream_send(s, request, (size_t)(p - request), CZI_CONTROL_WAIT_MS, err);
-    if (!rc)
-        rc = czi_stream_receive(s, CZI_CONTROL_ANSWER_MAX, CZI_CONTROL_WAIT_MS, answer, err);
-    return rc;
-}
-
-int cz_wait_graph_of(const char *dir, const cz_wait_graph_visitor *v, cz_error *err)
-{
-    CZI_AUTOBUF answer = {0};
     struct czi_stream *s = NULL;
     int rc = czi_dial(dir, CZI_CONTROL_NAME, CZI_CONTROL_WAIT_MS, &s, err);
 
     if (rc == CZ_NOT_FOUND)
         return czi_fail(err, rc, "no process has a store in %s open for writing", dir);
     if (!rc)
-        rc = ask(s, &answer, err);
+        rc = czi_stream_send(s, request, len, CZI_CONTROL_WAIT_MS, err);
+    if (!rc)
+        rc = czi_stream_receive(s, CZI_CONTROL_ANSWER_MAX, CZI_CONTROL_WAIT_MS, answer, err);
     czi_stream_close(s);
     if (rc == CZ_TIMEOUT)
         return czi_fail(err, CZ_BUSY, "the process that writes the store in %s does not answer",
                         dir);
-    if (rc)
-        return czi_wrap(err, rc, "asking the process that writes the store in %s", dir);
-    return czi_control_read(answer.data, answer.len, v, err);
+    return rc ? czi_wrap(err, rc, "asking the process that writes the store in %s", dir) : rc;
+}
+
+int cz_wait_graph_of(const char *dir, const cz_wait_graph_visitor *v, cz_error *err)
+{
+    uint8_t request[2 * CZI_CBOR_HEAD_SIZE_MAX];
+    uint8_t *p = czi_cbor_put_uint(czi_cbor_put_array(request, 1), CZI_TAG_ASK_WAIT_GRAPH);
+    CZI_AUTOBUF answer = {0};
+    int rc = ask(dir, request, (size_t)(p - request), &answer, err);
+
+    return rc ? rc : czi_control_read(answer.data, answer.len, v, err);
+}
+
+static int read_done(const void *answer, size_t len, cz_error *err)
+{
+    struct czi_cbor c = czi_cbor(answer, len);
+    uint64_t n = czi_cbor_array(&c), tag = czi_cbor_uint(&c);
+    int rc;
+
+    if (n == 3 && tag == CZI_TAG_REFUSAL)
+        return read_refusal(&c, err);
+    if (!c.what && (n != 1 || tag != CZI_TAG_DONE))
+        czi_cbor_fail(&c, "no answer that this version knows");
+    rc = czi_cbor_end(&c, err);
+    return rc ? czi_wrap(err, rc, "answer") : CZ_OK;
+}
+
+int cz_program_cancel_of(const char *dir, const cz_id *id, cz_error *err)
+{
+    uint8_t request[4 * CZI_CBOR_HEAD_SIZE_MAX + sizeof *id];
+    uint8_t *p = czi_cbor_put_uint(czi_cbor_put_array(request, 2), CZI_TAG_ASK_CANCEL);
+    CZI_AUTOBUF answer = {0};
+    int rc;
+
+    p = czi_cbor_put_bytes(p, id, sizeof *id);
+    rc = ask(dir, request, (size_t)(p - request), &answer, err);
+    return rc ? rc : read_done(answer.data, answer.len, err);
 }

@@ -1,10 +1,10 @@
 /* control.h - a running engine answers other processes: the socket `control` in its store.
  *
  * Layer: engine. Threads: one of its own, which serves one client after the other. A request
- * is one message, its answer is one message (docs/reference/formats.md, "Control socket"), and
- * then the connection ends. Nothing that a client sends or does not send holds the engine up:
- * requests are bounded, each message has its time, and the graph is copied before it is sent.
- * Only the user of the process may connect.
+ * (for the wait graph, or to cancel a program) is one message, its answer is one message
+ * (docs/reference/formats.md, "Control socket"), and then the connection ends. Nothing that a
+ * client sends or does not send holds the engine up: requests are bounded, each message has its
+ * time, and the graph is copied before it is sent. Only the user of the process may connect.
  */
 #ifndef CZI_CONTROL_H
 #define CZI_CONTROL_H

@@ -86,6 +86,19 @@ void czi_runner_remove(cz_engine *g, struct czi_runner *r)
     *at = r->next;
 }
 
+int czi_runners_cancel(cz_engine *g, const cz_id *program, cz_error *err)
+{
+    int rc = CZ_NOT_FOUND;
+
+    czi_manager_lock(g);
+    for (struct czi_runner *r = g->manager.runners; r && rc == CZ_NOT_FOUND; r = r->next)
+        if (r->cancel)
+            rc = r->cancel(r, program, err);
+    czi_manager_unlock(g);
+    return rc == CZ_NOT_FOUND ? czi_fail(err, CZ_UNSUPPORTED, "this process does not run it")
+                              : rc;
+}
+
 uint64_t czi_manager_next_deadline(cz_engine *g)
 {
     uint64_t next;

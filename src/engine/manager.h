@@ -130,6 +130,9 @@ struct czi_runner {
     void (*closed)(struct czi_runner *r);
     /* With the mutex: so many items of fact logs are acknowledged in all. May be NULL. */
     void (*facts)(struct czi_runner *r, uint64_t count);
+    /* With the mutex: asks a program to end. CZ_NOT_FOUND: it runs no such. NULL: it runs none.
+     */
+    int (*cancel)(struct czi_runner *r, const cz_id *program, cz_error *err);
 };
 
 /* Who drives an engine by hand in another way than czi_manager_drive: a simulated world
@@ -180,6 +183,8 @@ void czi_manager_settle(cz_engine *g);
 /* With the mutex. */
 void czi_runner_add(cz_engine *g, struct czi_runner *r);
 void czi_runner_remove(cz_engine *g, struct czi_runner *r);
+/* Without the mutex. CZ_UNSUPPORTED: nobody here runs it. */
+CZI_MUST_USE int czi_runners_cancel(cz_engine *g, const cz_id *program, cz_error *err);
 /* Without the mutex, of an engine that is driven by hand: does what there is to do now, or when
  * that is nothing lets time go on to the next deadline, at most to `deadline`. */
 void czi_manager_drive(cz_engine *g, uint64_t deadline);

@@ -76,7 +76,7 @@ static int compose(cz_program *p, struct czi_ask *a, cz_error *err)
     if (!rc)
         rc = cz_effect_note(h->effect, h->note.data, h->note.len, err);
     if (!rc && has_effect && h->has_secret) {
-        czi_host_seed(h, &p->id, seed);
+        czi_program_seed(h->secret, &p->id, seed);
         rc = cz_effect_sign(h->effect, seed, err);
     }
     return rc;

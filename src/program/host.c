@@ -178,6 +178,11 @@ static void runner_expire(struct czi_runner *r, uint64_t now)
     expire((cz_host *)r, now);
 }
 
+static int runner_cancel(struct czi_runner *r, const cz_id *program, cz_error *err)
+{
+    return cz_program_cancel((cz_host *)r, program, err);
+}
+
 static void closed(struct czi_runner *r)
 {
     cz_host *h = (cz_host *)r;
@@ -291,11 +296,11 @@ const cz_program_def *czi_host_program(const cz_host *h, const char *name, uint3
     return best;
 }
 
-void czi_host_seed(const cz_host *h, const cz_id *id, uint8_t ret[32])
+void czi_program_seed(const uint8_t secret[32], const cz_id *id, uint8_t ret[32])
 {
     uint8_t bytes[64];
 
-    memcpy(bytes, h->secret, 32);
+    memcpy(bytes, secret, 32);
     memcpy(bytes + 32, id, 32);
     czi_blake3(bytes, sizeof bytes, ret);
 }
@@ -337,8 +342,12 @@ int czi_host_make(const cz_host_options *o, cz_host **ret, cz_error *err)
     h->resend.open = resend;
     h->found.open = czi_host_look;
     h->hook = (struct czi_account_hook){czi_host_answer, h};
-    h->runner = (struct czi_runner){NULL,          run_one, next_deadline,
-                                    runner_expire, closed,  czi_host_facts};
+    h->runner = (struct czi_runner){.run_one = run_one,
+                                    .next_deadline = next_deadline,
+                                    .expire = runner_expire,
+                                    .closed = closed,
+                                    .facts = czi_host_facts,
+                                    .cancel = runner_cancel};
     *ret = h;
     return CZ_OK;
 }

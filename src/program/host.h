@@ -288,7 +288,7 @@ void czi_host_settle(cz_host *h);
 /* NULL: there is none. version 0: the newest. */
 const cz_program_def *czi_host_program(const cz_host *h, const char *name, uint32_t version);
 /* The seed of an instance's key. */
-void czi_host_seed(const cz_host *h, const cz_id *id, uint8_t ret[32]);
+void czi_program_seed(const uint8_t secret[32], const cz_id *id, uint8_t ret[32]);
 
 /* ---- instance.c -----------------------------------------------------------------------------
  */

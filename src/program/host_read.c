@@ -22,15 +22,20 @@ const char *cz_program_label(const cz_program *p)
     return p->label;
 }
 
-int cz_host_program_key(const cz_host *h, const cz_id *id, uint8_t ret[32], cz_error *err)
+void cz_key_of_program(const uint8_t secret[32], const cz_id *id, uint8_t ret[32])
 {
     uint8_t seed[32];
 
+    czi_program_seed(secret, id, seed);
+    czi_ed25519_public(seed, ret);
+}
+
+int cz_host_program_key(const cz_host *h, const cz_id *id, uint8_t ret[32], cz_error *err)
+{
     if (!h->has_secret)
         return czi_fail(err, CZ_UNSUPPORTED,
                         "the host has no secret, so programs have no keys");
-    czi_host_seed(h, id, seed);
-    czi_ed25519_public(seed, ret);
+    cz_key_of_program(h->secret, id, ret);
     return CZ_OK;
 }
 

@@ -23,13 +23,24 @@ static void take_names(cz_program *p, const struct czi_begin *begin)
     p->def = czi_host_program(p->host, p->name, p->version);
 }
 
+/* A zero byte follows them, which is not counted. */
+static void keep_args(cz_program *p, struct czi_slice args)
+{
+    p->args.len = 0;
+    if (args.len)
+        czi_buf_put(&p->args, args.data, args.len);
+    czi_buf_put_byte(&p->args, 0);
+    if (!p->args.failed)
+        p->args.len--;
+}
+
 int czi_instance_new(cz_host *h, const struct czi_begin *begin, const cz_id *id,
                      cz_program **ret, cz_error *err)
 {
     cz_program *p = czi_alloc_zero(1, sizeof *p);
 
-    if (p && begin->args.len)
-        czi_buf_put(&p->args, begin->args.data, begin->args.len);
+    if (p)
+        keep_args(p, begin->args);
     if (!p || p->args.failed) {
         czi_free(p);
         return czi_nomem(err, "a program");
@@ -292,6 +303,24 @@ void czi_instance_stop(cz_program *p, int code, const char *detail)
     h->to_stop = p;
 }
 
+/* Effects under way that were cancelled before stay until their result comes; now nobody waits
+ * for that any more. */
+static void end_leaves(cz_program *p, const cz_error *err)
+{
+    struct czi_ask *a = p->asks;
+
+    while (a) {
+        bool ends = a->has_leaf;
+
+        if (ends) {
+            a->has_leaf = false;
+            (void)czi_leaf_end(p->tree.runtime, a->future, p->code, 0, err);
+            czi_ask_drop(a);
+        }
+        a = ends ? p->asks : a->next; /* what ends may take others with it */
+    }
+}
+
 bool czi_host_stop_trees(cz_host *h)
 {
     bool any = h->to_stop != NULL;
@@ -302,8 +331,10 @@ bool czi_host_stop_trees(cz_host *h)
 
         h->to_stop = p->next_to_stop;
         memcpy(err.detail, p->detail, sizeof err.detail);
-        if (p->has_tree && !p->is_over)
+        if (p->has_tree && !p->is_over) {
             czi_tree_stop(&p->tree, p->code, &err);
+            end_leaves(p, &err);
+        }
     }
     return any;
 }
@@ -417,9 +448,7 @@ static int load(cz_program *p, cz_error *err)
     p->past = past;
     p->version = begin.version;
     take_names(p, &begin);
-    p->args.len = 0;
-    if (begin.args.len)
-        czi_buf_put(&p->args, begin.args.data, begin.args.len);
+    keep_args(p, begin.args);
     return p->args.failed ? czi_nomem(err, "a program's arguments") : CZ_OK;
 }
 
