@@ -2,8 +2,8 @@
 
 _causality() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev= verb= domain= i
-    local verbs='init import apply show list log domain fact account disputed why before time-map root audit'
-    verbs+=' replay export reindex wait-graph key sim bench version help'
+    local verbs='init import apply show list log domain fact account disputed program why before'
+    verbs+=' time-map root audit replay export reindex wait-graph key sim bench version help'
     local common='-C --directory --json -h --help' options= files=
     COMPREPLY=()
     ((COMP_CWORD)) && prev=${COMP_WORDS[COMP_CWORD - 1]}
@@ -31,7 +31,8 @@ _causality() {
         ;;
     account,-f | account,--finality) options='seen safe final' ;;
     account,-r | account,--right) options='debit withdraw write lifecycle create delegate' ;;
-    account,-k | account,--key) files=-f ;;
+    account,-k | account,--key | program,-[kfs] | program,--sign | program,--key | program,--facts) files=-f ;;
+    replay,-k | replay,--key) files=-f ;;
     domain,-p | domain,--parameters | fact,-[se] | fact,--sign | fact,--evidence) files=-f ;;
     sim,-s | sim,--sign) files=-f ;;
     export,-o | export,--output) files=-f ;;
@@ -74,6 +75,10 @@ _causality() {
                 sed -n 's/^{"resource":"\([^"\\ ]*\)",[^}]*"kind":"account".*/\1/p' | head -n 1000)
         fi
         ;;
+    program)
+        options='-l --label -k --key -f --facts -s --sign -w --wait'
+        if [[ -z $domain ]]; then options+=' list show log id run cancel'; else files=-f; fi
+        ;;
     why) options='-d --dot -s --shiviz -n --depth -m --max' ;;
     time-map) options='-a --at' ;;
     key) if [[ -z $domain ]]; then options='new show'; else files=-f; fi ;;
@@ -84,7 +89,8 @@ _causality() {
             options+=' custom= interval= finalize= reorg= reorg-drop= domain facts retract='
         fi
         ;;
-    audit | replay) options='-t --threads' ;;
+    audit) options='-t --threads' ;;
+    replay) options='-t --threads -p --program -k --key' files=-f ;;
     export) options='-f --format -o --output -t --threads' ;;
     wait-graph) options='-d --dot' ;;
     bench)

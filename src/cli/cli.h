@@ -240,6 +240,7 @@ bool czi_disputed_has(const struct czi_disputed *d, uint64_t position);
 /* ---- The verbs -------------------------------------------------------------------------- */
 
 int czi_cli_account(struct czi_cli *cli, int argc, char **argv);
+int czi_cli_program(struct czi_cli *cli, int argc, char **argv);
 int czi_cli_init(struct czi_cli *cli, int argc, char **argv);
 int czi_cli_import(struct czi_cli *cli, int argc, char **argv);
 int czi_cli_apply(struct czi_cli *cli, int argc, char **argv);

@@ -524,7 +524,7 @@ static int add_all(struct adding *a, const struct czi_buf *texts, int count, cha
             cz_options writing = {.ordered = true, .threads = 1};
             int exit_code;
 
-            if (!czi_cli_open(a->cli, &writing, &exit_code))
+            if (!a->cli->engine && !czi_cli_open(a->cli, &writing, &exit_code))
                 return exit_code;
         }
     }

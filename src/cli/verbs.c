@@ -141,6 +141,30 @@ const struct czi_verb czi_verbs[] = {
      .arguments = "",
      .summary = "list applied effects that rest on a retracted fact",
      .run = czi_cli_disputed},
+    {.name = "program",
+     .arguments = "list|show|log|id|run|cancel […]",
+     .summary = "programs of shared objects: run them, and read what they did",
+     .details =
+         "run MODULE NAME [ARGUMENTS] starts a program, or goes on with it, and waits for its\n"
+         "end; run MODULE goes on with all that its store has unfinished. What stops "
+         "meanwhile\n"
+         "goes on the next time.\n"
+         "id NAME [ARGUMENTS] tells id and key of a program before it is started.\n",
+     .args_min = 1,
+     .args_max = UINT8_MAX,
+     .options = {{"label", 'l', "LABEL", "tells instances apart; main if not given (id, run)",
+                  NULL},
+                 {"key", 'k', "KEYFILE",
+                  "the host's secret, of which programs have their keys (id, run, cancel)",
+                  NULL},
+                 {"facts", 'f', "FILE|-",
+                  "record these once it runs, see fact add; again for "
+                  "more (run)",
+                  NULL, true},
+                 {"sign", 's', "KEYFILE", "sign those facts as an observer (run)", NULL},
+                 {"wait", 'w', "MS",
+                  "milliseconds to wait for its end; no limit if not given (run)", NULL}},
+     .run = czi_cli_program},
     {.name = "why",
      .arguments = "ID",
      .summary = "show all that an effect or a fact rests on",
@@ -178,10 +202,14 @@ const struct czi_verb czi_verbs[] = {
      .options = {THREADS},
      .run = czi_cli_audit},
     {.name = "replay",
-     .arguments = "",
+     .arguments = "[MODULE]",
      .summary = "execute everything again from the journal, and compare",
-     .details = "Changes nothing; may run beside a writer.\n",
-     .options = {THREADS},
+     .details = "Changes nothing; may run beside a writer. With --program the code of one\n"
+                "program, in MODULE, runs again on its log alone.\n",
+     .args_max = 1,
+     .options = {THREADS,
+                 {"program", 'p', "PROGRAM", "only this one, by label or id", NULL},
+                 {"key", 'k', "KEYFILE", "the secret of its host, if it had one", NULL}},
      .run = czi_cli_replay},
     {.name = "export",
      .arguments = "",

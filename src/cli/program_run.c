@@ -1,0 +1,277 @@
+/* program_run.c - running programs of shared objects, with facts as they are given. */
+#include "base/error.h"
+#include "cli/fact_add.h"
+#include "cli/program.h"
+
+#include <dlfcn.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* ---- Modules ---------------------------------------------------------------------------- */
+
+int czi_module_load(const char *path, struct czi_module *ret, cz_error *err)
+{
+    const cz_program_def *(*programs)(void) = NULL;
+    char here[4096];
+    void *module, *found;
+
+    /* dlopen searches elsewhere for what has no slash. */
+    if (snprintf(here, sizeof here, "%s%s", strchr(path, '/') ? "" : "./", path) >=
+        (int)sizeof here)
+        return czi_fail(err, CZ_LIMIT, "%s: the name is too long", path);
+    module = dlopen(here, RTLD_NOW | RTLD_LOCAL);
+    if (!module)
+        return czi_fail(err, CZ_NOT_FOUND, "module: %s", dlerror());
+    found = dlsym(module, "cz_module_programs");
+    if (!found)
+        return czi_fail(err, CZ_INVALID,
+                        "%s: it has no programs: CZ_MODULE of causality.h exports them", path);
+    memcpy(&programs, &found, sizeof programs);
+    ret->programs = programs();
+    for (ret->count = 0; ret->programs[ret->count].name; ret->count++)
+        continue;
+    return CZ_OK;
+}
+
+/* The newest of a name; NULL: there is none. */
+static const cz_program_def *def_of(const struct czi_module *m, const char *name)
+{
+    const cz_program_def *best = NULL;
+
+    for (size_t i = 0; i < m->count; i++)
+        if (strcmp(m->programs[i].name, name) == 0 &&
+            (!best || m->programs[i].version > best->version))
+            best = &m->programs[i];
+    return best;
+}
+
+static void say_programs(const struct czi_module *m)
+{
+    for (size_t i = 0; i < m->count; i++)
+        czi_cli_say("  %s %u  %s", m->programs[i].name, m->programs[i].version,
+                    m->programs[i].summary ? m->programs[i].summary : "");
+}
+
+/* ---- Hosts ------------------------------------------------------------------------------ */
+
+struct running {
+    struct czi_cli *cli;
+    struct czi_module module;
+    uint8_t room[32];
+    const uint8_t *secret;
+    cz_host *host;
+    uint64_t wait_ms;
+};
+
+static cz_program_spec spec_of(const struct czi_cli *cli, int argc, char **argv)
+{
+    const char *label = czi_cli_option(cli, "label");
+    cz_program_spec spec = {.name = argv[0], .label = label ? label : "main"};
+
+    if (argc > 1) {
+        spec.args = argv[1];
+        spec.args_len = strlen(argv[1]);
+    }
+    return spec;
+}
+
+static int open_host(struct running *r, const char *module, int *ret_exit)
+{
+    cz_options writing = {.threads = 0};
+    cz_host_options options = {0};
+    int rc = czi_cli_seed(czi_cli_option(r->cli, "key"), r->room, &r->secret, &r->cli->err);
+
+    if (!rc)
+        rc = czi_module_load(module, &r->module, &r->cli->err);
+    if (rc) {
+        *ret_exit = czi_cli_fail(rc, &r->cli->err);
+        return rc;
+    }
+    if (!r->cli->engine && !czi_cli_open(r->cli, &writing, ret_exit))
+        return CZ_IO;
+    options.programs = r->module.programs;
+    options.count = r->module.count;
+    options.secret = r->secret;
+    rc = cz_host_new(r->cli->engine, &options, &r->host, &r->cli->err);
+    if (rc)
+        *ret_exit = czi_cli_fail(rc, &r->cli->err);
+    return rc;
+}
+
+static int close_host(struct running *r, int exit_code)
+{
+    cz_error err = {0};
+    int rc = cz_host_close(r->host, &err);
+
+    r->host = NULL;
+    return rc && exit_code <= CZI_EXIT_NO ? czi_cli_fail(rc, &err) : exit_code;
+}
+
+/* ---- Its id and key --------------------------------------------------------------------- */
+
+int czi_program_id(struct czi_cli *cli, int argc, char **argv)
+{
+    cz_program_spec spec = spec_of(cli, argc, argv);
+    char id_text[CZ_ID_TEXT_SIZE], key_text[65] = "";
+    uint8_t room[32], key[32];
+    const uint8_t *secret = NULL;
+    cz_id id;
+    int rc = cz_program_id(&spec, &id, &cli->err);
+
+    if (!rc)
+        rc = czi_cli_seed(czi_cli_option(cli, "key"), room, &secret, &cli->err);
+    if (rc)
+        return czi_cli_fail(rc, &cli->err);
+    cz_id_print(&id, id_text);
+    if (secret) {
+        cz_key_of_program(secret, &id, key);
+        czi_hex(key_text, key, sizeof key);
+    }
+    if (cli->json)
+        czi_json_line("program", id_text, "key", key_text);
+    else
+        printf("%-9s%s\n%-9s%s\n", "program", id_text, "key",
+               secret ? key_text : "none: --key FILE gives the host's secret");
+    return CZI_EXIT_OK;
+}
+
+/* ---- Running ---------------------------------------------------------------------------- */
+
+/* What this store has of the module's programs and has not ended. */
+struct unfinished {
+    const struct running *r;
+    struct czi_buf ids; /* of cz_id */
+};
+
+static int on_unfinished(void *arg, const cz_program_report *report)
+{
+    struct unfinished *u = arg;
+
+    if (report->state != CZ_PROGRAM_RUNNING || !def_of(&u->r->module, report->name))
+        return CZ_OK;
+    czi_buf_put(&u->ids, &report->id, sizeof report->id);
+    return u->ids.failed ? CZ_NOMEM : CZ_OK;
+}
+
+/* Waits for one, and says what became of it. */
+static int wait_for(struct running *r, const cz_id *id)
+{
+    cz_program_report report = {0};
+    cz_error err = {0};
+    int rc = cz_program_wait(r->host, id, r->wait_ms, &report, &err);
+
+    if (rc == CZ_TIMEOUT) {
+        rc = cz_program_get(r->cli->engine, r->host, id, &report, &err);
+        if (rc)
+            return czi_cli_fail(rc, &err);
+        czi_program_print(r->cli, &report);
+        return CZI_EXIT_BUSY;
+    }
+    if (rc && report.state != CZ_PROGRAM_MISFIT)
+        return czi_cli_fail(rc, &err);
+    czi_program_print(r->cli, &report);
+    return report.state == CZ_PROGRAM_COMPLETED ? CZI_EXIT_OK : CZI_EXIT_NO;
+}
+
+static int start_all(struct running *r, struct unfinished *u, int argc, char **argv)
+{
+    cz_program_spec spec;
+    cz_id id;
+    int rc = CZ_OK;
+
+    if (argc) {
+        spec = spec_of(r->cli, argc, argv);
+        if (!def_of(&r->module, argv[0])) {
+            czi_cli_say("the module has no program '%s'; it has", argv[0]);
+            say_programs(&r->module);
+            return CZI_EXIT_NOT_FOUND;
+        }
+        rc = cz_program_start(r->host, &spec, &id, &r->cli->err);
+        if (!rc)
+            czi_buf_put(&u->ids, &id, sizeof id);
+    } else {
+        rc = cz_program_list(r->cli->engine, on_unfinished, u, &r->cli->err);
+    }
+    if (!rc && u->ids.failed)
+        rc = czi_nomem(&r->cli->err, "the programs");
+    return rc ? czi_cli_fail(rc, &r->cli->err) : CZI_EXIT_OK;
+}
+
+/* The facts are given while the programs run. */
+static int run(struct running *r, int argc, char **argv)
+{
+    struct unfinished u = {.r = r};
+    const char *files[CZI_CLI_MANY_MAX];
+    char *paths[CZI_CLI_MANY_MAX];
+    unsigned count = czi_cli_many(r->cli, "facts", files);
+    int worst = start_all(r, &u, argc, argv);
+
+    for (unsigned i = 0; i < count; i++)
+        memcpy(&paths[i], &files[i], sizeof paths[i]);
+    if (!worst && count)
+        worst = czi_fact_add_run(r->cli, (int)count, paths);
+    for (size_t i = 0; i < u.ids.len / sizeof(cz_id) && worst <= CZI_EXIT_NO; i++) {
+        cz_id id;
+        int exit_code;
+
+        memcpy(&id, u.ids.data + i * sizeof id, sizeof id);
+        exit_code = wait_for(r, &id);
+        worst = CZI_MAX(worst, exit_code);
+    }
+    czi_buf_done(&u.ids);
+    return worst;
+}
+
+int czi_program_run(struct czi_cli *cli, int argc, char **argv)
+{
+    struct running r = {.cli = cli, .wait_ms = CZ_FOREVER};
+    int exit_code = CZI_EXIT_OK;
+
+    if (!czi_cli_number(cli, "wait", 0, UINT32_MAX, &r.wait_ms))
+        return CZI_EXIT_USAGE;
+    if (open_host(&r, argv[0], &exit_code))
+        return exit_code;
+    return close_host(&r, run(&r, argc - 1, argv + 1));
+}
+
+/* ---- Cancelling ------------------------------------------------------------------------- */
+
+static int ask_other(struct czi_cli *cli, const cz_id *id, bool *ret_other)
+{
+    int rc = cz_program_cancel_of(cli->dir, id, &cli->err);
+
+    *ret_other = rc != CZ_NOT_FOUND;
+    if (rc)
+        return *ret_other ? czi_cli_fail(rc, &cli->err) : CZI_EXIT_OK;
+    if (!cli->json)
+        printf("the process that runs it was asked to cancel it\n");
+    return CZI_EXIT_OK;
+}
+
+int czi_program_cancel(struct czi_cli *cli, int argc, char **argv)
+{
+    struct running r = {.cli = cli, .wait_ms = CZ_FOREVER};
+    bool other;
+    cz_id id;
+    int rc, exit_code;
+
+    if (!czi_cli_open(cli, NULL, &rc))
+        return rc;
+    rc = czi_program_find_one(cli, argv[0], &id);
+    if (rc)
+        return czi_cli_fail(rc, &cli->err);
+    exit_code = czi_cli_close(cli, CZI_EXIT_OK);
+    if (exit_code)
+        return exit_code;
+    exit_code = ask_other(cli, &id, &other);
+    if (other || exit_code)
+        return exit_code;
+    if (argc < 2)
+        return czi_cli_usage(cli, "no process runs it: give its module, to go on with it and "
+                                  "cancel it");
+    if (open_host(&r, argv[1], &exit_code))
+        return exit_code;
+    rc = cz_program_cancel(r.host, &id, &cli->err);
+    exit_code = rc ? czi_cli_fail(rc, &cli->err) : wait_for(&r, &id);
+    return close_host(&r, exit_code == CZI_EXIT_NO ? CZI_EXIT_OK : exit_code);
+}
