@@ -1,0 +1,250 @@
+"""Programs on the command line: run, stopped, gone on with, read, replayed; the examples in every
+way that they can end. Chains are simulated, facts come in as anybody would give them."""
+import json
+import os
+import signal
+import subprocess
+import time
+
+from test_cli_support import COMMAND, Store, lines, main
+
+MODULES = os.environ["CAUSALITY_MODULES"]
+
+
+def module(name):
+    return os.path.join(MODULES, name + ".so")
+
+
+class Programs(Store):
+    """A store that knows simulated chains, of which blocks are final two blocks later."""
+    SEEDS = {"moon": 7, "sun": 8, "bank": 9}
+
+    def setUp(self):
+        super().setUp()
+        for who in ("alice", "bob", "host"):
+            self.ok("key", "new", self.folder / who)
+        self.steps = {}
+
+    def chain(self, name, *steps):
+        """The chain takes more steps, and says all that it knows."""
+        taken = self.steps.setdefault(name, [])
+        taken += steps
+        text = self.ok("sim", name, "--seed", self.SEEDS.get(name, 1), *taken, "domain", "facts")
+        facts = [json.loads(line) for line in text.splitlines()]
+        for line in facts:
+            if "domain" in line and isinstance(line["domain"], dict):
+                line["domain"].update(final_depth=2, safe_depth=2)
+        return facts
+
+    def tell(self, name, *steps):
+        """The same, to the store."""
+        self.run_code(0, "fact", "add", "-", stdin=lines(self.chain(name, *steps)))
+
+    def escrow(self, label, *arguments, program):
+        """An account of both, with a capability for the instance."""
+        self.ok("account", "new", "escrow", "--threshold", 2, "--key", self.folder / "alice",
+                "--key", self.folder / "bob")
+        self.grant(label, *arguments, program=program)
+
+    def grant(self, label, *arguments, program):
+        key = json.loads(self.ok("program", "id", program, " ".join(map(str, arguments)),
+                                 "--label", label, "--key", self.folder / "host", "--json"))
+        self.ok("account", "grant", "escrow", "may", "--holder", key["key"], "--right",
+                "withdraw", "--key", self.folder / "alice", "--key", self.folder / "bob")
+
+    def run_program(self, code, file, name, label, *arguments, wait=None):
+        words = ["program", "run", module(file), name, " ".join(map(str, arguments)),
+                 "--label", label, "--key", self.folder / "host", "--json"]
+        if wait is not None:
+            words += ["--wait", wait]
+        return json.loads(self.run_code(code, *words).stdout)
+
+    def goes_on(self, code, file, wait=None):
+        words = ["program", "run", module(file), "--key", self.folder / "host", "--json"]
+        if wait is not None:
+            words += ["--wait", wait]
+        return [json.loads(line) for line in self.run_code(code, *words).stdout.splitlines()]
+
+    def outbox(self):
+        return sorted((e["asset"], e["quantity"], e["destination"])
+                      for e in map(json.loads, self.ok("account", "outbox", "escrow", "--json")
+                                   .splitlines()) if e["kind"] == "withdrawal")
+
+    def check(self, file, label):
+        """The record holds without the chains, and the code without anything but its log."""
+        self.ok("audit")
+        self.ok("replay")
+        self.assertIn("replay: equal", self.ok("replay", "--program", label, module(file),
+                                               "--key", self.folder / "host"))
+
+
+class Swap(Programs):
+    ARGUMENTS = ("escrow may 200 220 300 moon MOON 100 alice-moon bob-moon "
+                 "sun SUN 50 bob-sun alice-sun").split()
+
+    def begin(self):
+        self.tell("moon", "mine=1")
+        self.tell("sun", "mine=1")
+        self.escrow("one", *self.ARGUMENTS, program="swap")
+        return self.run_program(4, "swap", "swap", "one", *self.ARGUMENTS, wait=50)
+
+    def test_both_settle(self):
+        self.assertEqual(self.begin()["state"], "running")
+        self.tell("moon", "deposit=escrow:MOON:100", "mine=4")
+        self.assertEqual(self.goes_on(4, "swap", wait=50)[0]["state"], "running")
+        self.tell("sun", "deposit=escrow:SUN:50", "mine=4")
+        (end,) = self.goes_on(0, "swap")
+        self.assertEqual((end["state"], end["value"]), ("completed", "0"))
+        self.assertEqual(self.outbox(), [("moon:MOON", "100", "bob-moon"),
+                                         ("sun:SUN", "50", "alice-sun")])
+        self.check("swap", "one")
+
+    def test_one_never_deposits(self):
+        self.begin()
+        self.tell("moon", "deposit=escrow:MOON:100", "mine=4")
+        self.goes_on(4, "swap", wait=50)
+        self.tell("moon", "mine=40")
+        (end,) = self.goes_on(0, "swap")
+        self.assertEqual((end["state"], end["value"]), ("completed", "1"))
+        self.assertEqual(self.outbox(), [("moon:MOON", "100", "alice-moon")])
+        self.check("swap", "one")
+
+    def test_facts_come_in_while_it_runs(self):
+        self.begin()
+        facts = self.folder / "facts"
+        facts.write_bytes(lines(self.chain("moon", "deposit=escrow:MOON:100", "mine=4")
+                                + self.chain("sun", "deposit=escrow:SUN:50", "mine=4")))
+        text = self.ok("program", "run", module("swap"), "--key", self.folder / "host",
+                       "--facts", facts)
+        self.assertIn("state    completed, value 0", text)
+
+    def test_whoever_kills_it_gains_nothing(self):
+        self.begin()
+        self.tell("moon", "deposit=escrow:MOON:100", "mine=4")
+        for wait in (0.02, 0.05, 0.1):
+            process = subprocess.Popen([COMMAND, "-C", self.store, "program", "run",
+                                        module("swap"), "--key", self.folder / "host"])
+            time.sleep(wait)  # whenever that is, it must not matter
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        self.tell("sun", "deposit=escrow:SUN:50", "mine=4")
+        (end,) = self.goes_on(0, "swap")
+        self.assertEqual((end["state"], end["value"]), ("completed", "0"))
+        self.assertEqual(len(self.outbox()), 2)
+        self.check("swap", "one")
+
+    def test_what_it_did_can_be_read(self):
+        report = self.begin()
+        (row,) = map(json.loads, self.ok("program", "list", "--json").splitlines())
+        self.assertEqual(row["program"], report["program"])
+        self.assertIn(f"program  {report['program']}\n", self.ok("program", "show", "one"))
+        self.assertIn("label    one\n", self.ok("program", "show", report["program"][:20]))
+        log = self.ok("program", "log", "one")
+        self.assertIn("swap", log)
+        entries = [json.loads(e) for e in self.ok("program", "log", "one", "--json").splitlines()]
+        self.assertEqual([e["number"] for e in entries],
+                         [str(i + 1) for i in range(len(entries))])
+
+    def test_other_code_is_found_out(self):
+        self.begin()
+        self.tell("moon", "deposit=escrow:MOON:100", "mine=4")
+        self.goes_on(4, "swap", wait=50)
+        self.assertIn("swap", self.refused(3, "replay", "--program", "one", module("escrow"),
+                                           "--key", self.folder / "host"))
+
+    def test_it_can_be_cancelled(self):
+        self.begin()
+        text = self.ok("program", "cancel", "one", module("swap"), "--key", self.folder / "host")
+        self.assertIn("cancelled", text)
+        self.check("swap", "one")
+
+    def test_the_process_that_runs_it_cancels_it_when_asked(self):
+        self.begin()
+        process = subprocess.Popen([COMMAND, "-C", self.store, "program", "run",
+                                    module("swap"), "--key", self.folder / "host"],
+                                   stdout=subprocess.PIPE, text=True)
+        self.addCleanup(process.kill)
+        for _ in range(200):
+            done = self.run_command("program", "cancel", "one")
+            if b"was asked to cancel" in done.stdout:
+                break
+            time.sleep(0.02)  # until it has opened the store
+        out, _ = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 1)
+        self.assertIn("cancelled", out)
+
+    def test_mistakes_are_told(self):
+        self.assertIn("label or id 'nobody'", self.refused(3, "program", "show", "nobody"))
+        self.assertIn("has no program 'swop'", self.refused(3, "program", "run", module("swap"),
+                                                            "swop"))
+        self.assertIn("module", self.refused(3, "program", "run", "nothing.so", "swap"))
+        done = self.run_code(1, "program", "run", module("swap"), "swap", "few")
+        self.assertIn("15 arguments", done.stdout.decode())
+
+
+class Others(Programs):
+    ESCROW = "escrow may bank EUR 100 buyer-iban seller-iban ships parcel-7 {} 300"
+
+    def escrow_of(self):
+        verdict = {"op": "create", "resource": "verdict", "kind": "data", "data": "", "nonce": 1}
+        self.run_code(0, "apply", "-", stdin=lines([verdict]))
+        shown = json.loads(self.ok("show", "verdict", "--json"))
+        arguments = self.ESCROW.format(shown["id"]).split()
+        self.tell("bank", "mine=1")
+        self.tell("ships", "mine=1")
+        self.escrow("deal", *arguments, program="escrow")
+        self.run_program(4, "escrow", "escrow", "deal", *arguments, wait=50)
+        self.tell("bank", "deposit=escrow:EUR:100", "mine=4")
+        self.goes_on(4, "escrow", wait=50)
+
+    def ends(self, value, destination):
+        (end,) = self.goes_on(0, "escrow")
+        self.assertEqual((end["state"], end["value"]), ("completed", value))
+        self.assertEqual(self.outbox(), [("bank:EUR", "100", destination)])
+        self.check("escrow", "deal")
+
+    def test_the_seller_is_paid_once_it_is_delivered(self):
+        self.escrow_of()
+        self.tell("ships", "register=parcel-7:delivered", "mine=1")
+        self.ends("1", "seller-iban")
+
+    def test_the_arbiter_decides(self):
+        self.escrow_of()
+        word = {"op": "write", "resource": "verdict", "data": "YnV5ZXI=", "nonce": 2}
+        self.run_code(0, "apply", "-", stdin=lines([word]))
+        self.ends("0", "buyer-iban")
+
+    def test_the_buyer_has_it_back_in_the_end(self):
+        self.escrow_of()
+        self.tell("bank", "mine=40")
+        self.ends("0", "buyer-iban")
+
+    def order(self):
+        arguments = "escrow may bank EUR 100 shop-iban buyer-iban store ships o-1 300".split()
+        for name in ("bank", "store", "ships"):
+            self.tell(name, "mine=1")
+        self.escrow("order", *arguments, program="order")
+        self.run_program(4, "workflow", "order", "order", *arguments, wait=50)
+        self.tell("bank", "deposit=escrow:EUR:100", "mine=4")
+        self.goes_on(4, "workflow", wait=50)
+
+    def test_an_order_is_paid_once_its_parcel_is_sent(self):
+        self.order()
+        self.tell("store", "register=o-1:reserved", "mine=1")
+        self.goes_on(4, "workflow", wait=50)
+        self.tell("ships", "register=o-1:accepted", "mine=1")
+        ends = {e["name"]: e for e in self.goes_on(0, "workflow")}
+        self.assertEqual(ends["order"]["value"], "1")
+        self.assertEqual(self.outbox(), [("bank:EUR", "100", "shop-iban")])
+
+    def test_an_order_that_nobody_reserves_is_paid_back(self):
+        self.order()
+        self.tell("bank", "mine=40")
+        (end,) = self.goes_on(0, "workflow")
+        self.assertEqual(end["value"], "0")
+        self.assertEqual(self.outbox(), [("bank:EUR", "100", "buyer-iban")])
+        self.check("workflow", "order")
+
+
+if __name__ == "__main__":
+    main()
