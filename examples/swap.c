@@ -2,15 +2,13 @@
  *
  *     causality program run swap.so swap --label LABEL ARGUMENTS
  *
- * The escrow is an account for which both parties must sign; they have given this program a
- * capability to withdraw from it. Both legs are paid forth by one effect, not after the claim
- * deadline; or back, not before the refund deadline. Whichever is recorded first decides, so
- * nobody ever has both. Deadlines are in the first leg's domain time; money leaves by the
- * escrow's outbox, on condition that the deposits still stand.
+ * The escrow is an account of both parties, who have given this program a capability to
+ * withdraw from it. One effect pays both legs forth, not after the claim deadline; or back, not
+ * before the refund deadline. Whichever is recorded first decides, so nobody ever has both.
+ * Deadlines are in the first leg's domain time; payments need the deposits to stand still.
  *
  * Arguments: "ACCOUNT CAPABILITY CLAIM REFUND END", and for each leg "DOMAIN ASSET AMOUNT BACK
- * FORTH": where to it is paid if the swap fails, and if not. CAPABILITY is its label, END the
- * time from which nobody waits for deposits.
+ * FORTH" (where to if it fails, and if not); CAPABILITY is a label, END ends all waiting.
  */
 #include <causality/causality.h>
 
@@ -20,8 +18,8 @@ struct leg {
     struct swap *swap;
     char domain[33], asset[33], back[61], forth[61];
     unsigned long long amount;
-    cz_fact_seen deposit;
-    bool funded;
+    cz_fact_query deposit;
+    cz_fact_seen paid; /* amount 0: not yet */
 };
 
 struct swap {
@@ -31,8 +29,7 @@ struct swap {
     unsigned long long claim, refund, end;
 };
 
-/* Legs that are paid together. */
-struct way {
+struct way { /* legs that are paid together */
     struct leg *legs;
     unsigned count;
     bool forth;
@@ -43,12 +40,16 @@ static int read_arguments(struct swap *s, const char *text, cz_error *err)
     struct leg *a = &s->legs[0], *b = &s->legs[1];
     char label[65];
 
-    a->swap = b->swap = s;
     if (sscanf(text, "%64s %64s %llu %llu %llu %32s%32s%llu%60s%60s %32s%32s%llu%60s%60s",
                s->account, label, &s->claim, &s->refund, &s->end, a->domain, a->asset,
                &a->amount, a->back, a->forth, b->domain, b->asset, &b->amount, b->back,
                b->forth) != 15)
         return cz_error_set(err, CZ_INVALID, "swap: 15 arguments are needed, see swap.c");
+    for (struct leg *l = a; l <= b; l++) {
+        l->swap = s;
+        l->deposit = (cz_fact_query){l->domain, CZ_FACT_DEPOSIT, s->account, l->asset,
+                                     NULL,      l->amount,       0,          CZ_FINAL};
+    }
     if (cz_account_id(s->account, &s->escrow, err))
         return err->code;
     return cz_resource_id(&s->escrow, label, &s->capability, err);
@@ -57,13 +58,9 @@ static int read_arguments(struct swap *s, const char *text, cz_error *err)
 static int fund(cz_program *p, void *arg, uint64_t *ret, cz_error *err)
 {
     struct leg *l = arg;
-    cz_fact_query deposit = {.domain = l->domain, .asset = l->asset, .amount = l->amount};
 
-    deposit.account = l->swap->account;
-    deposit.finality = CZ_FINAL;
-    l->funded = !cz_await_deposit(p, &deposit, &l->deposit, err);
-    *ret = l->deposit.number;
-    return l->funded ? CZ_OK : err->code;
+    (void)ret;
+    return cz_await_deposit(p, &l->deposit, &l->paid, err);
 }
 
 /* All legs of a way or none, within the time that it has. */
@@ -79,7 +76,7 @@ static int pay(cz_program *p, const struct way *w, cz_result *result, cz_error *
         rc = cz_effect_when(e, s->legs[0].domain, w->forth ? 0 : s->refund,
                             w->forth ? s->claim : UINT64_MAX, err);
     for (const struct leg *l = w->legs; l < w->legs + w->count && !rc; l++) {
-        cz_dependency still = {l->deposit.id, CZ_STILL_TRUE, .finality = CZ_FINAL};
+        cz_dependency still = {l->paid.id, CZ_STILL_TRUE, .finality = CZ_FINAL};
 
         (void)snprintf(asset, sizeof asset, "%s:%s", l->domain, l->asset);
         rc = cz_effect_depend(e, &still, err);
@@ -108,24 +105,30 @@ static int conclude(cz_program *p, void *arg, uint64_t *ret, cz_error *err)
     return rc;
 }
 
+static int refund_leg(cz_program *p, void *arg, uint64_t *ret, cz_error *err)
+{
+    struct leg *l = arg;
+    struct way back = {l, 1, false};
+    cz_deadline end = {.domain = l->swap->legs[0].domain, .time = l->swap->end};
+
+    if (!l->paid.amount && cz_timeout(p, &end, cz_fact_future(p, &l->deposit), NULL, err))
+        return err->code == CZ_TIMEOUT ? CZ_OK : err->code;
+    return conclude(p, &back, ret, err);
+}
+
 static int refund(cz_program *p, void *arg, uint64_t *ret, cz_error *err)
 {
     struct leg *l = arg;
-    struct way both = {l, 2, false}, single[] = {{l, 1, false}, {l + 1, 1, false}};
+    struct way both = {l, 2, false};
+    cz_branch each[] = {{refund_leg, l}, {refund_leg, l + 1}};
     cz_deadline time = {.domain = l->domain, .time = l->swap->refund};
-    cz_future each[2];
     cz_result result;
     int rc = cz_sleep(p, &time, err);
 
-    if (rc || (l[0].funded && l[1].funded && !pay(p, &both, &result, err)))
+    *ret = time.time;
+    if (rc || (l[0].paid.amount && l[1].paid.amount && !pay(p, &both, &result, err)))
         return rc;
-    time.time = l->swap->end;
-    for (unsigned i = 0; i < 2; i++)
-        each[i] = cz_timeout_future(p, &time, cz_fork(p, conclude, &single[i]));
-    for (unsigned i = 0; i < 2 && !rc; i++)
-        if ((rc = cz_join(p, each[i], ret, err)) == CZ_TIMEOUT)
-            rc = CZ_OK; /* what comes later is the escrow's owners' affair */
-    return rc;
+    return cz_fork_join(p, each, 2, NULL, err);
 }
 
 static int swap(cz_program *p, const void *args, size_t len, cz_error *err)

@@ -20,6 +20,7 @@ struct order {
         carrier[33], order[49];
     unsigned long long amount, deadline;
     cz_id id, capability;
+    cz_fact_query payment;
     cz_fact_seen paid;
 };
 
@@ -31,6 +32,8 @@ static int read_arguments(struct order *o, const char *text, cz_error *err)
                capability, o->bank, o->asset, &o->amount, o->merchant, o->customer,
                o->warehouse, o->carrier, o->order, &o->deadline) != 11)
         return cz_error_set(err, CZ_INVALID, "order: 11 arguments are needed, see workflow.c");
+    o->payment = (cz_fact_query){o->bank, CZ_FACT_DEPOSIT, o->account, o->asset,
+                                 NULL,    o->amount,       0,          CZ_FINAL};
     if (cz_account_id(o->account, &o->id, err))
         return err->code;
     return cz_resource_id(&o->id, capability, &o->capability, err);
@@ -72,12 +75,7 @@ static int ship(cz_program *p, const void *args, size_t len, cz_error *err)
 static int await_payment(cz_program *p, void *arg, uint64_t *ret, cz_error *err)
 {
     struct order *o = arg;
-    cz_fact_query deposit = {.domain = o->bank,
-                             .account = o->account,
-                             .asset = o->asset,
-                             .amount = o->amount,
-                             .finality = CZ_FINAL};
-    int rc = cz_await_deposit(p, &deposit, &o->paid, err);
+    int rc = cz_await_deposit(p, &o->payment, &o->paid, err);
 
     *ret = o->paid.amount;
     return rc;
@@ -121,7 +119,8 @@ static int pay(cz_program *p, const struct order *o, const char *to, cz_error *e
 static int order(cz_program *p, const void *args, size_t len, cz_error *err)
 {
     struct order o = {0};
-    cz_deadline deadline = {.domain = o.bank};
+    cz_deadline deadline = {.domain = o.bank}, now = {.after_ms = 0};
+    uint64_t paid;
     int rc = len ? read_arguments(&o, args, err) : CZ_INVALID, delivered;
 
     if (rc)
@@ -129,7 +128,9 @@ static int order(cz_program *p, const void *args, size_t len, cz_error *err)
     deadline.time = o.deadline;
     delivered = cz_timeout(p, &deadline, cz_fork(p, deliver, &o), NULL, err);
     cz_program_return(p, delivered == CZ_OK); /* 1: delivered, 0: cancelled */
-    if (delivered == CZ_OK || o.paid.amount)
+    if (delivered && !cz_timeout(p, &now, cz_fact_future(p, &o.payment), NULL, err))
+        rc = await_payment(p, &o, &paid, err); /* it came in time all the same */
+    if (!rc && (delivered == CZ_OK || o.paid.amount))
         rc = pay(p, &o, delivered == CZ_OK ? o.merchant : o.customer, err);
     return rc;
 }

@@ -61,6 +61,7 @@ struct running {
     const uint8_t *secret;
     cz_host *host;
     uint64_t wait_ms;
+    struct czi_buf unfinished; /* of cz_id */
 };
 
 static cz_program_spec spec_of(const struct czi_cli *cli, int argc, char **argv)
@@ -73,6 +74,17 @@ static cz_program_spec spec_of(const struct czi_cli *cli, int argc, char **argv)
         spec.args_len = strlen(argv[1]);
     }
     return spec;
+}
+
+/* What this store has of the module's programs and has not ended; some end soon after. */
+static int on_unfinished(void *arg, const cz_program_report *report)
+{
+    struct running *r = arg;
+
+    if (report->state != CZ_PROGRAM_RUNNING || !def_of(&r->module, report->name))
+        return CZ_OK;
+    czi_buf_put(&r->unfinished, &report->id, sizeof report->id);
+    return r->unfinished.failed ? CZ_NOMEM : CZ_OK;
 }
 
 static int open_host(struct running *r, const char *module, int *ret_exit)
@@ -92,7 +104,9 @@ static int open_host(struct running *r, const char *module, int *ret_exit)
     options.programs = r->module.programs;
     options.count = r->module.count;
     options.secret = r->secret;
-    rc = cz_host_new(r->cli->engine, &options, &r->host, &r->cli->err);
+    rc = cz_program_list(r->cli->engine, on_unfinished, r, &r->cli->err);
+    if (!rc)
+        rc = cz_host_new(r->cli->engine, &options, &r->host, &r->cli->err);
     if (rc)
         *ret_exit = czi_cli_fail(rc, &r->cli->err);
     return rc;
@@ -104,6 +118,7 @@ static int close_host(struct running *r, int exit_code)
     int rc = cz_host_close(r->host, &err);
 
     r->host = NULL;
+    czi_buf_done(&r->unfinished);
     return rc && exit_code <= CZI_EXIT_NO ? czi_cli_fail(rc, &err) : exit_code;
 }
 
@@ -137,22 +152,6 @@ int czi_program_id(struct czi_cli *cli, int argc, char **argv)
 
 /* ---- Running ---------------------------------------------------------------------------- */
 
-/* What this store has of the module's programs and has not ended. */
-struct unfinished {
-    const struct running *r;
-    struct czi_buf ids; /* of cz_id */
-};
-
-static int on_unfinished(void *arg, const cz_program_report *report)
-{
-    struct unfinished *u = arg;
-
-    if (report->state != CZ_PROGRAM_RUNNING || !def_of(&u->r->module, report->name))
-        return CZ_OK;
-    czi_buf_put(&u->ids, &report->id, sizeof report->id);
-    return u->ids.failed ? CZ_NOMEM : CZ_OK;
-}
-
 /* Waits for one, and says what became of it. */
 static int wait_for(struct running *r, const cz_id *id)
 {
@@ -173,52 +172,50 @@ static int wait_for(struct running *r, const cz_id *id)
     return report.state == CZ_PROGRAM_COMPLETED ? CZI_EXIT_OK : CZI_EXIT_NO;
 }
 
-static int start_all(struct running *r, struct unfinished *u, int argc, char **argv)
+/* The one that is named, instead of all that are unfinished. */
+static int start_one(struct running *r, int argc, char **argv)
 {
     cz_program_spec spec;
     cz_id id;
-    int rc = CZ_OK;
+    int rc;
 
-    if (argc) {
-        spec = spec_of(r->cli, argc, argv);
-        if (!def_of(&r->module, argv[0])) {
-            czi_cli_say("the module has no program '%s'; it has", argv[0]);
-            say_programs(&r->module);
-            return CZI_EXIT_NOT_FOUND;
-        }
-        rc = cz_program_start(r->host, &spec, &id, &r->cli->err);
-        if (!rc)
-            czi_buf_put(&u->ids, &id, sizeof id);
-    } else {
-        rc = cz_program_list(r->cli->engine, on_unfinished, u, &r->cli->err);
+    if (!argc)
+        return CZI_EXIT_OK;
+    spec = spec_of(r->cli, argc, argv);
+    if (!def_of(&r->module, argv[0])) {
+        czi_cli_say("the module has no program '%s'; it has", argv[0]);
+        say_programs(&r->module);
+        return CZI_EXIT_NOT_FOUND;
     }
-    if (!rc && u->ids.failed)
-        rc = czi_nomem(&r->cli->err, "the programs");
+    rc = cz_program_start(r->host, &spec, &id, &r->cli->err);
+    r->unfinished.len = 0;
+    if (!rc)
+        czi_buf_put(&r->unfinished, &id, sizeof id);
+    if (!rc && r->unfinished.failed)
+        rc = czi_nomem(&r->cli->err, "the program");
     return rc ? czi_cli_fail(rc, &r->cli->err) : CZI_EXIT_OK;
 }
 
 /* The facts are given while the programs run. */
 static int run(struct running *r, int argc, char **argv)
 {
-    struct unfinished u = {.r = r};
     const char *files[CZI_CLI_MANY_MAX];
     char *paths[CZI_CLI_MANY_MAX];
     unsigned count = czi_cli_many(r->cli, "facts", files);
-    int worst = start_all(r, &u, argc, argv);
+    int worst = start_one(r, argc, argv);
 
     for (unsigned i = 0; i < count; i++)
         memcpy(&paths[i], &files[i], sizeof paths[i]);
     if (!worst && count)
         worst = czi_fact_add_run(r->cli, (int)count, paths);
-    for (size_t i = 0; i < u.ids.len / sizeof(cz_id) && worst <= CZI_EXIT_NO; i++) {
+    for (size_t i = 0; i < r->unfinished.len / sizeof(cz_id) && worst <= CZI_EXIT_NO; i++) {
         cz_id id;
         int exit_code;
 
-        memcpy(&id, u.ids.data + i * sizeof id, sizeof id);
+        memcpy(&id, r->unfinished.data + i * sizeof id, sizeof id);
         exit_code = wait_for(r, &id);
         worst = CZI_MAX(worst, exit_code);
     }
-    czi_buf_done(&u.ids);
     return worst;
 }
 
