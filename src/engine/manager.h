@@ -164,8 +164,8 @@ struct czi_manager {
     uint64_t cycle_count;
     cz_lock_stats stats;
     uint64_t items; /* of fact logs that are acknowledged */
-    bool closed;  /* nothing can be acquired, nobody waits */
-    uint64_t now; /* of an engine that is driven by hand, in ns */
+    bool closed;    /* nothing can be acquired, nobody waits */
+    uint64_t now;   /* of an engine that is driven by hand, in ns */
 };
 
 CZI_MUST_USE int czi_manager_init(cz_engine *g, cz_error *err);
