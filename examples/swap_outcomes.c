@@ -1,6 +1,6 @@
 /* swap_outcomes.c - everything that can become of a swap, each as a short timeline.
  *
- *     build/tests/sim/swap_outcomes
+ *     build/examples/swap_outcomes
  *
  * The program is examples/swap.c as it is, in a simulated world: blocks are final two blocks
  * later, the claim deadline is at 100, the refund deadline at 120, in the time of the moon.

@@ -2,7 +2,7 @@
  * them, the program of swap.c, and somebody who pays outside what the outbox says.
  *
  * Everything follows from the seed. swap_outcomes.c shows what can become of a swap in it, and
- * test_swap.c tries all of it, with crashes anywhere.
+ * tests/sim/test_swap.c tries all of it, with crashes anywhere.
  */
 #ifndef SWAP_WORLD_H
 #define SWAP_WORLD_H
