@@ -118,7 +118,7 @@ static int pay(cz_program *p, const struct auction *a, const struct bidder *winn
 static int auction(cz_program *p, const void *args, size_t len, cz_error *err)
 {
     struct auction a = {0};
-    cz_future bids[BIDDERS_MAX];
+    cz_future bids[BIDDERS_MAX] = {{0}};
     const struct bidder *best = NULL;
     bool any = false;
     int rc = len ? read_arguments(&a, args, err) : CZ_INVALID;

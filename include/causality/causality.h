@@ -1704,8 +1704,9 @@ CZ_API CZ_MUST_USE int cz_program_yield(cz_program *p, cz_error *err);
 
 /* An effect of this program: origin, nonce, priority, program, task and note are set in a copy,
  * which is signed with the program's key if the host has a secret; it must bring no signature.
- * Waits until it is acknowledged: CZ_OK, or CZ_REJECTED with the result. CZ_DEADLOCK: it touches
- * what the calling task guards; what another task of the program guards it waits for. */
+ * Waits until it is acknowledged: CZ_OK, or CZ_REJECTED with the result. CZ_DEADLOCK: it
+ * touches what the calling task guards; what another task of the program guards it waits for.
+ */
 CZ_API CZ_MUST_USE int cz_program_perform(cz_program *p, cz_effect *effect, cz_result *ret,
                                           cz_error *err);
 /* What a resource is now; CZ_NOT_FOUND. Logged. Strings and data live until the task's next

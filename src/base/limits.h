@@ -183,8 +183,8 @@
  * what comes from outside, have theirs. */
 #define CZI_TURNS_MAX 64u
 
-/* Programs that one host runs at the same time: each has a task, and a stack once it begins, and
- * takes about a kilobyte beside. */
+/* Programs that one host runs at the same time: each has a task, and a stack once it begins,
+ * and takes about a kilobyte beside. */
 #define CZI_INSTANCES_MAX (1u << 20)
 
 /* Bytes of a task's stack when nothing is said: enough for printf and the like. */

@@ -231,7 +231,8 @@ int czi_cli_program(struct czi_cli *cli, int argc, char **argv)
         {"show", "PROGRAM", 1, 1, NULL, program_show},
         {"log", "PROGRAM", 1, 1, NULL, program_log},
         {"id", "NAME [ARGUMENTS]", 1, 2, " label key ", czi_program_id},
-        {"run", "MODULE [NAME [ARGUMENTS]]", 1, 3, " label key facts sign wait ", czi_program_run},
+        {"run", "MODULE [NAME [ARGUMENTS]]", 1, 3, " label key facts sign wait ",
+         czi_program_run},
         {"cancel", "PROGRAM [MODULE]", 1, 2, " key ", czi_program_cancel},
         {0},
     };

@@ -273,9 +273,10 @@ static const struct {
 /* All that the operation names exists, and is its affair from now on. */
 static uint8_t name_accesses(struct general *g, const struct czi_op *op)
 {
-    const uint8_t accesses[] = {op->a, op->b, op->c};
+    const uint8_t accesses[3] = {op->a, op->b, op->c};
+    unsigned named = CZI_MIN(shapes[op->code].named, 3u);
 
-    for (unsigned i = 0; i < shapes[op->code].named; i++) {
+    for (unsigned i = 0; i < named; i++) {
         g->blame.id = czi_work_id(g, &g->works[accesses[i]]);
         if (!g->works[accesses[i]].exists)
             return CZ_UNKNOWN_RESOURCE;
