@@ -198,11 +198,12 @@ def full(long):
     if gcc:
         step("unit and property tests, and fuzz targets on their seeds",
              lambda: run_suites(GCC, ["unit", "property", "fuzz"], slow))
-        step("crash and end-to-end tests", lambda: run_suites(GCC, ["crash", "e2e"], slow))
+        step("crash, simulation and end-to-end tests",
+             lambda: run_suites(GCC, ["crash", "sim", "e2e"], slow))
         step("checks", lambda: run_suites(GCC, ["checks"]))
     if clang:
         step("tests under address and undefined behaviour sanitizer",
-             lambda: run_suites(CLANG, ["unit", "property", "crash", "fuzz"], 4 * slow))
+             lambda: run_suites(CLANG, ["unit", "property", "crash", "sim", "fuzz"], 4 * slow))
         step("fuzz targets, guided by coverage", fuzz_all)
     if counted_step("build for the thread sanitizer", thread_targets):
         step("tests with threads under thread sanitizer",
