@@ -57,51 +57,45 @@ static int read_arguments(struct auction *a, const char *text, cz_error *err)
     return CZ_OK;
 }
 
-/* One a bidder. */
-static int collect(cz_program *p, void *arg, uint64_t *ret, cz_error *err)
+/* Every block up to the deadline is told completely, and final, once the time of one after it
+ * is: that is the last thing that is told of a block. */
+static int await_seal(cz_program *p, const struct auction *a, cz_error *err)
 {
-    struct bidder *b = arg;
-    const struct auction *a = b->auction;
-    cz_fact_query query = {.domain = a->domain,
-                           .account = b->balance,
-                           .asset = a->asset,
-                           .amount = 1,
-                           .finality = CZ_FINAL};
-    int rc = cz_await_deposit(p, &query, &b->bid, err);
-
-    *ret = b->bid.amount;
-    return rc;
-}
-
-/* Every final block up to the deadline has been seen once one after it is. */
-static int seal(cz_program *p, void *arg, uint64_t *ret, cz_error *err)
-{
-    const struct auction *a = arg;
     cz_fact_query after = {.domain = a->domain,
-                           .kind = CZ_FACT_BLOCK,
+                           .kind = CZ_FACT_TIME,
                            .time = a->deadline + 1,
                            .finality = CZ_FINAL};
     cz_fact_seen block;
-    int rc = cz_await_fact(p, &after, &block, err);
 
-    *ret = block.height;
-    return rc;
+    return cz_await_fact(p, &after, &block, err);
+}
+
+/* One a bidder: what is recorded already, or none. */
+static int collect(cz_program *p, void *arg, uint64_t *ret, cz_error *err)
+{
+    struct bidder *b = arg;
+    cz_fact_query bid = {.domain = b->auction->domain,
+                         .kind = CZ_FACT_DEPOSIT,
+                         .account = b->balance,
+                         .asset = b->auction->asset,
+                         .finality = CZ_FINAL};
+    cz_deadline now = {.after_ms = 0};
+
+    *ret = 0;
+    if (cz_timeout(p, &now, cz_fact_future(p, &bid), ret, err))
+        return err->code == CZ_TIMEOUT ? CZ_OK : err->code;
+    return cz_await_deposit(p, &bid, &b->bid, err);
 }
 
 static int pay(cz_program *p, const struct auction *a, const struct bidder *winner,
                cz_error *err)
 {
     cz_engine *engine = cz_program_engine(p);
-    cz_id outbox = cz_account_outbox(&a->id), reserve;
     char asset[67];
     CZ_EFFECT(e);
     int rc = cz_account_use(engine, e, &a->capability, err);
 
     (void)snprintf(asset, sizeof asset, "%s:%s", a->domain, a->asset);
-    if (!rc)
-        rc = cz_effect_access(e, &a->id, CZ_READ, err);
-    if (!rc)
-        rc = cz_account_reserve(&a->id, asset, &reserve, err);
     for (const struct bidder *b = a->bidders; b < a->bidders + a->count && !rc; b++) {
         cz_dependency still = {b->bid.id, CZ_STILL_TRUE, .finality = CZ_FINAL};
 
@@ -109,8 +103,8 @@ static int pay(cz_program *p, const struct auction *a, const struct bidder *winn
             continue;
         rc = cz_effect_depend(e, &still, err);
         if (!rc)
-            rc = cz_effect_withdraw(e, &b->id, &outbox, &reserve, b->bid.amount,
-                                    b == winner ? a->seller : b->back, err);
+            rc = cz_account_withdraw_from(engine, e, &a->id, &b->id, asset, b->bid.amount,
+                                          b == winner ? a->seller : b->back, err);
     }
     return rc ? rc : cz_program_perform(p, e, NULL, err);
 }
@@ -118,22 +112,21 @@ static int pay(cz_program *p, const struct auction *a, const struct bidder *winn
 static int auction(cz_program *p, const void *args, size_t len, cz_error *err)
 {
     struct auction a = {0};
-    cz_future bids[BIDDERS_MAX] = {{0}};
+    cz_branch bids[BIDDERS_MAX];
     const struct bidder *best = NULL;
     bool any = false;
     int rc = len ? read_arguments(&a, args, err) : CZ_INVALID;
 
-    for (unsigned i = 0; i < a.count && !rc; i++)
-        bids[i] = cz_fork(p, collect, &a.bidders[i]);
+    for (unsigned i = 0; i < a.count; i++)
+        bids[i] = (cz_branch){collect, &a.bidders[i]};
     if (!rc)
-        rc = cz_join(p, cz_fork(p, seal, &a), NULL, err);
-    for (unsigned i = 0; i < a.count && !rc; i++) {
-        const struct bidder *b = &a.bidders[i];
-
-        if (cz_cancel(p, bids[i], err))
-            continue; /* no bid */
-        any = true;
-        if (b->bid.time <= a.deadline && (!best || b->bid.amount > best->bid.amount))
+        rc = await_seal(p, &a, err);
+    if (!rc)
+        rc = cz_fork_join(p, bids, a.count, NULL, err);
+    for (const struct bidder *b = a.bidders; b < a.bidders + a.count && !rc; b++) {
+        any |= b->bid.amount > 0;
+        if (b->bid.amount && b->bid.time <= a.deadline &&
+            (!best || b->bid.amount > best->bid.amount))
             best = b;
     }
     cz_program_return(p, best ? best->bid.amount : 0);

@@ -1463,6 +1463,11 @@ CZ_API CZ_MUST_USE int cz_account_withdraw(cz_engine *engine, cz_effect *e,
                                            const cz_id *account, const char *asset,
                                            cz_quantity quantity, const char *destination,
                                            cz_error *err);
+/* The same from another resource of the account's than its balance. */
+CZ_API CZ_MUST_USE int cz_account_withdraw_from(cz_engine *engine, cz_effect *e,
+                                                const cz_id *account, const cz_id *from,
+                                                const char *asset, cz_quantity quantity,
+                                                const char *destination, cz_error *err);
 /* Closes the withdrawal that a fact names: confirmed by a withdrawal's, released by a
  * register's. */
 CZ_API CZ_MUST_USE int cz_account_close(cz_engine *engine, cz_effect *e, const cz_id *account,

@@ -200,19 +200,28 @@ int cz_account_withdraw(cz_engine *engine, cz_effect *e, const cz_id *account,
                         const char *asset, cz_quantity quantity, const char *destination,
                         cz_error *err)
 {
-    cz_id from, outbox = cz_account_outbox(account), reserve;
+    cz_id from;
     int rc = cz_account_balance(account, asset, &from, err);
 
-    if (!rc)
-        rc = cz_account_reserve(account, asset, &reserve, err);
+    return rc ? rc
+              : cz_account_withdraw_from(engine, e, account, &from, asset, quantity,
+                                         destination, err);
+}
+
+int cz_account_withdraw_from(cz_engine *engine, cz_effect *e, const cz_id *account,
+                             const cz_id *from, const char *asset, cz_quantity quantity,
+                             const char *destination, cz_error *err)
+{
+    cz_id outbox = cz_account_outbox(account), reserve;
+    int rc = cz_account_reserve(account, asset, &reserve, err);
+
     if (!rc)
         rc = czi_account_declare(engine, e, account, asset, err);
     if (!rc)
         rc = open_outbox(e, account, err);
     if (!rc)
         rc = open_fungible(e, &outbox, asset, err);
-    return rc ? rc
-              : cz_effect_withdraw(e, &from, &outbox, &reserve, quantity, destination, err);
+    return rc ? rc : cz_effect_withdraw(e, from, &outbox, &reserve, quantity, destination, err);
 }
 
 int cz_account_close(cz_engine *engine, cz_effect *e, const cz_id *account, const cz_id *fact,

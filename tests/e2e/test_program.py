@@ -227,6 +227,39 @@ class Others(Programs):
         self.tell("bank", "mine=40")
         self.ends("0", "buyer-iban")
 
+    def bidder(self, name, nonce):
+        """A balance of his own in the auction's account, and the id that he pays to."""
+        (said,) = self.apply([{"op": "create", "resource": name, "creator": "escrow", "kind": "fungible",
+                               "asset": "moon:MOON", "quantity": "0", "controller": "escrow",
+                               "nonce": nonce, "access": [{"resource": "escrow", "mode": "read"}],
+                               "sign": [str(self.folder / "alice"), str(self.folder / "bob")]}])
+        self.assertEqual(said["status"], "applied")
+        return json.loads(self.ok("show", f"escrow/{name}", "--json"))["id"]
+
+    def test_the_highest_bid_before_the_deadline_wins_and_all_others_go_back(self):
+        arguments = ("escrow may moon MOON 60 seller-moon ann ann-moon ben ben-moon cid cid-moon"
+                     ).split()
+        self.tell("moon", "mine=1")
+        self.escrow("auction", *arguments, program="auction")
+        ids = {name: self.bidder(name, i + 1) for i, name in enumerate(("ann", "ben", "cid"))}
+        self.run_program(4, "auction", "auction", "auction", *arguments, wait=50)
+        # Heights 2, 3 and 8 are times 20, 30 and 80.
+        self.tell("moon", f"deposit={ids['ann']}:MOON:30", "mine=1",
+                  f"deposit={ids['ben']}:MOON:40", "mine=5", f"deposit={ids['cid']}:MOON:90",
+                  "mine=1")
+        self.goes_on(4, "auction", wait=50)
+        self.tell("moon", "mine=4")
+        for _ in range(100):
+            ends = self.goes_on(0, "auction", wait=2000)
+            if ends and ends[0]["state"] == "completed":
+                break
+        self.assertEqual(ends[0]["value"], "40")
+        paid = self.outbox()
+        self.assertIn(("moon:MOON", "40", "seller-moon"), paid)
+        self.assertIn(("moon:MOON", "30", "ann-moon"), paid)
+        self.assertIn(("moon:MOON", "90", "cid-moon"), paid)
+        self.check("auction", "auction")
+
     def order(self):
         arguments = "escrow may bank EUR 100 shop-iban buyer-iban store ships o-1 300".split()
         for name in ("bank", "store", "ships"):
