@@ -7,8 +7,8 @@
  */
 #include "base/alloc.h"
 #include "platform/platform.h"
-#include "program/runtime.h"
-#include "program/timers.h"
+#include "platform/simulated.h"
+#include "program/host.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -264,31 +264,10 @@ static void all_rows(void)
 /* ---- A million that sleep -------------------------------------------------------------------
  */
 
-struct night {
-    struct czi_tree tree;
-    struct czi_timers timers;
-    struct sleeper {
-        struct czi_timer timer; /* first */
-        cz_future leaf;
-        uint64_t deadline;
-    } *sleepers;
-    uint64_t slept, last;
-};
-
-static cz_future set_alarm(struct czi_tree *t, const cz_deadline *deadline)
-{
-    struct night *night = (struct night *)(void *)t;
-    struct sleeper *s = &night->sleepers[night->slept++];
-    cz_error err = {0};
-    bool made;
-
-    s->leaf = czi_leaf(t, NULL, NULL, &made);
-    check(made, "no room for an alarm");
-    must(czi_timers_add(&night->timers, &s->timer, deadline->after_ms, &err), &err);
-    return s->leaf;
-}
-
-static const struct czi_tree_ops night_ops = {.sleep = set_alarm};
+static struct {
+    cz_branch *branches;
+    uint64_t last; /* the deadline of who woke last */
+} night;
 
 /* In no order: the deadlines of n = 0, 1, ... are a permutation of the numbers up to a million,
  * as the factor has no divisor in common with it. */
@@ -299,24 +278,22 @@ static uint64_t deadline_of(uint64_t n)
 
 static int sleeps(cz_program *p, void *arg, uint64_t *ret, cz_error *err)
 {
-    struct night *night = (struct night *)(void *)p;
     uint64_t mine = deadline_of((uint64_t)(uintptr_t)arg);
 
     (void)ret;
     must(cz_sleep(p, &(cz_deadline){.after_ms = mine}, err), err);
-    check(mine == night->last + 1, "a sleeper woke out of its order");
-    night->last = mine;
+    check(mine == night.last + 1, "a sleeper woke out of its order");
+    night.last = mine;
     return CZ_OK;
 }
 
-static int bed_time(cz_program *p, void *arg, uint64_t *ret, cz_error *err)
+static int bed_time(cz_program *p, const void *args, size_t len, cz_error *err)
 {
-    cz_branch *branches = arg;
-
-    (void)ret;
+    (void)args;
+    (void)len;
     for (size_t i = 0; i < SLEEPERS; i++)
-        branches[i] = (cz_branch){sleeps, (void *)(uintptr_t)i};
-    return cz_fork_join(p, branches, SLEEPERS, NULL, err);
+        night.branches[i] = (cz_branch){sleeps, (void *)(uintptr_t)i};
+    return cz_fork_join(p, night.branches, SLEEPERS, NULL, err);
 }
 
 static double resident(void)
@@ -332,42 +309,69 @@ static double resident(void)
     return (double)pages * 4096 / (1u << 30);
 }
 
-static void a_million_sleep(void)
+/* In memory, with its log; its clock stands still unless all sleep. */
+static cz_engine *open_engine(void)
 {
-    struct night night = {0};
-    cz_branch *branches = czi_alloc(SLEEPERS * sizeof *branches);
-    struct czi_timer *due;
-    uint64_t start, asleep, woken;
-    double gigabytes;
+    struct czi_ledger_options store = {.memory_index = true, .segment_size_max = UINT64_MAX};
+    cz_engine *g;
     cz_error err = {0};
 
-    night.sleepers = czi_alloc_zero(SLEEPERS, sizeof *night.sleepers);
-    check(branches && night.sleepers, "out of memory");
-    must(czi_runtime_new(16384, CZI_TASK_STACKS_MAX, CZI_FUTURES_MAX, &runtime, &err), &err);
-    must(czi_tree_begin(&night.tree, runtime, &night_ops, bed_time, branches, &err), &err);
-    start = czi_clock_ns();
-    while (czi_runtime_run_one(runtime)) {
+    must(czi_fs_simulated(CZI_SIM_VOLATILE, &store.fs, &err), &err);
+    must(czi_ledger_create(store.fs, &err), &err);
+    must(czi_open_driven(&store, NULL, &g, &err), &err);
+    g->fs = store.fs; /* goes with the engine */
+    return g;
+}
+
+static cz_host *open_host(cz_engine *g)
+{
+    const cz_program_def def = {.name = "bed-time", .version = 1, .fn = bed_time};
+    const cz_host_options options = {.programs = &def,
+                                     .count = 1,
+                                     .stack_size = 16384,
+                                     .stacks_max = CZI_TASK_STACKS_MAX,
+                                     .futures_max = CZI_FUTURES_MAX};
+    cz_host *h;
+    cz_error err = {0};
+
+    must(cz_host_new(g, &options, &h, &err), &err);
+    return h;
+}
+
+static void a_million_sleep(void)
+{
+    const cz_program_spec spec = {.name = "bed-time", .label = "bench"};
+    cz_engine *g = open_engine();
+    cz_host *h = open_host(g);
+    cz_program_report report = {0};
+    uint64_t start = czi_clock_ns(), asleep, evening;
+    double gigabytes;
+    cz_error err = {0};
+    cz_id id;
+
+    night.branches = czi_alloc(SLEEPERS * sizeof *night.branches);
+    check(night.branches, "out of memory");
+    must(cz_program_start(h, &spec, &id, &err), &err);
+    evening = g->manager.now;
+    for (uint64_t n = 0; h->timers.count < SLEEPERS; n++) {
+        check(n < 2 * SLEEPERS, "not all sleep");
+        czi_manager_drive(g, evening);
     }
     asleep = czi_clock_ns();
-    check(night.slept == SLEEPERS, "not all sleep");
+    check(night.last == 0 && g->manager.now == evening, "somebody did not sleep");
     gigabytes = resident();
-    for (uint64_t now = 1; now <= SLEEPERS; now++) {
-        while ((due = czi_timers_due(&night.timers, now)))
-            check(czi_leaf_end(runtime, ((struct sleeper *)(void *)due)->leaf, CZ_OK, now,
-                               NULL),
-                  "an alarm of nobody");
-        while (czi_runtime_run_one(runtime)) {
-        }
-    }
-    woken = czi_clock_ns();
-    check(night.last == SLEEPERS && night.tree.root == NULL, "not all woke");
-    print("a million begin to sleep, each", "ns", (double)(asleep - start) / SLEEPERS, 0, 0);
-    print("a million wake in order, each", "ns", (double)(woken - asleep) / SLEEPERS, 0, 0);
+    must(cz_program_wait(h, &id, CZ_FOREVER, &report, &err), &err);
+    print("a million tasks on a host begin to sleep, each", "ns",
+          (double)(asleep - start) / SLEEPERS, 0, 0);
+    print("a million wake in order, each", "ns", (double)(czi_clock_ns() - asleep) / SLEEPERS,
+          0, 0);
     print("a million that sleep", "GiB", gigabytes, 0, 8);
-    czi_runtime_free(runtime);
-    czi_timers_done(&night.timers);
-    czi_free(night.sleepers);
-    czi_free(branches);
+    print("the log of that program", "entries", (double)report.entries, 0, 0);
+    check(night.last == SLEEPERS && report.state == CZ_PROGRAM_COMPLETED, "not all woke");
+    check(g->manager.now - evening == SLEEPERS * 1000000ull, "the night was not that long");
+    must(cz_host_close(h, &err), &err);
+    must(cz_close(g, &err), &err);
+    czi_free(night.branches);
 }
 
 int main(int argc, char **argv)

@@ -103,7 +103,7 @@ static void free_ask(struct czi_ask *a)
         a->next->previous = a->previous;
     else
         p->asks_last = a->previous;
-    czi_host_disarm(p->host, a);
+    (void)czi_host_disarm(p->host, a);
     czi_ask_free(a);
 }
 
@@ -169,9 +169,10 @@ void czi_asks_wake(cz_program *p)
 
     for (struct czi_ask *a; p->state != CZI_INSTANCE_STOPS && (a = next_entry(p)) != NULL;)
         czi_ask_now(a);
-    for (struct czi_ask *a = p->asks; a; a = next) {
+    /* One that stops it takes others with it. */
+    for (struct czi_ask *a = p->asks; p->state == CZI_INSTANCE_RUNS && a; a = next) {
         next = a->next;
-        if (!a->is_asked && !a->queued && p->state == CZI_INSTANCE_RUNS)
+        if (!a->is_asked && !a->queued)
             czi_ask_now(a);
     }
 }
@@ -267,7 +268,6 @@ void czi_ask_open(cz_host *h, struct czi_letter *l)
 
     (void)h;
     a->promised = false;
-    a->timed = false;
     if (a->program->state == CZI_INSTANCE_STOPS || a->dropped) {
         czi_ask_done(a);
         return;

@@ -65,41 +65,37 @@ uint64_t czi_host_now(const cz_host *h)
     return czi_manager_now(h->engine);
 }
 
-static struct czi_ask *of_timer(const struct czi_watcher *w)
+int czi_host_arm(cz_host *h, struct czi_ask *a, uint64_t deadline, cz_error *err)
 {
-    return (struct czi_ask *)(void *)((uintptr_t)w - offsetof(struct czi_ask, timer));
+    return czi_timers_add(&h->timers, &a->alarm, deadline, err);
 }
 
-void czi_host_arm(cz_host *h, struct czi_ask *a, uint64_t deadline)
+bool czi_host_disarm(cz_host *h, struct czi_ask *a)
 {
-    CZI_CHECK(!a->timed);
-    a->timed = true;
-    a->timer.key = deadline;
-    czi_watchers_add(&h->timers, &a->timer);
-    wake(h);
+    return czi_timers_remove(&h->timers, &a->alarm);
 }
 
-void czi_host_disarm(cz_host *h, struct czi_ask *a)
+/* UINT64_MAX: never. */
+static uint64_t first_deadline(const cz_host *h)
 {
-    if (!a->timed)
-        return;
-    a->timed = false;
-    czi_watchers_remove(&h->timers, &a->timer);
+    uint64_t first = UINT64_MAX;
+
+    return czi_timers_next(&h->timers, &first) ? CZI_MIN(first, h->again) : h->again;
 }
 
 static void expire(cz_host *h, uint64_t now)
 {
-    while (h->timers && h->timers->key <= now) {
-        struct czi_watcher *w = h->timers;
+    struct czi_alarm *due;
 
-        if (w == &h->again) {
-            czi_watchers_remove(&h->timers, w);
-            h->again_set = false;
-            czi_host_post(h, &h->resend);
-            continue;
-        }
-        czi_host_disarm(h, of_timer(w));
-        czi_host_post(h, &of_timer(w)->letter);
+    if (h->again <= now) {
+        h->again = UINT64_MAX;
+        czi_host_post(h, &h->resend);
+    }
+    while ((due = czi_timers_due(&h->timers, now)) != NULL) {
+        struct czi_ask *a =
+            (struct czi_ask *)(void *)((uintptr_t)due - offsetof(struct czi_ask, alarm));
+
+        czi_host_post(h, &a->letter);
     }
 }
 
@@ -107,11 +103,8 @@ static void resend(cz_host *h, struct czi_letter *l)
 {
     (void)l;
     czi_entries_send(h);
-    if (!h->unsent || h->again_set)
-        return;
-    h->again_set = true;
-    h->again.key = czi_host_now(h) + AGAIN_NS;
-    czi_watchers_add(&h->timers, &h->again);
+    if (h->unsent && h->again == UINT64_MAX)
+        h->again = czi_host_now(h) + AGAIN_NS;
 }
 
 /* ---- Turns ----------------------------------------------------------------------------------
@@ -152,7 +145,7 @@ static bool step(cz_host *h)
         if (l)
             l->open(h, l);
     }
-    if (h->unsent && !h->again_set)
+    if (h->unsent && h->again == UINT64_MAX)
         resend(h, NULL);
     czi_host_tidy(h);
     (void)czi_account_set_hook(outer_hook);
@@ -168,9 +161,7 @@ static bool run_one(struct czi_runner *r)
 
 static uint64_t next_deadline(const struct czi_runner *r)
 {
-    const cz_host *h = (const cz_host *)r;
-
-    return h->timers ? h->timers->key : UINT64_MAX;
+    return first_deadline((const cz_host *)r);
 }
 
 static void runner_expire(struct czi_runner *r, uint64_t now)
@@ -199,7 +190,7 @@ static void closed(struct czi_runner *r)
 /* Until something may be there; false when the thread shall end. */
 static bool rest(cz_host *h)
 {
-    uint64_t deadline = h->timers ? h->timers->key : UINT64_MAX, now = 0;
+    uint64_t deadline = first_deadline(h), now = 0;
     bool work;
 
     if (h->ends && !h->trees)
@@ -230,7 +221,7 @@ static void host_main(void *arg)
 
     do
         for (unsigned n = 1; step(h); n++)
-            if (n % LETTERS == 0 && h->timers)
+            if (n % LETTERS == 0 && first_deadline(h) != UINT64_MAX)
                 expire(h, czi_clock_ns());
     while (rest(h));
 }
@@ -325,14 +316,12 @@ int czi_host_make(const cz_host_options *o, cz_host **ret, cz_error *err)
     if (!rc && (!h->effect || !h->lock || !h->news))
         rc = czi_nomem(err, "a host");
     if (!rc)
-        rc = czi_runtime_new(o->stack_size ? o->stack_size : CZI_TASK_STACK_SIZE_DEFAULT,
-                             o->stacks_max ? o->stacks_max : CZI_TASK_STACKS_DEFAULT,
-                             o->futures_max ? o->futures_max : CZI_FUTURES_MAX, &h->runtime,
-                             err);
+        rc = czi_runtime_new(o->stack_size, o->stacks_max, o->futures_max, &h->runtime, err);
     if (rc) {
         czi_host_done(h);
         return rc;
     }
+    h->again = UINT64_MAX;
     h->has_secret = o->secret != NULL;
     if (o->secret)
         memcpy(h->secret, o->secret, sizeof h->secret);
@@ -362,6 +351,7 @@ void czi_host_done(cz_host *h)
     czi_id_table_done(&h->ids);
     cz_effect_free(h->effect);
     czi_finder_done(&h->finder);
+    czi_timers_done(&h->timers);
     czi_buf_done(&h->note);
     czi_buf_done(&h->text);
     czi_free(h->programs);

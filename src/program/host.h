@@ -61,9 +61,9 @@
 #include "account/account.h"
 #include "base/id_table.h"
 #include "engine/engine.h"
-#include "lock/watch.h"
 #include "program/log.h"
 #include "program/runtime.h"
+#include "program/timers.h"
 
 /* Whether the task whose turn it is shall end, and with what (runtime.c). */
 bool czi_is_cut(const struct czi_tree *t);
@@ -118,12 +118,11 @@ struct czi_ask {
     bool dropped;  /* nobody wants the answer any more */
     bool held;     /* it is being delivered */
     bool orphan;   /* the host is gone; with the manager's mutex */
+    struct czi_alarm alarm;
     /* What came; a code above 0 has its detail in the payload. */
     int code;
     uint64_t value;
     struct czi_buf payload;
-    struct czi_watcher timer; /* its key is a deadline */
-    bool timed;
     uint64_t watch; /* its number in the engine */
     /* Of entries. */
     struct czi_buf bytes; /* the effect */
@@ -237,11 +236,10 @@ struct cz_host {
     cz_effect *effect;         /* what entries are made with */
     struct czi_buf note, text; /* room for one */
     struct czi_letters queue;  /* taken out of the inbox */
-    struct czi_watcher *timers;
-    uint64_t sequence;                    /* of timers: no two keys are equal */
+    struct czi_timers timers;
     struct czi_ask *unsent, *unsent_last; /* entries that the backlog had no room for */
-    struct czi_watcher again;             /* when to try those again */
-    bool again_set, stepping, ends;
+    uint64_t again; /* when to try those again; UINT64_MAX: it is not known yet */
+    bool stepping, ends;
     uint32_t trees;           /* that are not over */
     uint32_t commits;         /* effects under way under guards */
     bool ending;              /* it ends when there are none */
@@ -275,9 +273,11 @@ struct cz_host {
 void czi_host_post(cz_host *h, struct czi_letter *l);
 /* Nanoseconds of the host's clock. */
 uint64_t czi_host_now(const cz_host *h);
-/* Its letter is posted at that time. */
-void czi_host_arm(cz_host *h, struct czi_ask *a, uint64_t deadline);
-void czi_host_disarm(cz_host *h, struct czi_ask *a);
+/* Its letter is posted at that time; of equal times, first the one that was armed first.
+ * CZ_NOMEM. */
+CZI_MUST_USE int czi_host_arm(cz_host *h, struct czi_ask *a, uint64_t deadline, cz_error *err);
+/* False: it is not armed; its letter may be on the way. */
+bool czi_host_disarm(cz_host *h, struct czi_ask *a);
 /* Everything but thread and engine, for both kinds of host; done frees it. */
 CZI_MUST_USE int czi_host_make(const cz_host_options *options, cz_host **ret, cz_error *err);
 void czi_host_done(cz_host *h);

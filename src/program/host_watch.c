@@ -221,22 +221,20 @@ int cz_program_watch(cz_program *p, const cz_watch_spec *spec, uint64_t *ret, cz
 static int ask_timer(struct czi_ask *a, cz_error *err)
 {
     uint64_t deadline = czi_manager_deadline(a->engine, a->value);
+    int rc;
 
-    (void)err;
     a->value = 0;
     if (deadline == UINT64_MAX)
         return CZ_OK; /* never */
-    a->promised = true;
-    czi_host_arm(a->program->host, a, deadline);
-    return CZ_OK;
+    rc = czi_host_arm(a->program->host, a, deadline, err);
+    a->promised = !rc;
+    return rc;
 }
 
 static void drop_timer(struct czi_ask *a)
 {
-    if (!a->timed)
-        return; /* its letter is on the way */
-    czi_host_disarm(a->program->host, a);
-    a->promised = false;
+    if (czi_host_disarm(a->program->host, a)) /* else its letter is on the way */
+        a->promised = false;
 }
 
 static const struct czi_ask_ops timer_ops = {

@@ -13,7 +13,7 @@ static bool before(const struct czi_timer_entry *a, const struct czi_timer_entry
 static void put(struct czi_timers *ts, uint32_t at, struct czi_timer_entry e)
 {
     ts->heap[at] = e;
-    e.timer->place = at + 1;
+    e.alarm->place = at + 1;
 }
 
 /* e goes to the place `at`, or above it. */
@@ -54,10 +54,10 @@ void czi_timers_done(struct czi_timers *ts)
 /* 4 * at + 1 stays below 2^32. */
 #define ROOM_MAX (1u << 30)
 
-int czi_timers_add(struct czi_timers *ts, struct czi_timer *timer, uint64_t deadline,
+int czi_timers_add(struct czi_timers *ts, struct czi_alarm *alarm, uint64_t deadline,
                    cz_error *err)
 {
-    CZI_CHECK(timer->place == 0);
+    CZI_CHECK(alarm->place == 0);
     if (ts->count == ts->room) {
         uint32_t room = ts->room ? 2 * ts->room : 64;
         struct czi_timer_entry *heap =
@@ -68,38 +68,39 @@ int czi_timers_add(struct czi_timers *ts, struct czi_timer *timer, uint64_t dead
         ts->heap = heap;
         ts->room = room;
     }
-    up(ts, ts->count++, (struct czi_timer_entry){deadline, ts->sequence++, timer});
+    up(ts, ts->count++, (struct czi_timer_entry){deadline, ts->sequence++, alarm});
     return CZ_OK;
 }
 
-void czi_timers_remove(struct czi_timers *ts, struct czi_timer *timer)
+bool czi_timers_remove(struct czi_timers *ts, struct czi_alarm *alarm)
 {
-    uint32_t at = timer->place;
+    uint32_t at = alarm->place;
     struct czi_timer_entry last;
 
     if (at == 0)
-        return;
+        return false;
     at--;
-    CZI_CHECK(at < ts->count && ts->heap[at].timer == timer);
-    timer->place = 0;
+    CZI_CHECK(at < ts->count && ts->heap[at].alarm == alarm);
+    alarm->place = 0;
     last = ts->heap[--ts->count];
     if (at == ts->count)
-        return;
+        return true;
     if (at > 0 && before(&last, &ts->heap[(at - 1) / 4]))
         up(ts, at, last);
     else
         down(ts, at, last);
+    return true;
 }
 
-struct czi_timer *czi_timers_due(struct czi_timers *ts, uint64_t now)
+struct czi_alarm *czi_timers_due(struct czi_timers *ts, uint64_t now)
 {
-    struct czi_timer *timer;
+    struct czi_alarm *alarm;
 
     if (ts->count == 0 || ts->heap[0].deadline > now)
         return NULL;
-    timer = ts->heap[0].timer;
-    czi_timers_remove(ts, timer);
-    return timer;
+    alarm = ts->heap[0].alarm;
+    (void)czi_timers_remove(ts, alarm);
+    return alarm;
 }
 
 bool czi_timers_next(const struct czi_timers *ts, uint64_t *ret)

@@ -13,13 +13,13 @@
 #include "causality/causality.h"
 
 /* Embedded in what is to happen. All zero: not added. */
-struct czi_timer {
+struct czi_alarm {
     uint32_t place; /* in the heap, from 1; 0: none */
 };
 
 struct czi_timer_entry {
     uint64_t deadline, sequence;
-    struct czi_timer *timer;
+    struct czi_alarm *alarm;
 };
 
 /* All zero is valid and empty. */
@@ -31,13 +31,13 @@ struct czi_timers {
 
 void czi_timers_done(struct czi_timers *ts);
 
-/* Of a timer that is not added. CZ_NOMEM. */
-CZI_MUST_USE int czi_timers_add(struct czi_timers *ts, struct czi_timer *timer,
+/* Of one that is not added. CZ_NOMEM. */
+CZI_MUST_USE int czi_timers_add(struct czi_timers *ts, struct czi_alarm *alarm,
                                 uint64_t deadline, cz_error *err);
-/* No-op on one that is not added. */
-void czi_timers_remove(struct czi_timers *ts, struct czi_timer *timer);
+/* False: it was not added. */
+bool czi_timers_remove(struct czi_timers *ts, struct czi_alarm *alarm);
 /* The first one, if its deadline is not after now: it is removed. NULL: none is due. */
-struct czi_timer *czi_timers_due(struct czi_timers *ts, uint64_t now);
+struct czi_alarm *czi_timers_due(struct czi_timers *ts, uint64_t now);
 /* The earliest deadline; false: there is none. */
 bool czi_timers_next(const struct czi_timers *ts, uint64_t *ret);
 

@@ -181,6 +181,53 @@ static void a_sleep_lasts_as_long_as_it_says(void **state)
     fx_close(g);
 }
 
+enum { SLEEPERS = 24 };
+
+struct order {
+    unsigned woken[SLEEPERS], count;
+};
+static struct order order;
+
+/* The n-th of them; every third one is early. */
+static int sleeps_in_turn(cz_program *p, void *arg, uint64_t *ret, cz_error *err)
+{
+    unsigned n = (unsigned)(uintptr_t)arg;
+    cz_deadline d = {.after_ms = n % 3 ? 9 : 5};
+    int rc = cz_sleep(p, &d, err);
+
+    (void)ret;
+    order.woken[order.count++] = n;
+    return rc;
+}
+
+static int sleeps_together(cz_program *p, const void *args, size_t len, cz_error *err)
+{
+    cz_branch branches[SLEEPERS];
+
+    (void)args;
+    (void)len;
+    for (uintptr_t i = 0; i < SLEEPERS; i++)
+        branches[i] = (cz_branch){sleeps_in_turn, (void *)i};
+    return cz_fork_join(p, branches, SLEEPERS, NULL, err);
+}
+
+static void sleeps_with_the_same_deadline_end_in_the_order_in_which_they_began(void **state)
+{
+    cz_engine *g = fx_open_driven();
+    unsigned at = 0;
+
+    (void)state;
+    order = (struct order){.count = 0};
+    hx_run(g, sleeps_together, "x");
+    assert_int_equal(order.count, SLEEPERS);
+    for (unsigned n = 0; n < SLEEPERS; n += 3)
+        assert_int_equal(order.woken[at++], n);
+    for (unsigned n = 0; n < SLEEPERS; n++)
+        if (n % 3)
+            assert_int_equal(order.woken[at++], n);
+    fx_close(g);
+}
+
 /* ---- Going on -------------------------------------------------------------------------------
  */
 
@@ -302,6 +349,7 @@ int main(void)
         cmocka_unit_test(a_rejected_effect_is_told_with_its_reason),
         cmocka_unit_test(a_program_reads_what_a_resource_is),
         cmocka_unit_test(a_sleep_lasts_as_long_as_it_says),
+        cmocka_unit_test(sleeps_with_the_same_deadline_end_in_the_order_in_which_they_began),
         cmocka_unit_test(a_program_goes_on_under_the_next_host),
         cmocka_unit_test(programs_are_bounded),
         cmocka_unit_test(a_program_without_room_is_stopped_and_goes_on_later),

@@ -9,7 +9,7 @@ static void timers_are_due_in_order_and_equal_ones_as_they_were_added(void **sta
 {
     static const uint64_t deadlines[] = {5, 3, 5, 9, 3, 1, 5};
     static const unsigned order[] = {5, 1, 4, 0, 2, 6, 3};
-    struct czi_timer timers[7] = {0};
+    struct czi_alarm timers[7] = {0};
     struct czi_timers ts = {0};
     uint64_t next = 0;
     cz_error err = {0};
@@ -31,15 +31,15 @@ static void timers_are_due_in_order_and_equal_ones_as_they_were_added(void **sta
 
 static void one_that_is_removed_is_not_due_and_may_be_added_again(void **state)
 {
-    struct czi_timer a = {0}, b = {0};
+    struct czi_alarm a = {0}, b = {0};
     struct czi_timers ts = {0};
     cz_error err = {0};
 
     (void)state;
     assert_ok(czi_timers_add(&ts, &a, 1, &err), err);
     assert_ok(czi_timers_add(&ts, &b, 2, &err), err);
-    czi_timers_remove(&ts, &a);
-    czi_timers_remove(&ts, &a); /* no-op */
+    assert_true(czi_timers_remove(&ts, &a));
+    assert_false(czi_timers_remove(&ts, &a));
     assert_ptr_equal(czi_timers_due(&ts, 9), &b);
     assert_ok(czi_timers_add(&ts, &a, 3, &err), err);
     assert_ptr_equal(czi_timers_due(&ts, 3), &a);
@@ -67,7 +67,7 @@ static int first_of(const struct model *m)
 
 static void random_timers_are_as_in_a_list(void **state)
 {
-    static struct czi_timer timers[TIMERS];
+    static struct czi_alarm timers[TIMERS];
     static struct model m;
     struct czi_timers ts = {0};
     uint64_t seed = test_env("CAUSALITY_SEED", 1), now = 0, next;
@@ -86,7 +86,7 @@ static void random_timers_are_as_in_a_list(void **state)
             assert_ok(czi_timers_add(&ts, &timers[i], m.deadline[i], &err), err);
         } else if (czi_rng_below(&rng, 3) == 0) {
             m.set[i] = false;
-            czi_timers_remove(&ts, &timers[i]);
+            assert_true(czi_timers_remove(&ts, &timers[i]));
         }
         now += czi_rng_below(&rng, 2);
         while ((first = first_of(&m)) >= 0 && m.deadline[first] <= now) {
@@ -103,7 +103,7 @@ static void random_timers_are_as_in_a_list(void **state)
 
 static void without_memory_a_timer_is_not_added(void **state)
 {
-    static struct czi_timer timers[100];
+    static struct czi_alarm timers[100];
     struct czi_timers ts = {0};
     cz_error err = {0};
     unsigned count = 0;
