@@ -83,6 +83,8 @@ struct czi_ask *czi_ask_new(cz_program *p, const struct czi_ask_ops *ops, uint64
         return NULL;
     }
     a->number = number;
+    if (CZI_UNLIKELY(p->past != NULL))
+        czi_past_ask_add(p, a);
     *ret = a->future = czi_leaf(&p->tree, cancel_leaf, a, &a->has_leaf);
     if (a->has_leaf)
         return a;
@@ -95,6 +97,8 @@ static void free_ask(struct czi_ask *a)
 {
     cz_program *p = a->program;
 
+    if (CZI_UNLIKELY(p->past != NULL) && a->number)
+        czi_past_ask_remove(p, a);
     if (a->previous)
         a->previous->next = a->next;
     else
@@ -177,15 +181,6 @@ void czi_asks_wake(cz_program *p)
     }
 }
 
-struct czi_ask *czi_ask_find(const cz_program *p, uint64_t number)
-{
-    struct czi_ask *a = p->asks;
-
-    while (a && !(a->number == number && a->has_leaf))
-        a = a->next;
-    return a;
-}
-
 /* ---- Answers --------------------------------------------------------------------------------
  */
 
@@ -217,23 +212,51 @@ static void make_room(cz_program *p, size_t len)
         czi_entry_flush(p);
 }
 
-void czi_input_note(cz_program *p, const struct czi_input *in)
+static void note(cz_program *p, const struct czi_input *in)
 {
+    make_room(p, in->payload.len);
+    czi_note_add_input(&p->parts, in);
+}
+
+/* Parts of full size, until at most `rest` bytes are left. */
+static struct czi_slice note_parts(cz_program *p, const struct czi_input *in, size_t rest)
+{
+    struct czi_slice left = in->payload;
     struct czi_input part = *in;
-    size_t left = in->payload.len;
 
     part.kind = CZI_INPUT_PART;
-    while (left > CZI_NOTE_PAYLOAD_MAX) {
-        part.payload.len = CZI_NOTE_PAYLOAD_MAX;
-        make_room(p, part.payload.len);
-        czi_note_add_input(&p->parts, &part);
-        part.payload.data += part.payload.len;
-        left -= part.payload.len;
+    while (left.len > rest) {
+        part.payload = (struct czi_slice){left.data, CZI_NOTE_PAYLOAD_MAX};
+        note(p, &part);
+        left.data += CZI_NOTE_PAYLOAD_MAX;
+        left.len -= CZI_NOTE_PAYLOAD_MAX;
     }
-    part.kind = in->kind;
-    part.payload.len = left;
-    make_room(p, left);
-    czi_note_add_input(&p->parts, &part);
+    return left;
+}
+
+void czi_input_note(cz_program *p, const struct czi_input *in)
+{
+    struct czi_input last = *in;
+
+    last.payload = note_parts(p, in, CZI_NOTE_PAYLOAD_MAX);
+    note(p, &last);
+}
+
+void czi_input_note_lost(cz_program *p, const struct czi_input *part, struct czi_slice payload)
+{
+    struct czi_input all = *part;
+
+    all.payload = payload;
+    CZI_CHECK(payload.len % CZI_NOTE_PAYLOAD_MAX == 0);
+    (void)note_parts(p, &all, 0);
+}
+
+void czi_input_note_loss(cz_program *p, const struct czi_input *part)
+{
+    struct czi_input none = *part;
+
+    none.payload = (struct czi_slice){0};
+    note(p, &none);
 }
 
 void czi_input_deliver(struct czi_ask *a, const struct czi_input *in)
@@ -295,13 +318,17 @@ int czi_input_past(cz_program *p, enum czi_input_kind kind, uint64_t number,
     *ret_past = false;
     if (p->state == CZI_INSTANCE_RUNS && p->past) {
         *ret_past = true;
-        if (!czi_past_peek(p->past, &next))
+        if (!czi_past_peek(p->past, &next)) {
+            if (!czi_past_next(p, in) && czi_past_make_last(p)) {
+                *ret_past = false; /* its answer was lost: it asks anew */
+                return czi_program_may(p, err);
+            }
             czi_instance_misfit(p,
                                 "entry %llu: the code asks for a %s (number %llu) where its "
                                 "log has no input any more",
                                 (unsigned long long)p->entries + 1, czi_input_name(kind),
                                 (unsigned long long)number);
-        else if (next.kind != kind || next.number != number)
+        } else if (next.kind != kind || next.number != number)
             czi_instance_misfit(
                 p, "entry %llu: logged is a %s (number %llu); the code asks for a %s (%llu)",
                 (unsigned long long)p->past->entry, czi_input_name(next.kind),

@@ -20,7 +20,8 @@
  * n effects has n entries, and two more, begin and end. An entry of its own, a note alone, is
  * made before anybody outside is told what follows from inputs that are not recorded: before an
  * end is reported, an emitted message given on, another program begun; and when the inputs
- * would not fit one note. Effects are submitted in the order in which they were made, with the
+ * would not fit one note; then the input that did not fit is not in the log yet, and may never
+ * be. Effects are submitted in the order in which they were made, with the
  * instance's id as origin and nonces 1, 2, 3… Nothing else waits for the disk.
  *
  * Replay. Whoever goes on with an instance runs its code on its log: inputs come from the
@@ -110,6 +111,7 @@ struct czi_ask {
     cz_engine *engine;
     struct czi_ask *next, *previous; /* of the instance's, in the order of asking */
     struct czi_ask *next_unsent;     /* entries: in the order of making */
+    struct czi_ask *next_alike;      /* of the past: whose numbers have the same low bits */
     uint64_t number;                 /* of what the code asked for; 0: it did not */
     cz_future future;
     bool has_leaf; /* which is not over */
@@ -155,8 +157,11 @@ struct czi_past {
     struct czi_cbor inputs;
     uint64_t inputs_left;
     struct czi_buf payload; /* of the input that was taken last */
+    struct czi_input part;  /* the last one of those that the payload begins with */
     uint64_t told;          /* inputs that the code was given */
     uint64_t effects;       /* entries made with operations of the code's */
+    struct czi_ask **asks;  /* with a number, by its low bits; NULL: there was no memory */
+    uint32_t ask_room, ask_count;
 };
 
 enum czi_instance_state {
@@ -330,8 +335,16 @@ CZI_MUST_USE int czi_past_start(struct czi_past *past, struct czi_begin *ret, cz
 bool czi_past_has_ended(const struct czi_past *past, struct czi_note *ret);
 /* The next input, with its parts joined; it lives until the next one. False: there is none. */
 CZI_MUST_USE bool czi_past_next(cz_program *p, struct czi_input *ret);
+/* There was none. If the last entry may have been made because the next input did not fit,
+ * which was lost then, it is made again. False: it was not, or another entry is missing. */
+CZI_MUST_USE bool czi_past_make_last(cz_program *p);
 /* The kind and number of the next one, without taking it. */
 CZI_MUST_USE bool czi_past_peek(struct czi_past *past, struct czi_input *ret);
+/* An ask with a number, of the instance's list, is new, or about to be freed. */
+void czi_past_ask_add(cz_program *p, struct czi_ask *a);
+void czi_past_ask_remove(cz_program *p, struct czi_ask *a);
+/* The one that waits for an input; NULL: none does. */
+struct czi_ask *czi_past_ask(const cz_program *p, uint64_t number);
 /* The recorded entry that an ask has made; NULL: it is none of the past. */
 const struct czi_past_entry *czi_past_entry_of(const cz_program *p, const struct czi_ask *a);
 /* The code has made an entry: it is the one that is recorded, or the instance misfits. The past
@@ -368,11 +381,14 @@ void czi_ask_done(struct czi_ask *a);
 void czi_input_deliver(struct czi_ask *a, const struct czi_input *in);
 /* Notes an input for the next entry. */
 void czi_input_note(cz_program *p, const struct czi_input *in);
+/* The same of parts of one whose rest was lost, with all their bytes; and that it was: a part
+ * without bytes. */
+void czi_input_note_lost(cz_program *p, const struct czi_input *part, struct czi_slice payload);
+void czi_input_note_loss(cz_program *p, const struct czi_input *part);
 /* An input that the code is waiting for in its turn: of the past, true with *in; false: it is
  * live, and must find out itself. An error is the misfit's. */
 CZI_MUST_USE int czi_input_past(cz_program *p, enum czi_input_kind kind, uint64_t number,
                                 struct czi_input *in, bool *ret_past, cz_error *err);
-struct czi_ask *czi_ask_find(const cz_program *p, uint64_t number);
 /* A code's detail as the payload of an input, and back. */
 void czi_ask_fail(struct czi_ask *a, const cz_error *err);
 

@@ -364,7 +364,7 @@ int czi_program_may(const cz_program *p, cz_error *err)
 /* An input that was recorded. */
 static void deliver_past(cz_program *p, const struct czi_input *in)
 {
-    struct czi_ask *a = czi_ask_find(p, in->number);
+    struct czi_ask *a = czi_past_ask(p, in->number);
 
     if (in->kind == CZI_INPUT_CANCEL) {
         czi_input_note(p, in);
@@ -388,7 +388,7 @@ static void run_past(cz_program *p)
     while (p->past && p->state == CZI_INSTANCE_RUNS) {
         if (czi_past_next(p, &in))
             deliver_past(p, &in);
-        else if (p->past && p->state == CZI_INSTANCE_RUNS)
+        else if (p->past && p->state == CZI_INSTANCE_RUNS && !czi_past_make_last(p))
             czi_instance_misfit(
                 p, "entry %llu of %llu is logged, and the code does not come to it",
                 (unsigned long long)p->entries + 1, (unsigned long long)p->past->count);

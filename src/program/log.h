@@ -39,7 +39,7 @@
     X(CZI_INPUT_CONTENTS, 10, "contents")  /* what a guarded resource holds */                 \
     X(CZI_INPUT_CANCEL, 11, "cancel")      /* it was asked to end */                           \
     X(CZI_INPUT_ADMISSION, 12, "admitted") /* an effect was taken or refused by the queue */   \
-    X(CZI_INPUT_PART, 13, "part")          /* more of the payload of the input after it */
+    X(CZI_INPUT_PART, 13, "part")          /* of the payload of what follows; empty: void */
 
 enum czi_input_kind {
 #define CZI_DECLARE(kind, value, name) kind = value,

@@ -42,6 +42,7 @@ void czi_past_free(struct czi_past *past)
     czi_buf_done(&past->bytes);
     czi_buf_done(&past->payload);
     czi_free(past->entries);
+    czi_free(past->asks);
     czi_free(past);
 }
 
@@ -141,7 +142,16 @@ bool czi_past_next(cz_program *p, struct czi_input *ret)
             return false;
         in = czi_note_next_input(&past->inputs);
         past->inputs_left--;
-        czi_buf_put(&past->payload, in.payload.data, in.payload.len);
+        if (in.kind == CZI_INPUT_PART && !in.payload.len) {
+            czi_input_note_lost(p, &past->part, czi_buf_slice(&past->payload));
+            czi_input_note_loss(p, &in);
+            past->payload.len = 0;
+        }
+        if (in.payload.len)
+            czi_buf_put(&past->payload, in.payload.data, in.payload.len);
+        past->part = in;
+        if (p->state != CZI_INSTANCE_RUNS)
+            return false;
     } while (in.kind == CZI_INPUT_PART);
     if (past->payload.failed) {
         czi_instance_stop(p, CZ_NOMEM, "out of memory for an input");
@@ -151,6 +161,108 @@ bool czi_past_next(cz_program *p, struct czi_input *ret)
     in.payload = czi_buf_slice(&past->payload);
     *ret = in;
     return true;
+}
+
+/* The last entry, which is the next to be made, has a note and no more. */
+static bool last_is_own(const cz_program *p)
+{
+    const struct czi_past *past = p->past;
+    const struct czi_past_entry *e = &past->entries[past->count - 1];
+    struct czi_effect_view v;
+    struct czi_note note = {0};
+
+    return p->entries + 1 == past->count &&
+           !czi_effect_view(past->bytes.data + e->at, e->len, &v, NULL) && v.op_count == 1 &&
+           !note_of(past, past->count, &note, NULL) && note.type == CZI_NOTE_INPUTS;
+}
+
+bool czi_past_make_last(cz_program *p)
+{
+    struct czi_past *past = p->past;
+    struct czi_input part;
+    bool lost;
+
+    if (!past || p->state != CZI_INSTANCE_RUNS)
+        return false;
+    part = past->part;
+    lost = past->payload.len > 0;
+    if (lost)
+        czi_input_note_lost(p, &part, czi_buf_slice(&past->payload));
+    if (p->state != CZI_INSTANCE_RUNS || !p->past)
+        return true;
+    if (!last_is_own(p))
+        return false;
+    czi_entry_flush(p);
+    if (lost && p->state == CZI_INSTANCE_RUNS)
+        czi_input_note_loss(p, &part);
+    return true;
+}
+
+/* ---- Asks -----------------------------------------------------------------------------------
+ */
+
+/* Numbers are dense, so their low bits spread them well. */
+static struct czi_ask **place(const struct czi_past *past, uint64_t number)
+{
+    return &past->asks[number & (past->ask_room - 1)];
+}
+
+static void put(struct czi_past *past, struct czi_ask *a)
+{
+    struct czi_ask **at = place(past, a->number);
+
+    a->next_alike = *at;
+    *at = a;
+}
+
+/* Without memory it stays as it is, and is slower. */
+static bool grow(cz_program *p)
+{
+    struct czi_past *past = p->past;
+    uint32_t room = past->ask_room ? 2 * past->ask_room : 64;
+    struct czi_ask **asks = czi_alloc_zero(room, sizeof(struct czi_ask *));
+
+    if (!asks)
+        return false;
+    czi_free(past->asks);
+    past->asks = asks;
+    past->ask_room = room;
+    for (struct czi_ask *a = p->asks; a; a = a->next)
+        if (a->number)
+            put(past, a);
+    return true;
+}
+
+void czi_past_ask_add(cz_program *p, struct czi_ask *a)
+{
+    struct czi_past *past = p->past;
+    bool full = past->ask_count++ >= past->ask_room;
+
+    if (!(full && grow(p)) && past->asks)
+        put(past, a);
+}
+
+void czi_past_ask_remove(cz_program *p, struct czi_ask *a)
+{
+    struct czi_past *past = p->past;
+    struct czi_ask **at;
+
+    past->ask_count--;
+    if (!past->asks)
+        return;
+    for (at = place(past, a->number); *at != a; at = &(*at)->next_alike) {
+    }
+    *at = a->next_alike;
+}
+
+struct czi_ask *czi_past_ask(const cz_program *p, uint64_t number)
+{
+    const struct czi_past *past = p->past;
+    struct czi_ask *a = past->asks ? *place(past, number) : p->asks;
+
+    while (a && !(a->number == number && a->has_leaf))
+        a = past->asks ? a->next_alike : a->next;
+    return a;
 }
 
 /* ---- Entries --------------------------------------------------------------------------------

@@ -277,6 +277,153 @@ static void programs_go_on_whatever_hosts_come_and_go(void **state)
     fx_close(g);
 }
 
+/* What a full note makes room for is in the next one, which a host that closes never makes. So
+ * these end their logs with entries that follow from inputs that are not recorded. */
+
+static int sleeps_often(cz_program *p, const void *args, size_t len, cz_error *err)
+{
+    cz_deadline d = {.after_ms = 1};
+    int rc = CZ_OK;
+
+    (void)args;
+    (void)len;
+    for (unsigned i = 0; i < 20000 && !rc; i++)
+        rc = cz_sleep(p, &d, err);
+    cz_program_return(p, 1);
+    return rc;
+}
+
+/* Then sleeps for 100 ms. */
+static int reads_often(cz_program *p, const void *args, size_t len, cz_error *err)
+{
+    cz_deadline d = {.after_ms = 100};
+    cz_id id = fx_id("a");
+    uint64_t sum = 0;
+    cz_resource r;
+    int rc = CZ_OK;
+
+    (void)args;
+    (void)len;
+    for (unsigned i = 0; i < 1000 && !rc; i++) {
+        rc = cz_program_read(p, &id, &r, err);
+        sum += rc ? 0 : (uint64_t)r.quantity;
+    }
+    cz_program_return(p, sum);
+    return rc ? rc : cz_sleep(p, &d, err);
+}
+
+/* What does not fit one note. */
+static int reads_much(cz_program *p, const void *args, size_t len, cz_error *err)
+{
+    cz_deadline d = {.after_ms = 100};
+    cz_claim claim = fx_claim("big", CZ_READ);
+    cz_guard guard = {0};
+    cz_contents c = {0};
+    int rc = cz_program_acquire(p, &claim, 1, &guard, err);
+
+    (void)args;
+    (void)len;
+    if (!rc)
+        rc = cz_program_contents(p, &guard, &c, err);
+    cz_program_return(p, c.data_len);
+    if (!rc)
+        rc = cz_program_release(p, &guard, 1, err);
+    return rc ? rc : cz_sleep(p, &d, err);
+}
+
+/* Each time it sleeps no entry follows. */
+static void assert_goes_on(cz_program_fn fn, uint64_t ms, unsigned hosts, uint64_t value)
+{
+    static const uint8_t bytes[CZI_DATA_SIZE_MAX];
+    cz_creation big = fx_creation("big", CZ_DATA, NULL, 0);
+    cz_engine *g = fx_open_driven();
+    cz_program_report r;
+    cz_error err = {0};
+    cz_host *h;
+    cz_id id;
+
+    fx_cash(g, "a", 7);
+    big.data = bytes;
+    big.data_len = sizeof bytes;
+    assert_ok(cz_create(g, &big, &id, &err), err);
+    for (unsigned i = 0; i < hosts; i++) {
+        h = hx_host(g, "test", fn);
+        id = hx_start(h, "test", "x");
+        assert_int_equal(cz_program_wait(h, &id, ms, NULL, &err), CZ_TIMEOUT);
+        hx_close(h);
+    }
+    h = hx_host(g, "test", fn);
+    id = hx_start(h, "test", "x");
+    r = hx_wait(h, &id);
+    if (r.state != CZ_PROGRAM_COMPLETED)
+        fail_msg("%s: %s", cz_code_name(r.code), r.detail);
+    assert_int_equal(r.value, value);
+    assert_true(r.entries >= 3); /* one was full */
+    hx_close(h);
+    fx_close(g);
+}
+
+static void a_program_goes_on_behind_a_note_that_was_full(void **state)
+{
+    (void)state;
+    assert_goes_on(sleeps_often, 12000, 1, 1);
+    assert_goes_on(reads_often, 50, 3, 7000);
+    assert_goes_on(reads_much, 50, 3, CZI_DATA_SIZE_MAX);
+}
+
+enum { CROWD = 500 };
+
+static unsigned woken; /* of the crowd, since the code was called last */
+
+/* In no order, from 1 to CROWD ms. Each tenth that wakes pays. */
+static int sleeps_in_a_crowd(cz_program *p, void *arg, uint64_t *ret, cz_error *err)
+{
+    cz_deadline d = {.after_ms = (uint64_t)(uintptr_t)arg * 7 % CROWD + 1};
+    int rc = cz_sleep(p, &d, err);
+
+    (void)ret;
+    if (rc)
+        return rc;
+    woken++;
+    return d.after_ms % 10 ? CZ_OK : hx_pay(p, "a", "b", d.after_ms == woken, NULL, err);
+}
+
+static int sends_a_crowd_to_sleep(cz_program *p, const void *args, size_t len, cz_error *err)
+{
+    cz_branch branches[CROWD];
+
+    (void)args;
+    (void)len;
+    woken = 0;
+    for (uintptr_t i = 0; i < CROWD; i++)
+        branches[i] = (cz_branch){sleeps_in_a_crowd, (void *)i};
+    return cz_fork_join(p, branches, CROWD, NULL, err);
+}
+
+static void a_crowd_of_which_half_woke_goes_on_in_its_order(void **state)
+{
+    cz_engine *g = fx_open_driven();
+    cz_host *h = hx_host(g, "test", sends_a_crowd_to_sleep);
+    cz_program_report r;
+    cz_error err = {0};
+    cz_id id;
+
+    (void)state;
+    fx_cash(g, "a", CROWD);
+    fx_cash(g, "b", 0);
+    id = hx_start(h, "test", "x");
+    assert_int_equal(cz_program_wait(h, &id, CROWD / 2 + 5, NULL, &err), CZ_TIMEOUT);
+    hx_close(h);
+    assert_quantity(g, "b", CROWD / 20);
+    h = hx_host(g, "test", sends_a_crowd_to_sleep);
+    r = hx_wait(h, &id);
+    assert_int_equal(r.state, CZ_PROGRAM_COMPLETED);
+    assert_int_equal(woken, CROWD);
+    assert_quantity(g, "b", CROWD / 10);
+    hx_close(h);
+    fx_close(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -290,6 +437,8 @@ int main(void)
         cmocka_unit_test(a_host_refuses_what_is_no_program),
         cmocka_unit_test(a_backlog_that_is_full_loses_nothing),
         cmocka_unit_test(programs_go_on_whatever_hosts_come_and_go),
+        cmocka_unit_test(a_program_goes_on_behind_a_note_that_was_full),
+        cmocka_unit_test(a_crowd_of_which_half_woke_goes_on_in_its_order),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
