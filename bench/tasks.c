@@ -364,7 +364,7 @@ static void wake_all(cz_engine *g, cz_host *h, const cz_id *id)
     while (night.last < SLEEPERS / 2)
         czi_manager_drive(g, UINT64_MAX);
     print("a million wake in order, the first half, each", "ns",
-          (double)(czi_clock_ns() - start) / (SLEEPERS / 2), 0, 0);
+          (double)(czi_clock_ns() - start) / (SLEEPERS / 2.0), 0, 0);
     midnight = night.last;
     must(cz_host_close(h, &err), &err);
     h = open_host(g);
