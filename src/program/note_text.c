@@ -10,8 +10,9 @@
  */
 #include "program/log.h"
 
-/* Of bytes that are shown. */
+/* Of bytes that are shown, and of text. */
 #define SHOWN_MAX 48u
+#define TEXT_MAX 512u
 
 static void new_line(struct czi_buf *out, size_t start)
 {
@@ -48,7 +49,7 @@ void czi_note_bytes_text(struct czi_slice s, struct czi_buf *out)
     czi_buf_printf(out, "%zu byte%s", s.len, s.len == 1 ? "" : "s");
     if (!s.len)
         return;
-    if (s.len <= SHOWN_MAX && is_printable(s)) {
+    if (s.len <= TEXT_MAX && is_printable(s)) {
         czi_buf_printf(out, ": \"%.*s\"", (int)s.len, (const char *)s.data);
         return;
     }
