@@ -18,8 +18,8 @@
 #define CRASH_SEEDS 1
 #define SAME_SEEDS 50
 #else
-#define CRASH_SEEDS 10
-#define SAME_SEEDS 1000
+#define CRASH_SEEDS 3
+#define SAME_SEEDS 300
 #endif
 
 enum { PAYERS = 2, PAYMENTS = 3, BURST = 8, COUNTERS = 2, COUNTS = 3, CREDIT = 10 };
