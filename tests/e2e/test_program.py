@@ -230,7 +230,8 @@ class Others(Programs):
     def bidder(self, name, nonce):
         """A balance of his own in the auction's account, and the id that he pays to."""
         (said,) = self.apply([{"op": "create", "resource": name, "creator": "escrow",
-                               "kind": "fungible", "asset": "moon:MOON", "quantity": "0", "controller": "escrow",
+                               "kind": "fungible", "asset": "moon:MOON", "quantity": "0",
+                               "controller": "escrow",
                                "nonce": nonce, "access": [{"resource": "escrow", "mode": "read"}],
                                "sign": [str(self.folder / "alice"), str(self.folder / "bob")]}])
         self.assertEqual(said["status"], "applied")
