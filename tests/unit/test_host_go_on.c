@@ -1,6 +1,7 @@
 /* test_host_go_on.c - programs that go on where their log ends, with the code that fits it, and
  * hosts with threads (R12, R13, R16).
  */
+#include "fs_fixture.h"
 #include "host_fixture.h"
 
 static int pays_once_and_sleeps(cz_program *p, const void *args, size_t len, cz_error *err)
@@ -331,17 +332,37 @@ static int reads_much(cz_program *p, const void *args, size_t len, cz_error *err
     return rc ? rc : cz_sleep(p, &d, err);
 }
 
+/* Its log runs again from a copy of the store, and is as long as the store says. */
+static void assert_replays(cz_sim_world *w, cz_program_fn fn, const cz_id *id, uint64_t entries)
+{
+    cz_program_def def = {.name = "test", .version = 1, .fn = fn};
+    cz_host_options options = {.programs = &def, .count = 1};
+    cz_program_replay_report r = {0};
+    char dir[4096], path[4200];
+    cz_error err = {0};
+
+    fixture_temp_dir(dir);
+    (void)snprintf(path, sizeof path, "%s/store", dir);
+    assert_ok(cz_sim_save(w, path, &err), err);
+    assert_ok(cz_program_replay(path, id, &options, &r, &err), err);
+    assert_int_equal(r.entries, entries);
+    fixture_remove_tree(dir);
+}
+
 /* Each time it sleeps no entry follows. */
 static void assert_goes_on(cz_program_fn fn, uint64_t ms, unsigned hosts, uint64_t value)
 {
     static const uint8_t bytes[CZI_DATA_SIZE_MAX];
     cz_creation big = fx_creation("big", CZ_DATA, NULL, 0);
-    cz_engine *g = fx_open_driven();
-    cz_program_report r;
+    cz_program_report r = {0};
+    cz_sim_world *w;
+    cz_engine *g;
     cz_error err = {0};
     cz_host *h;
     cz_id id;
 
+    assert_ok(cz_sim_world_new(NULL, &w, &err), err);
+    assert_ok(cz_sim_open(w, &g, &err), err);
     fx_cash(g, "a", 7);
     big.data = bytes;
     big.data_len = sizeof bytes;
@@ -351,6 +372,10 @@ static void assert_goes_on(cz_program_fn fn, uint64_t ms, unsigned hosts, uint64
         id = hx_start(h, "test", "x");
         assert_int_equal(cz_program_wait(h, &id, ms, NULL, &err), CZ_TIMEOUT);
         hx_close(h);
+        assert_ok(cz_program_get(g, NULL, &id, &r, &err), err);
+        fx_close(g);
+        assert_replays(w, fn, &id, r.entries);
+        assert_ok(cz_sim_open(w, &g, &err), err);
     }
     h = hx_host(g, "test", fn);
     id = hx_start(h, "test", "x");
@@ -361,6 +386,8 @@ static void assert_goes_on(cz_program_fn fn, uint64_t ms, unsigned hosts, uint64
     assert_true(r.entries >= 3); /* one was full */
     hx_close(h);
     fx_close(g);
+    assert_replays(w, fn, &id, r.entries);
+    cz_sim_world_free(w);
 }
 
 static void a_program_goes_on_behind_a_note_that_was_full(void **state)
