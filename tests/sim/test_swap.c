@@ -57,7 +57,7 @@ static struct plan plan_of(uint64_t seed)
     p.rng = czi_rng(seed);
     p.claim = 60 + 10 * below(&p.rng, 8);
     p.refund = p.claim + 10 * below(&p.rng, 4);
-    p.end = p.refund + 100;
+    p.end = p.refund + 300;
     for (int i = 0; i < SIDES; i++)
         p.deposit[i] = percent(&p.rng, 85) ? 1 + below(&p.rng, 14) : 0;
     if (percent(&p.rng, 40)) /* so that a deposit is final just about when the claim must be */
@@ -95,7 +95,7 @@ static void one_tick(struct swap_world *w, struct plan *p)
 
         if (p->deposit[i] == cz_sim_height(s->chain) + 1 && !s->event) {
             swap_deposit(w, i);
-            s->owed = swap_time(w) + 80 < p->end;
+            s->owed = swap_time(w) + 240 < p->end;
         }
         swap_mine(w, i);
         maybe_reorg(w, p, i);
