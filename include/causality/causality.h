@@ -1649,7 +1649,8 @@ typedef struct cz_program_report {
     cz_id head;                  /* newest node of its log */
     uint64_t value;              /* as cz_program_return set it */
 } cz_program_report;
-/* Until its end is on disk. CZ_TIMEOUT; CZ_NOT_FOUND; CZ_DIFFERS: misfit. */
+/* Until its end is on disk. CZ_TIMEOUT; CZ_NOT_FOUND; CZ_DIFFERS: misfit; CZ_CLOSED: the host
+ * closes, which waits until all that are in here have left. */
 CZ_API CZ_MUST_USE int cz_program_wait(cz_host *host, const cz_id *id, uint64_t timeout_ms,
                                        cz_program_report *ret, cz_error *err);
 /* From the store; no host is needed. A misfit is known to a host only (host may be NULL). */

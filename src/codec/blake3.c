@@ -295,17 +295,13 @@ static const struct czi_blake3_job whole_message = {CZI_BLAKE3_CHUNK_START,
                                                     CZI_BLAKE3_CHUNK_END | CZI_BLAKE3_ROOT, 0,
                                                     false, 0};
 
-void czi_blake3(const void *data, size_t len, uint8_t out[32])
+/* On its own, so that a short message takes little of a stack: tasks hash on theirs. */
+static __attribute__((noinline)) void hash_long(const uint8_t *in, size_t len, uint8_t out[32])
 {
-    const uint8_t *in = data;
     struct czi_blake3 h;
     uint8_t cv[SUBTREE_MAX][32];
     unsigned n;
 
-    if (len <= CHUNK) {
-        hash_alone(in, len, &whole_message, out);
-        return;
-    }
     czi_blake3_init(&h);
     for (; len > (size_t)SUBTREE_MAX * CHUNK; len -= (size_t)SUBTREE_MAX * CHUNK) {
         push_chunks(&h, in, SUBTREE_MAX);
@@ -318,6 +314,14 @@ void czi_blake3(const void *data, size_t len, uint8_t out[32])
         join(&h, cv[0], out);
     else
         hash_parent(&cv[0][0], CZI_BLAKE3_ROOT, out);
+}
+
+void czi_blake3(const void *data, size_t len, uint8_t out[32])
+{
+    if (len <= CHUNK)
+        hash_alone(data, len, &whole_message, out);
+    else
+        hash_long(data, len, out);
 }
 
 /* ---- Pieces --------------------------------------------------------------------------- */

@@ -479,6 +479,7 @@ int cz_host_close(cz_host *h, cz_error *err)
     else
         while (step(h) || (!h->ends && drive(g))) {
         }
+    czi_host_see_off(h);
     forget_engine(h);
     leave_orphans(h);
     for (cz_program *p = h->over; p; p = h->over) {

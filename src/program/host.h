@@ -268,7 +268,9 @@ struct cz_host {
     struct czi_id_table ids;
     cz_program **instances; /* by number; NULL: none now */
     uint32_t instance_room, live;
+    uint32_t visitors; /* in cz_program_wait */
     bool closing, stopped;
+    bool gone; /* its thread has ended: there is no news any more */
 };
 
 /* ---- host.c ---------------------------------------------------------------------------------
@@ -427,6 +429,8 @@ extern const struct czi_ask_ops czi_ask_effect;
 /* ---- programs.c -----------------------------------------------------------------------------
  */
 
+/* Whoever is in cz_program_wait leaves the host before it goes. */
+void czi_host_see_off(cz_host *h);
 /* Host's thread: whether the store has a log of it. */
 bool czi_program_is_known(cz_engine *g, const cz_id *id);
 

@@ -187,6 +187,8 @@ static int look(const cz_host *h, const cz_id *id, cz_error *err)
         return CZ_OK;
     if (p->state == CZI_INSTANCE_STOPS)
         return czi_fail(err, p->code, "%s", p->detail);
+    if (h->gone)
+        return czi_fail(err, CZ_CLOSED, "the host closes");
     return CZ_BUSY;
 }
 
@@ -209,21 +211,54 @@ static int wait_for_news(cz_host *h, uint64_t deadline, cz_error *err)
     return CZ_OK;
 }
 
-int cz_program_wait(cz_host *h, const cz_id *id, uint64_t timeout_ms, cz_program_report *ret,
-                    cz_error *err)
+/* CZ_OK: the store knows how it is. */
+static int wait_for(cz_host *h, const cz_id *id, uint64_t deadline, cz_error *err)
 {
-    uint64_t deadline = czi_manager_deadline(h->engine, timeout_ms);
-    cz_program_report report = {0};
     int rc, waited = CZ_OK;
 
     czi_mutex_lock(h->lock);
     while ((rc = look(h, id, err)) == CZ_BUSY && !waited)
         waited = wait_for_news(h, deadline, err);
     czi_mutex_unlock(h->lock);
-    if (rc == CZ_BUSY)
-        return waited;
+    return rc == CZ_BUSY ? waited : rc;
+}
+
+static void come(cz_host *h)
+{
+    czi_mutex_lock(h->lock);
+    h->visitors++;
+    czi_mutex_unlock(h->lock);
+}
+
+static void go(cz_host *h)
+{
+    czi_mutex_lock(h->lock);
+    if (--h->visitors == 0 && h->gone)
+        czi_cond_broadcast(h->news);
+    czi_mutex_unlock(h->lock);
+}
+
+void czi_host_see_off(cz_host *h)
+{
+    czi_mutex_lock(h->lock);
+    h->gone = true;
+    czi_cond_broadcast(h->news);
+    while (h->visitors && !h->engine->driven)
+        czi_cond_wait(h->news, h->lock);
+    czi_mutex_unlock(h->lock);
+}
+
+int cz_program_wait(cz_host *h, const cz_id *id, uint64_t timeout_ms, cz_program_report *ret,
+                    cz_error *err)
+{
+    cz_program_report report = {0};
+    int rc;
+
+    come(h);
+    rc = wait_for(h, id, czi_manager_deadline(h->engine, timeout_ms), err);
     if (!rc)
         rc = cz_program_get(h->engine, h, id, &report, err);
+    go(h);
     if (!rc && report.state == CZ_PROGRAM_RUNNING)
         rc = czi_fail(err, CZ_UNSUPPORTED,
                       "this host does not run the program: it has no %s version %u",
