@@ -111,6 +111,17 @@ void czi_program_print(const struct czi_cli *cli, const cz_program_report *r)
            r->entries, r->first, r->last, "head", id);
 }
 
+int czi_program_failed(const struct czi_cli *cli, int rc, const cz_error *err)
+{
+    int exit_code = czi_cli_fail(rc, err);
+
+    if (rc == CZ_DIFFERS)
+        czi_cli_say("  it fits its log with the module%s that it was begun with",
+                    czi_cli_option(cli, "key") ? " and the key"
+                                               : " (and --key, if it had one)");
+    return exit_code;
+}
+
 static int on_listed(void *arg, const cz_program_report *r)
 {
     const struct czi_cli *cli = arg;

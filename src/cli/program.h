@@ -10,6 +10,8 @@
 /* The program that a label, an id or the begin of one names, in the open store. */
 CZI_MUST_USE int czi_program_find_one(struct czi_cli *cli, const char *text, cz_id *ret);
 void czi_program_print(const struct czi_cli *cli, const cz_program_report *r);
+/* Says why, and of code that does not fit its log what to try; an exit code. */
+int czi_program_failed(const struct czi_cli *cli, int rc, const cz_error *err);
 
 /* The programs of a shared object, which stays loaded. */
 struct czi_module {

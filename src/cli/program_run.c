@@ -166,8 +166,8 @@ static int wait_for(struct running *r, const cz_id *id)
         czi_program_print(r->cli, &report);
         return CZI_EXIT_BUSY;
     }
-    if (rc && report.state != CZ_PROGRAM_MISFIT)
-        return czi_cli_fail(rc, &err);
+    if (rc)
+        return czi_program_failed(r->cli, rc, &err);
     czi_program_print(r->cli, &report);
     return report.state == CZ_PROGRAM_COMPLETED ? CZI_EXIT_OK : CZI_EXIT_NO;
 }

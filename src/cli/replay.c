@@ -63,7 +63,7 @@ static int replay_program(struct czi_cli *cli, const char *text, const char *pat
     if (!rc)
         rc = cz_program_replay(cli->dir, &id, &options, &r, &cli->err);
     if (rc)
-        return czi_cli_fail(rc, &cli->err);
+        return czi_program_failed(cli, rc, &cli->err);
     czi_program_print(cli, &r.program);
     if (!cli->json)
         printf("%-9s%" PRIu64 "\n%-9s%" PRIu64 " entries to the byte, %" PRIu64 " of effects\n"

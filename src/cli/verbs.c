@@ -149,7 +149,10 @@ const struct czi_verb czi_verbs[] = {
          "end; run MODULE goes on with all that its store has unfinished. What stops "
          "meanwhile\n"
          "goes on the next time.\n"
-         "id NAME [ARGUMENTS] tells id and key of a program before it is started.\n",
+         "id NAME [ARGUMENTS] tells id and key of a program before it is started.\n"
+         "list, show PROGRAM and log PROGRAM tell what is recorded, by label or id.\n"
+         "cancel PROGRAM [MODULE] asks the process that runs it; when there is none, goes on\n"
+         "with it here to cancel it, which needs its module.\n",
      .args_min = 1,
      .args_max = UINT8_MAX,
      .options = {{"label", 'l', "LABEL", "tells instances apart; main if not given (id, run)",

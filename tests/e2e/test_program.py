@@ -2,11 +2,13 @@
 way that they can end. Chains are simulated, facts come in as anybody would give them."""
 import json
 import os
+import pathlib
+import re
 import signal
 import subprocess
 import time
 
-from test_cli_support import COMMAND, Store, lines, main
+from test_cli_support import COMMAND, ROOT, TIMEOUT_S, Store, lines, main
 
 MODULES = os.environ["CAUSALITY_MODULES"]
 
@@ -160,6 +162,13 @@ class Swap(Programs):
         self.assertIn("swap", self.refused(3, "replay", "--program", "one", module("escrow"),
                                            "--key", self.folder / "host"))
 
+    def test_who_forgets_the_key_is_told(self):
+        self.begin()
+        self.tell("moon", "deposit=escrow:MOON:100", "mine=4")
+        self.goes_on_until_credited("swap", "moon:MOON", 100)
+        for words in (("replay", "--program", "one"), ("program", "run")):
+            self.assertIn("--key", self.refused(6, *words, module("swap")))
+
     def test_it_can_be_cancelled(self):
         self.begin()
         text = self.ok("program", "cancel", "one", module("swap"), "--key", self.folder / "host")
@@ -286,6 +295,36 @@ class Others(Programs):
         self.assertEqual(end["value"], "0")
         self.assertEqual(self.outbox(), [("bank:EUR", "100", "buyer-iban")])
         self.check("workflow", "order")
+
+
+class Readme(Store):
+    """Its program and its commands, as they are written."""
+
+    def sh(self, text, code=0):
+        where = f"{pathlib.Path(COMMAND).resolve().parent}:{os.environ['PATH']}"
+        done = subprocess.run(["bash", "-c", text], cwd=self.folder, timeout=TIMEOUT_S,
+                              env={**os.environ, "PATH": where}, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True)
+        self.assertEqual(done.returncode, code, text + "\n" + done.stdout)
+        return done.stdout
+
+    def test_its_program_goes_on_and_is_replayed(self):
+        text = (ROOT / "README.md").read_text()
+        payments = re.search(r"\$ cat payments.jsonl\n((?:    \{.*\n)+)", text)[1]
+        section = text.split("\n## Programs\n")[1].split("\n## ")[0]
+        code = re.search(r"```c\n(.*?)```", section, re.S)[1]
+        flags = f"-I{ROOT / 'include'} -Wall -Wextra -Werror"
+        commands = [line.replace("$(pkg-config --cflags causality)", flags)
+                    for line in re.findall(r"^    \$ (.*)$", section, re.M)]
+        (self.folder / "payments.jsonl").write_text(payments)
+        (self.folder / "invoice.c").write_text(code)
+        self.sh("causality -C ledger init; causality -C ledger apply payments.jsonl", 1)
+        done = [self.sh(c, 4 if "--wait" in c else 0) for c in commands]
+        self.assertEqual(len(done), 7)
+        self.assertIn("running", done[1])
+        self.assertIn("completed, value 0", done[4])
+        self.assertIn("transfer 50 from bob to alice", done[5])
+        self.assertIn("replay: equal", done[6])
 
 
 if __name__ == "__main__":
