@@ -448,87 +448,88 @@ static void a_crowd_of_which_half_woke_goes_on_in_its_order(void **state)
     assert_int_equal(woken, CROWD);
     assert_quantity(g, "b", CROWD / 10);
     hx_close(h);
+    fx_close(g);
+}
 
-    static int sleeps_for_ever(cz_program * p, const void *args, size_t len, cz_error *err)
-    {
-        cz_deadline d = {.after_ms = UINT32_MAX};
+static int sleeps_for_ever(cz_program *p, const void *args, size_t len, cz_error *err)
+{
+    cz_deadline d = {.after_ms = UINT32_MAX};
 
-        (void)args;
-        (void)len;
-        return cz_sleep(p, &d, err);
+    (void)args;
+    (void)len;
+    return cz_sleep(p, &d, err);
+}
+
+struct waiter {
+    cz_host *host;
+    cz_id id;
+    int code;
+};
+
+static void *await_end(void *arg)
+{
+    struct waiter *w = arg;
+    cz_error err = {0};
+
+    w->code = cz_program_wait(w->host, &w->id, CZ_FOREVER, NULL, &err);
+    return NULL;
+}
+
+static unsigned visitors(cz_host *h)
+{
+    unsigned count;
+
+    czi_mutex_lock(h->lock);
+    count = h->visitors;
+    czi_mutex_unlock(h->lock);
+    return count;
+}
+
+/* The host is not gone before they have left it. */
+static void who_waits_for_a_program_is_told_that_its_host_closes(void **state)
+{
+    enum { WAITERS = 4, ROUNDS = 30 };
+    cz_engine *g = fx_open(2);
+
+    (void)state;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        cz_host *h = hx_host(g, "test", sleeps_for_ever);
+        cz_id id = hx_start(h, "test", "one");
+        struct waiter waiters[WAITERS];
+        pthread_t threads[WAITERS];
+
+        for (unsigned i = 0; i < WAITERS; i++) {
+            waiters[i] = (struct waiter){h, id, CZ_OK};
+            assert_int_equal(pthread_create(&threads[i], NULL, await_end, &waiters[i]), 0);
+        }
+        while (visitors(h) < WAITERS)
+            (void)sched_yield();
+        hx_close(h);
+        for (unsigned i = 0; i < WAITERS; i++) {
+            assert_int_equal(pthread_join(threads[i], NULL), 0);
+            assert_int_equal(waiters[i].code, CZ_CLOSED);
+        }
     }
+    fx_close(g);
+}
 
-    struct waiter {
-        cz_host *host;
-        cz_id id;
-        int code;
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(code_that_makes_another_effect_misfits_at_that_entry),
+        cmocka_unit_test(code_that_asks_for_something_else_misfits),
+        cmocka_unit_test(code_that_ends_too_early_misfits),
+        cmocka_unit_test(an_instance_goes_on_with_the_version_that_began_it),
+        cmocka_unit_test(an_instance_of_a_version_that_is_not_there_is_left_alone),
+        cmocka_unit_test(a_host_that_shall_not_resume_goes_on_with_what_is_started),
+        cmocka_unit_test(an_instance_whose_nonce_another_has_used_stops),
+        cmocka_unit_test(a_host_refuses_what_is_no_program),
+        cmocka_unit_test(a_backlog_that_is_full_loses_nothing),
+        cmocka_unit_test(programs_go_on_whatever_hosts_come_and_go),
+        cmocka_unit_test(a_program_goes_on_behind_a_note_that_was_full),
+        cmocka_unit_test(a_crowd_of_which_half_woke_goes_on_in_its_order),
+        cmocka_unit_test(who_waits_for_a_program_is_told_that_its_host_closes),
     };
 
-    static void *await_end(void *arg)
-    {
-        struct waiter *w = arg;
-        cz_error err = {0};
-
-        w->code = cz_program_wait(w->host, &w->id, CZ_FOREVER, NULL, &err);
-        return NULL;
-    }
-
-    static unsigned visitors(cz_host * h)
-    {
-        unsigned count;
-
-        czi_mutex_lock(h->lock);
-        count = h->visitors;
-        czi_mutex_unlock(h->lock);
-        return count;
-    }
-
-    /* The host is not gone before they have left it. */
-    static void who_waits_for_a_program_is_told_that_its_host_closes(void **state)
-    {
-        enum { WAITERS = 4, ROUNDS = 30 };
-        cz_engine *g = fx_open(2);
-
-        (void)state;
-        for (unsigned round = 0; round < ROUNDS; round++) {
-            cz_host *h = hx_host(g, "test", sleeps_for_ever);
-            cz_id id = hx_start(h, "test", "one");
-            struct waiter waiters[WAITERS];
-            pthread_t threads[WAITERS];
-
-            for (unsigned i = 0; i < WAITERS; i++) {
-                waiters[i] = (struct waiter){h, id, CZ_OK};
-                assert_int_equal(pthread_create(&threads[i], NULL, await_end, &waiters[i]), 0);
-            }
-            while (visitors(h) < WAITERS)
-                (void)sched_yield();
-            hx_close(h);
-            for (unsigned i = 0; i < WAITERS; i++) {
-                assert_int_equal(pthread_join(threads[i], NULL), 0);
-                assert_int_equal(waiters[i].code, CZ_CLOSED);
-            }
-        }
-        fx_close(g);
-    }
-
-    int main(void)
-    {
-        const struct CMUnitTest tests[] = {
-            cmocka_unit_test(code_that_makes_another_effect_misfits_at_that_entry),
-            cmocka_unit_test(code_that_asks_for_something_else_misfits),
-            cmocka_unit_test(code_that_ends_too_early_misfits),
-            cmocka_unit_test(an_instance_goes_on_with_the_version_that_began_it),
-            cmocka_unit_test(an_instance_of_a_version_that_is_not_there_is_left_alone),
-            cmocka_unit_test(a_host_that_shall_not_resume_goes_on_with_what_is_started),
-            cmocka_unit_test(an_instance_whose_nonce_another_has_used_stops),
-            cmocka_unit_test(a_host_refuses_what_is_no_program),
-            cmocka_unit_test(a_backlog_that_is_full_loses_nothing),
-            cmocka_unit_test(programs_go_on_whatever_hosts_come_and_go),
-            cmocka_unit_test(a_program_goes_on_behind_a_note_that_was_full),
-            cmocka_unit_test(a_crowd_of_which_half_woke_goes_on_in_its_order),
-
-            cmocka_unit_test(who_waits_for_a_program_is_told_that_its_host_closes),
-        };
-
-        return cmocka_run_group_tests(tests, NULL, NULL);
-    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
