@@ -533,9 +533,9 @@ typedef struct cz_submission {
 } cz_submission;
 
 /* Queues a run of effects in order, one lock for all; waits while the backlog is full, unless
- * the caller holds guards: then CZ_BUSY, since all of it may wait for those. Tickets are
- * consecutive, *ret_ticket the first. On an error *ret_accepted tells how many were queued
- * before the one that was refused. */
+ * the caller holds guards: then CZ_BUSY, since all of it may wait for those. Tickets rise,
+ * *ret_ticket is the first; they are consecutive unless others submit meanwhile. On an error
+ * *ret_accepted tells how many were queued before the one that was refused. */
 CZ_API CZ_MUST_USE int cz_submit_batch(cz_engine *engine, const cz_submission *submissions,
                                        size_t count, cz_done_fn done, void *arg,
                                        uint64_t *ret_ticket, size_t *ret_accepted,
@@ -1722,8 +1722,8 @@ CZ_API CZ_MUST_USE int cz_program_read(cz_program *p, const cz_id *resource, cz_
 /* What the time map knows of a domain now; CZ_NOT_FOUND. Logged. */
 CZ_API CZ_MUST_USE int cz_program_time(cz_program *p, const char *domain, cz_domain_time *ret,
                                        cz_error *err);
-/* Calls a cz_account_* function that looks something up in the engine: what it adds to the
- * effect is logged. */
+/* For cz_account_* functions, which look things up in the engine and get answers that are
+ * logged, and for nothing else: it is NULL while a program's log is replayed alone. */
 CZ_API cz_engine *cz_program_engine(cz_program *p);
 
 /* Futures. What is under way; a handle, (index, generation). One that could not be made is over
