@@ -164,7 +164,8 @@ CZ_API CZ_MUST_USE int cz_quantity_parse(const char *text, cz_quantity *ret, cz_
     /* The following hold bytes too, of a form that the ledger checks and acts on: */          \
     X(CZ_ACCOUNT, 3, "account")       /* who may act for it: cz_policy */                      \
     X(CZ_CAPABILITY, 4, "capability") /* a right that an account has given: cz_grant */        \
-    X(CZ_OUTBOX, 5, "outbox")         /* an account's withdrawals that are not closed */
+    X(CZ_OUTBOX, 5, "outbox")         /* an account's withdrawals that are not closed */       \
+    X(CZ_CODE, 6, "code")             /* a RISC-V program: section Guests */
 
 #define CZ_STATES(X)                                                                           \
     X(CZ_ACTIVE, 0, "active")                                                                  \
@@ -252,6 +253,13 @@ typedef struct cz_resource {
     X(CZ_OUTBOX_FULL, 65, "outbox-full", "too many withdrawals of the account are open")       \
     X(CZ_TOO_EARLY, 66, "too-early", "the domain's time is before the one required")           \
     X(CZ_TOO_LATE, 67, "too-late", "the domain's time is after the one required")              \
+    /* Guests (R17) */                                                                         \
+    X(CZ_NOT_CODE, 68, "not-code", "what should run is no code")                               \
+    X(CZ_TRAPPED, 69, "trapped", "the guest did what it must not do")                          \
+    X(CZ_OUT_OF_GAS, 70, "out-of-gas", "the guest used up its gas")                            \
+    X(CZ_GUEST_FAILED, 71, "guest-failed", "the guest ended with another code than 0")         \
+    X(CZ_BAD_CODE, 72, "bad-code", "it is no loadable program, or not named by its hash")      \
+    X(CZ_CODE_ONLY, 73, "code-only", "only the code that controls it may do this")             \
     CZ_FAULTS(X)
 
 enum cz_reason {
@@ -589,6 +597,25 @@ typedef struct cz_clock_part {
 } cz_clock_part;
 #define CZ_CLOCK_MAX 64
 
+/* How a guest's run ended (section Guests). */
+enum cz_guest_status {
+    CZ_GUEST_EXITED,
+    CZ_GUEST_TRAPPED,
+    CZ_GUEST_NO_GAS,
+};
+typedef struct cz_guest_run {
+    enum cz_guest_status status;
+    uint64_t code; /* exit code; of a trap the address, number or bits that it is about */
+    unsigned trap; /* of a trap: which (cz_guest_trap_text) */
+    uint64_t pc;   /* where it ended */
+    uint64_t gas;  /* used: instructions and calls */
+    const uint8_t *output; /* what it put out */
+    size_t output_len;
+    const uint8_t *messages; /* what it logged: each a length (LEB128) and so many bytes */
+    size_t messages_len;
+} cz_guest_run;
+CZ_API const char *cz_guest_trap_text(unsigned trap);
+
 typedef struct cz_receipt {
     cz_id id;
     cz_id effect;
@@ -602,6 +629,7 @@ typedef struct cz_receipt {
     size_t clock_count;
     const uint8_t *effect_bytes;
     size_t effect_len;
+    const cz_guest_run *run; /* of the guest that it started; NULL: none */
 } cz_receipt;
 
 typedef int (*cz_receipt_fn)(void *arg, const cz_receipt *receipt);
@@ -618,6 +646,13 @@ typedef struct cz_stats {
     uint64_t applied, rejected, duplicates, facts, batches;
     uint64_t resources;
     uint64_t journal_bytes;
+    /* Of guests, since the engine was opened. */
+    uint64_t guests, guest_gas;  /* runs at a position, and the gas that they used */
+    uint64_t guests_ahead;       /* of these: run beside others, before their turn */
+    uint64_t guests_again;       /* of these: run again, since something had changed */
+    uint64_t predicted;          /* of effects that declare nothing */
+    uint64_t predicted_hits;     /* of these: all that was touched was predicted */
+    uint64_t predicted_too_wide; /* of these: more was predicted than was touched */
 } cz_stats;
 CZ_API CZ_MUST_USE int cz_stats_get(cz_engine *engine, cz_stats *ret, cz_error *err);
 
@@ -1537,13 +1572,14 @@ CZ_API CZ_MUST_USE int cz_authorised(cz_engine *engine, cz_effect *e, cz_error *
 
 /* ---- Programs ----------------------------------------------------------------------- */
 
-/* A program is a C function that proposes effects and awaits things. A *host* runs programs:
- * their tasks take turns on one thread. Each start is an *instance* with a log of its own in
- * the store: its effects, the facts that it saw, and everything that came from outside, in the
- * order in which it came. So a program's function must do nothing that does not follow from its
- * arguments and from what the functions here have told it: no clock, no random numbers, no
- * global state. Then a program goes on where it was when its process dies: its function is
- * called again, and is told what its log says until that ends (durable execution).
+/* A program is a C function, or a guest (below), that proposes effects and awaits things. A
+ * *host* runs programs: their tasks take turns on one thread. Each start is an *instance* with
+ * a log of its own in the store: its effects, the facts that it saw, and everything that came
+ * from outside, in the order in which it came. So a program's function must do nothing that
+ * does not follow from its arguments and from what the functions here have told it: no clock,
+ * no random numbers, no global state. Then a program goes on where it was when its process
+ * dies: its function is called again, and is told what its log says until that ends (durable
+ * execution).
  *
  *     static int pay(cz_program *p, const void *args, size_t len, cz_error *err)
  *     {
@@ -1903,6 +1939,137 @@ CZ_API CZ_MUST_USE int cz_program_apply(cz_program *p, cz_guard *guards, size_t 
                                         cz_effect *effect, cz_result *ret, cz_error *err);
 CZ_API CZ_MUST_USE int cz_program_release(cz_program *p, cz_guard *guards, size_t count,
                                           cz_error *err);
+
+/* ---- Guests ------------------------------------------------------------------------- */
+
+/* A guest is a RISC-V program (a static RV64IMAC ELF; causality/guest.h is its SDK) that runs
+ * in the engine's own virtual machine: the same on every machine, to the instruction. Its
+ * binary is a resource of kind code, which is named by its content and never changes. An effect
+ * runs it on resources that the effect declares, by index; what it writes is applied when it
+ * exits with 0 and everything else in the effect holds, and is dropped otherwise. Gas is one
+ * for each instruction retired and what calls cost (docs/reference/vm.md); the receipt says how
+ * much was used. A resource that a code allocated is controlled by it: nothing but runs of that
+ * code change it. */
+
+/* CZ_INVALID: it is no program that can be loaded, and err says why. */
+CZ_API CZ_MUST_USE int cz_code_id(const void *elf, size_t len, cz_id *ret, cz_error *err);
+/* Creates the code, if it is not there. */
+CZ_API CZ_MUST_USE int cz_effect_deploy(cz_effect *e, const void *elf, size_t len, cz_id *ret,
+                                        cz_error *err);
+
+/* A resource that a guest sees, by its place in the list. */
+typedef struct cz_guest_access {
+    cz_id resource;
+    enum cz_access mode;
+} cz_guest_access;
+/* Runs a code with so much gas, at most CZ_GAS_MAX. One run in an effect. */
+#define CZ_GAS_MAX UINT64_C(10000000000)
+CZ_API CZ_MUST_USE int cz_effect_run(cz_effect *e, const cz_id *code, uint64_t gas,
+                                     const cz_guest_access *accesses, size_t count,
+                                     const void *input, size_t len, cz_error *err);
+/* The same without declaring anything: the guest opens what it needs, at most
+ * CZ_OPEN_ACCESSES_MAX resources with the code itself, and the receipt says what that was. The
+ * engine predicts it, to run such effects beside each other; a wrong prediction costs time and
+ * changes nothing. The effect can have nothing else that names a resource. */
+#define CZ_OPEN_ACCESSES_MAX 16
+CZ_API CZ_MUST_USE int cz_effect_call(cz_effect *e, const cz_id *code, uint64_t gas,
+                                      const void *input, size_t len, cz_error *err);
+
+/* One access of a run, as it was tracked. */
+typedef struct cz_guest_touch {
+    cz_id resource;
+    bool declared_write; /* or opened so */
+    bool exists;         /* before the run */
+    bool read, written;  /* what really happened */
+    uint64_t loads, stores;
+} cz_guest_touch;
+typedef struct cz_guest_trace {
+    cz_guest_run run;
+    uint64_t instructions;
+    const cz_guest_touch *touches; /* all live until the callback returns */
+    size_t touch_count;
+    size_t operations;     /* that it wants applied */
+    enum cz_reason reason; /* as the receipt would say it now */
+    const char *detail;
+} cz_guest_trace;
+typedef int (*cz_guest_trace_fn)(void *arg, const cz_guest_trace *trace);
+/* Runs an effect's guest on the present state and applies nothing: the record's
+ * VmResourceManager, tracking and validating. CZ_INVALID: it has no guest. */
+CZ_API CZ_MUST_USE int cz_guest_try(cz_engine *engine, cz_effect *e, cz_guest_trace_fn fn,
+                                    void *arg, cz_error *err);
+
+/* The virtual machine alone: an ELF that needs no ledger, with input and output. */
+typedef struct cz_vm_options {
+    uint64_t gas; /* 0: CZ_GAS_MAX */
+    const void *input;
+    size_t input_len; /* at most 32 KiB */
+    bool stepwise;    /* one instruction at a time: slower, the same result */
+} cz_vm_options;
+typedef struct cz_vm_report {
+    cz_guest_run run; /* output and messages live until cz_vm_report_done */
+    uint64_t instructions;
+    uint64_t pages_written;
+    bool provable;               /* its code is RV64IM only */
+    char detail[CZ_DETAIL_SIZE]; /* of a trap: what, where; "" */
+    void *owned;
+} cz_vm_report;
+/* CZ_OK however the guest ended. CZ_INVALID, CZ_LIMIT: it could not be loaded. */
+CZ_API CZ_MUST_USE int cz_vm_run(const void *elf, size_t len, const cz_vm_options *options,
+                                 cz_vm_report *ret, cz_error *err);
+CZ_API void cz_vm_report_done(cz_vm_report *report); /* of all zero: no-op */
+
+typedef struct cz_code_segment {
+    uint64_t address, memory_size, file_size;
+    bool can_write, can_execute;
+} cz_code_segment;
+typedef struct cz_code_report {
+    cz_id id;
+    uint64_t entry, instructions, blocks, compressed, atomics;
+    uint64_t unknown; /* halfwords in executable segments that no instruction begins with */
+    bool provable;
+    size_t size;
+    cz_code_segment segments[16];
+    size_t segment_count;
+    size_t template_count; /* entries of its access template */
+    size_t call_sites;     /* ecall instructions */
+} cz_code_report;
+CZ_API CZ_MUST_USE int cz_code_inspect(const void *elf, size_t len, cz_code_report *ret,
+                                       cz_error *err);
+/* Each instruction of the executable segments, in order: symbol is NULL but where one begins.
+ */
+typedef int (*cz_disasm_fn)(void *arg, uint64_t address, uint32_t bits, unsigned length,
+                            const char *symbol, const char *text);
+CZ_API CZ_MUST_USE int cz_code_disasm(const void *elf, size_t len, cz_disasm_fn fn, void *arg,
+                                      cz_error *err);
+
+/* ---- Placement ---------------------------------------------------------------------- */
+
+/* Resources that are used together lie together: in the index, whose keys begin with the group,
+ * and in memory, once the store is opened again. Results never depend on it. Group 0 holds what
+ * is in no other. */
+#define CZ_PLACEMENT_GROUPS_MAX 65535
+typedef struct cz_placement_report {
+    uint64_t effects; /* of the journal, that were looked at */
+    uint64_t resources, grouped;
+    uint32_t groups;   /* beside 0 */
+    uint64_t pairs;    /* times that two resources were used by one effect, */
+    uint64_t together; /* and of these: both in one group, not 0 */
+} cz_placement_report;
+/* group: of a resource; weight: how often it was used. Ascending by group, then id. */
+typedef int (*cz_placement_fn)(void *arg, uint32_t group, const cz_id *resource,
+                               uint64_t weight);
+/* What is. Needs no lock. fn may be NULL. */
+CZ_API CZ_MUST_USE int cz_placement_show(const char *dir, cz_placement_fn fn, void *arg,
+                                         cz_placement_report *ret, cz_error *err);
+/* What the journal suggests: groups of at most group_max resources (0: 256). */
+CZ_API CZ_MUST_USE int cz_placement_suggest(const char *dir, uint32_t group_max,
+                                            cz_placement_fn fn, void *arg,
+                                            cz_placement_report *ret, cz_error *err);
+/* Makes it so, and rewrites the index; CZ_BUSY while a process writes the store. All or
+ * nothing.
+ */
+CZ_API CZ_MUST_USE int cz_placement_apply(const char *dir, uint32_t group_max,
+                                          cz_placement_report *ret, cz_error *err);
 
 /* ---- Import ------------------------------------------------------------------------- */
 
