@@ -87,6 +87,7 @@ struct czi_run_result {
     /* What it wants done, in order: creations, then the rest as it came, then a write for each
      * changed window by index. czi_op.a, b, c are places in accesses. Of exit 0 only. */
     const struct czi_op *ops;
+    const uint8_t *const *op_actors; /* of each, 32 bytes: the id of the code that made it */
     unsigned op_count;
     char detail[160]; /* for people: "store to 0x1a00010: resource 0 is declared read" */
 };
