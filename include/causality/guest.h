@@ -1,6 +1,6 @@
 /* guest.h - the guest SDK: what a RISC-V program that runs in causality can ask for.
  *
- * Needs no C library. The same numbers are used by the host (src/vm, src/program). A *guest* is
+ * Needs no C library: only headers. The host uses the same numbers. A *guest* is
  * a static RV64IMAC ELF (docs/reference/vm.md). It runs in one of three ways:
  *
  *   effect   as the operation `run` or `call` of an effect: in the ledger, at the effect's
@@ -19,8 +19,8 @@
 #ifndef CAUSALITY_GUEST_H
 #define CAUSALITY_GUEST_H
 
-#include <stddef.h>
-#include <stdint.h>
+/* For the names of kinds, states, codes and so on; a guest calls none of its functions. */
+#include "causality/causality.h"
 
 /* name, number, gas, gas for each 64 bytes moved or begun, ways: e effect, p program, v plain.
  * Gas beside the one for the ecall instruction itself. */
@@ -139,8 +139,33 @@ struct cz_guest_new { /* its creator and controller are this code */
     uint64_t length;           /* data: so many zeroes */
     uint64_t quantity[2];      /* fungible: issued with it */
 };
-/* Names of operations: their codes are those of docs/reference/formats.md. Pointers to ids are
- * 0 where there is none. */
+/* What EMIT takes: operations of effects by their codes in docs/reference/formats.md, and two
+ * that declare something. An effect's guest may use those marked e, of accesses of its own. */
+enum cz_guest_op_code {
+    CZ_OP_CREATE, /* text: label, b: creator, c: controller, mode: kind, asset, quantity, data;
+                     has: 1 if absent. a is not needed */
+    CZ_OP_TRANSFER,     /* e: a, b, quantity */
+    CZ_OP_MOVE,         /* e: a, b, quantity */
+    CZ_OP_WRITE,        /* e: a, data */
+    CZ_OP_LOCK,         /* e: a */
+    CZ_OP_UNLOCK,       /* e: a */
+    CZ_OP_FREEZE,       /* e: a */
+    CZ_OP_UNFREEZE,     /* e: a */
+    CZ_OP_CONSUME,      /* e: a */
+    CZ_OP_ARCHIVE,      /* e: a */
+    CZ_OP_REQUIRE,      /* e: a, has, state, version, quantity */
+    CZ_OP_USE,          /* a: capability, mode */
+    CZ_OP_WHEN = 13,    /* text: domain, not_before, not_after */
+    CZ_OP_DEPOSIT,      /* a, fact (which must be depended on with the purpose "deposit") */
+    CZ_OP_WITHDRAW,     /* e: a from, b outbox, c reserve, quantity, text: destination */
+    CZ_OP_CONFIRM,      /* a: outbox, b: reserve, fact */
+    CZ_OP_RELEASE,      /* a: outbox, b: reserve, c: to, fact */
+    CZ_OP_RUN,          /* a: code, gas, accesses, data: input */
+    CZ_OP_ACCESS = 256, /* declares: a, mode */
+    CZ_OP_DEPEND, /* cites: fact, mode: enum cz_fact_policy, state: enum cz_finality, text:
+                     purpose or none */
+};
+/* Pointers to ids are 0 where there is none. */
 struct cz_guest_op {
     uint64_t code;
     uint64_t a, b, c; /* ids of resources, in the operation's order; use: the capability */
