@@ -120,11 +120,11 @@ enum czi_stop {
 enum czi_trap {
     CZI_TRAP_NONE,
     CZI_TRAP_ILLEGAL,    /* no instruction of RV64IMAC; value: its bits */
-    CZI_TRAP_FETCH,      /* pc is not in executable memory, or odd; value: pc */
+    CZI_TRAP_FETCH,      /* pc is odd, or not all of it in executable segments; value: pc */
     CZI_TRAP_LOAD,       /* value: address */
-    CZI_TRAP_STORE,      /* value: address */
+    CZI_TRAP_STORE,      /* value: address; sc that would fail and AMOs too */
     CZI_TRAP_MISALIGNED, /* an atomic; value: address */
-    CZI_TRAP_BREAK,      /* ebreak */
+    CZI_TRAP_BREAK,      /* ebreak; value: 0 */
     CZI_TRAP_CALL,       /* of embedders: a call that must not be; value: its number */
 };
 const char *czi_trap_text(enum czi_trap trap);
@@ -144,8 +144,11 @@ struct czi_hart {
  * input's address and a1 its length, all else 0. */
 void czi_hart_begin(struct czi_hart *h, struct czi_space *s, const struct czi_code *code,
                     uint64_t gas);
-/* Runs until something is to be told. Exact: at every gas and every trap the registers, memory
- * and gas are those of czi_vm_step called again and again. */
+/* Runs until something is to be told. Of each instruction it is asked, in this order: is there
+ * gas, may it be fetched (its 2 or 4 bytes lie in [address, address + memory_size) of one
+ * executable segment), is it one of ours, is an atomic's address aligned, may memory be
+ * accessed. Exact: at every gas and every trap the registers, memory and gas are those of
+ * czi_vm_step called again and again. */
 enum czi_stop czi_vm_run(struct czi_hart *h);
 enum czi_stop czi_vm_step(struct czi_hart *h);
 
