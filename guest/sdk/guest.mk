@@ -16,7 +16,7 @@ GUEST_FLAGS = -march=$(GUEST_ARCH) -mabi=lp64 -mcmodel=medany -std=gnu11 -ffrees
 	-I$(CAUSALITY_INCLUDE)
 GUEST_LDFLAGS = -nostdlib -static -Wl,-T,$(CAUSALITY_GUEST)/guest.ld -Wl,--gc-sections \
 	-Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,-s
-GUEST_SDK = $(CAUSALITY_GUEST)/crt.S $(CAUSALITY_GUEST)/support.c
+GUEST_SDK = $(CAUSALITY_GUEST)/crt.S $(CAUSALITY_GUEST)/support.c $(CAUSALITY_GUEST)/account.c
 
 %.elf: %.c $(GUEST_SDK) $(CAUSALITY_GUEST)/guest.ld
 	$(GUEST_CC) $(GUEST_FLAGS) $(GUEST_CFLAGS) $(GUEST_LDFLAGS) -o $@ $< $(GUEST_SDK)

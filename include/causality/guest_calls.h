@@ -255,6 +255,29 @@ __attribute__((noreturn)) void czg_fail(const char *text);
 /* A data or fungible resource of this code's own, opened to be written. */
 int64_t czg_open_own(const void *label, size_t len, enum cz_access mode);
 
+/* ---- Accounts (guest/sdk/account.c), of programs -------------------------------------------
+ */
+
+/* These emit operations of the effect in the making; texts end with a zero. What a pointer
+ * names is read at once. */
+
+/* Of cz_operator. */
+void czg_account_id(const char *label, cz_id *to);
+int64_t czg_emit_access(const cz_id *id, enum cz_access mode);
+/* An empty balance, unless it is there. */
+int64_t czg_emit_balance(const cz_id *account, const char *asset);
+int64_t czg_emit_use(const cz_id *capability, enum cz_access mode);
+int64_t czg_emit_when(const char *domain, uint64_t not_before, uint64_t not_after);
+/* purpose NULL: none */
+int64_t czg_emit_depend(const cz_id *fact, enum cz_fact_policy policy,
+                        enum cz_finality finality, const char *purpose);
+/* Out of the balance, of an account without limits. */
+int64_t czg_emit_withdraw(const cz_id *account, const char *asset, cz_quantity quantity,
+                          const char *destination);
+/* Waits for a deposit's fact, and has it credited to the account's balance. */
+int64_t czg_await_deposit(const struct cz_guest_query *query, const cz_id *account,
+                          const char *asset, struct cz_guest_fact *to);
+
 /* One entry of the access template. */
 #define CZG_TEMPLATE(name, ...)                                                                \
     static const struct cz_template_entry name                                                 \
