@@ -4,7 +4,7 @@
  * or shows something; and in a trie built of any entries every key is proven to be there with
  * its value, and another one to be absent.
  */
-#include "domain/ethereum/keccak.h"
+#include "codec/keccak.h"
 #include "eth_seed.h"
 
 #define ENTRIES_MAX 32

@@ -1,5 +1,5 @@
 /* test_keccak.c - Keccak-256 against published values and another implementation. */
-#include "domain/ethereum/keccak.h"
+#include "codec/keccak.h"
 #include "test.h"
 
 static void assert_digest(const void *data, size_t len, const char *expected)

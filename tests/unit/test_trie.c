@@ -3,7 +3,7 @@
  * trietestnextprev.json is not used: it is about walking from key to key, which nothing here
  * offers or needs.
  */
-#include "domain/ethereum/keccak.h"
+#include "codec/keccak.h"
 #include "domain/ethereum/rlp.h"
 #include "domain/ethereum/trie.h"
 #include "unit/shared.h"

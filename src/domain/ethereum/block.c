@@ -3,7 +3,7 @@
 #include "domain/ethereum/block.h"
 
 #include "base/limits.h"
-#include "domain/ethereum/keccak.h"
+#include "codec/keccak.h"
 #include "platform/platform.h"
 
 #include <stdatomic.h>

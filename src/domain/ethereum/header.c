@@ -1,7 +1,7 @@
 /* header.c - see header.h. */
 #include "domain/ethereum/header.h"
 
-#include "domain/ethereum/keccak.h"
+#include "codec/keccak.h"
 
 #define ROW(name, kind, member)                                                                \
     {name, NULL, CZI_ETH_##kind, offsetof(struct czi_eth_header, member)}

@@ -1,7 +1,7 @@
 /* transaction.c - see transaction.h. */
 #include "domain/ethereum/transaction.h"
 
-#include "domain/ethereum/keccak.h"
+#include "codec/keccak.h"
 
 #include <secp256k1_recovery.h>
 

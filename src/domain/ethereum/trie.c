@@ -2,7 +2,7 @@
  * its shape follows from the first and the last key of the range. */
 #include "domain/ethereum/trie.h"
 
-#include "domain/ethereum/keccak.h"
+#include "codec/keccak.h"
 #include "domain/ethereum/rlp.h"
 
 #include <stdlib.h>

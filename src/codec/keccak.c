@@ -1,6 +1,6 @@
 /* keccak.c - see keccak.h. Nettle absorbs and permutes; the padding and the output are here,
  * because nettle 3.8 offers them for SHA3 only. */
-#include "domain/ethereum/keccak.h"
+#include "codec/keccak.h"
 
 void czi_keccak_init(struct czi_keccak *k)
 {

@@ -1,11 +1,11 @@
 /* keccak.h - Keccak-256 as Ethereum uses it: the sponge of FIPS 202 with rate 136, but with
  * the padding of the original submission (0x01 where SHA3 has 0x06).
  *
- * Layer: domain/ethereum. Threads: pure; a hasher belongs to one thread.
+ * Layer: codec. Threads: pure; a hasher belongs to one thread.
  * Source: Ethereum yellow paper, appendix A; Bertoni et al., "The Keccak reference", 3.0.
  */
-#ifndef CZI_ETH_KECCAK_H
-#define CZI_ETH_KECCAK_H
+#ifndef CZI_KECCAK_H
+#define CZI_KECCAK_H
 
 #include "base/bytes.h"
 
