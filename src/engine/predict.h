@@ -8,7 +8,8 @@
  *   template  what the code says of itself (causality/guest.h), trusted until it errs;
  *   text      constants that reach the code's OPEN calls (vm/analyse.h);
  *   profile   rules that explain what earlier runs touched: an id in the input, an own resource
- *             with a label made of the input, an id that is always the same.
+ *             with a label made of the input, an id that is always the same. Origin and first
+ *             signer serve as the input does.
  * Every rule counts its hits and misses and is used while most of what it says comes true.
  *
  * Bounds: CZI_PREDICT_CODES_MAX profiles of CZI_PREDICT_RULES_MAX rules each; the profile that
@@ -22,8 +23,10 @@
 
 struct czi_predict_input {
     const uint8_t *code_id; /* 32 bytes: of the resource */
-    struct czi_code *code;  /* borrowed; read when it is met for the first time */
+    struct czi_code *code; /* borrowed; read when it is met for the first time; NULL: unknown */
     struct czi_slice input;
+    const uint8_t *origin; /* 32 bytes: the effect's; NULL: unknown */
+    const uint8_t *signer; /* the key that signed it first; NULL: none did */
 };
 
 enum czi_predict_source {
@@ -39,7 +42,8 @@ struct czi_predicted {
     uint16_t rule; /* the predictor's */
 };
 struct czi_prediction {
-    unsigned count; /* of accesses, none twice, without the code itself */
+    uint32_t version; /* the predictor's */
+    unsigned count;   /* of accesses, none twice, without the code itself */
     /* It is better run at its turn and not before: runs ahead of this code were in vain. */
     bool is_anything;
     struct czi_predicted accesses[CZ_OPEN_ACCESSES_MAX];
