@@ -207,4 +207,11 @@
  * things there. */
 #define CZI_EVENTS_MAX 0x7fffffffu
 
+/* Bytes of a guest's ELF file that is run alone, with names and what debuggers want: as much as
+ * its image may take. As a resource it is data, and so smaller. */
+#define CZI_ELF_SIZE_MAX (16u << 20)
+
+/* Program headers of an ELF file: linkers write fewer than 16. */
+#define CZI_ELF_HEADERS_MAX 64
+
 #endif

@@ -32,20 +32,27 @@ struct czi_symbol {
 };
 /* A checked view of a static RV64 ELF: everything points into the file, which must stay. */
 struct czi_image {
-    struct czi_segment segments[CZI_SEGMENTS_MAX]; /* ascending, no page in two */
+    /* Ascending, not overlapping; those that lie in one page have one mode. */
+    struct czi_segment segments[CZI_SEGMENTS_MAX];
     unsigned segment_count;
     uint64_t entry, end;             /* end: first page boundary after all of them */
     struct czi_slice access;         /* section .causality.access; empty: none */
     struct czi_slice symtab, strtab; /* for people; empty: stripped */
 };
-/* CZ_INVALID says what is wrong and at which offset of the file; CZ_LIMIT. Segments that lie in
- * one page with another of the same mode are joined by the space; of another mode: CZ_INVALID.
- */
+/* CZ_INVALID says what is wrong, at which offset of the file, and what to do; CZ_LIMIT. Every
+ * segment can be read. Those that lie in one page have both modes together; write and execute
+ * never meet so: CZ_INVALID. */
 CZI_MUST_USE int czi_elf_read(const void *file, size_t len, struct czi_image *ret,
                               cz_error *err);
 /* The function or object at an address; false: none is known. */
 bool czi_elf_symbol(const struct czi_image *image, uint64_t address, struct czi_symbol *ret);
-/* The section .causality.access as entries; count 0 with CZ_INVALID when its size is odd. */
+/* Symbol number i, for walks; false: it is none for people. Of several at one address, that of
+ * the highest rank names it. */
+size_t czi_elf_symbol_count(const struct czi_image *image);
+bool czi_elf_symbol_at(const struct czi_image *image, size_t i, struct czi_symbol *ret,
+                       unsigned *ret_rank);
+/* The section .causality.access as entries; none with CZ_INVALID when they cannot be such. The
+ * file must lie at an even address. */
 CZI_MUST_USE int czi_elf_template(const struct czi_image *image,
                                   const struct cz_template_entry **ret, size_t *ret_count,
                                   cz_error *err);
