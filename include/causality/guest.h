@@ -47,8 +47,8 @@
     X(CZ_CALL_LOAD, 1043, 30, 8, "ep")   /* (index, offset, to, size) -> bytes copied */       \
     X(CZ_CALL_STORE, 1044, 60, 16, "ep") /* (index, offset, from, size): grows it if need be,  \
                                             with zeroes before offset */                       \
-    X(CZ_CALL_RESIZE, 1045, 60, 0, "ep") /* (index, size): cut, or grown with zeroes */        \
-    X(CZ_CALL_ALLOCATE, 1046, 400, 0, "ep") /* (index, struct cz_guest_new): creates it */     \
+    X(CZ_CALL_RESIZE, 1045, 60, 8, "ep") /* (index, size): cut, or grown with zeroes */        \
+    X(CZ_CALL_ALLOCATE, 1046, 400, 8, "ep") /* (index, struct cz_guest_new): creates it */     \
     X(CZ_CALL_TRANSFER, 1047, 200, 0, "ep") /* (index, index, quantity low, high) */           \
     X(CZ_CALL_EMIT, 1048, 200, 8, "ep")   /* (struct cz_guest_op): an operation of the effect  \
                                              at hand; program: of the one in the making */     \
@@ -180,17 +180,20 @@ struct cz_guest_op {
     uint64_t gas;                    /* run */
     uint64_t accesses, access_count; /* run: struct cz_guest_claim[] */
 };
-/* Another code, on the same effect: it sees the resources that are named, as its indexes 0, 1…
- * When it does not exit with 0 all that it did is undone. Depth at most 8. */
+/* Another code, on the same effect: it sees the resources that are named, as its indexes 0, 1…,
+ * and no others. When it does not exit with 0 all that it did is undone. At most 8 codes deep,
+ * the first included. */
 struct cz_guest_invoke {
-    uint64_t code; /* id, which the effect must declare or open too */
+    uint64_t code; /* id: an access of the effect; in an open effect, opened by this to read */
     uint64_t input, input_len;
     uint64_t indexes, count; /* of uint64_t: the caller's; | CZ_INVOKE_READ: to be read only */
     uint64_t gas;            /* at most; what it used is the caller's loss */
     uint64_t output, output_size;  /* where its output goes, cut to size */
-    uint64_t ret_output, ret_code; /* written: bytes put out; its exit code */
+    uint64_t ret_output, ret_code; /* written: bytes put out; its exit code, or one of these */
 };
 #define CZ_INVOKE_READ (UINT64_C(1) << 63)
+#define CZ_INVOKE_TRAPPED UINT64_MAX
+#define CZ_INVOKE_NO_GAS (UINT64_MAX - 1)
 struct cz_guest_fact {
     uint8_t id[32];
     uint64_t kind, finality; /* enum cz_fact_kind, enum cz_finality */

@@ -3,6 +3,10 @@
  * Layer: vm. Thread: a manager belongs to one at a time. A pure function of what it is given:
  * many may run beside each other on the same state, as long as nobody changes that.
  *
+ * Files: manager.c (runs, accesses, collecting), overlay.c (what a run has changed), calls.c
+ * (which call, its gas, and calls about the guest itself), calls_resource.c, calls_emit.c,
+ * calls_fact.c, invoke.c. What each call does: docs/reference/vm.md, Calls.
+ *
  * The manager tracks every access, keeps the overlay (windows of the space, and a list of
  * operations), and says in the end what the run wants done, as operations of an effect. Nothing
  * outside changes meanwhile: rolling back is forgetting. Whoever embeds it, the engine or a
@@ -59,11 +63,13 @@ struct czi_run_input {
     const uint8_t *code_id; /* 32 bytes: of the resource */
     struct czi_slice input;
     uint64_t gas;
-    bool is_open; /* it declares nothing: CZ_CALL_OPEN takes any id, up to the bound */
+    char way;      /* 'e' (0 too), 'p' or 'v': which calls there are (guest.h) */
+    bool stepwise; /* one instruction at a time: slower, the same result */
+    bool is_open;  /* it declares nothing: CZ_CALL_OPEN takes any id, up to the bound */
     /* Declared: the guest's indexes, in order. */
     const struct czi_access *accesses;
     unsigned access_count;
-    const struct czi_world *world;
+    const struct czi_world *world; /* NULL: way 'v' */
 };
 
 enum czi_run_status {
@@ -105,22 +111,35 @@ void czi_vm_manager_run(struct czi_vm_manager *m, const struct czi_run_input *in
 CZI_MUST_USE int czi_vm_manager_begin(struct czi_vm_manager *m, const struct czi_run_input *in,
                                       cz_error *err);
 struct czi_space *czi_vm_manager_space(struct czi_vm_manager *m);
-/* Binds one more resource at the next index; its place. CZ_LIMIT. */
+/* Binds one more resource, that is not bound yet, at the next index; its place. CZ_LIMIT. */
 CZI_MUST_USE int czi_vm_manager_bind(struct czi_vm_manager *m, const uint8_t id[32],
                                      bool writable, const struct czi_found *found,
                                      unsigned *ret_index, cz_error *err);
+/* And forgets what was done to them. */
 void czi_vm_manager_unbind_all(struct czi_vm_manager *m);
-/* Carries out a call that both ways share (EXIT excepted): registers, gas, trap. False: it is
- * none of those, and nothing was done. */
+/* Carries out a call of the run's way (EXIT excepted; of way 'p' those that are also in e):
+ * registers, gas, trap. *ret: CZI_STOP_NONE, go on; CZI_STOP_GAS, CZI_STOP_TRAP (pc is the
+ * ecall again; with CZI_TRAP_NONE: out of memory). False: it is none of those, and nothing was
+ * done. */
 bool czi_vm_manager_call(struct czi_vm_manager *m, struct czi_hart *h, enum czi_stop *ret);
+/* What was said about the last trap of a call, for people; "": nothing. */
+const char *czi_vm_manager_detail(const struct czi_vm_manager *m);
+struct czi_slice czi_vm_manager_output(const struct czi_vm_manager *m);
+struct czi_slice czi_vm_manager_messages(const struct czi_vm_manager *m);
+/* For calls that an embedder carries out itself. Takes what the table asks for the number and
+ * so many bytes; false: *ret is CZI_STOP_GAS and gas is 0, or CZI_STOP_TRAP when no memory has
+ * so many. The second one is that trap: pc is the ecall again. */
+CZI_MUST_USE bool czi_call_pay(struct czi_hart *h, unsigned number, uint64_t size,
+                               enum czi_stop *ret);
+enum czi_stop czi_call_trap(struct czi_hart *h, enum czi_trap trap, uint64_t value);
 /* Notes an access; false when it is not declared so, which traps. */
 CZI_MUST_USE bool czi_track_resource_access(struct czi_vm_manager *m, unsigned index,
                                             enum cz_access mode);
 /* Whether all that was touched was declared so: CZ_OK, or CZ_INVALID with a detail. */
 CZI_MUST_USE int czi_validate_resource_access(const struct czi_run_result *r,
                                               const struct czi_run_input *in, cz_error *err);
-/* The overlay as operations, into the result: what the run wants applied. */
-CZI_MUST_USE int czi_collect_effects(struct czi_vm_manager *m, struct czi_run_result *ret,
-                                     cz_error *err);
+/* The overlay as operations, and what was touched, into the result: what the run wants applied.
+ */
+void czi_collect_effects(struct czi_vm_manager *m, struct czi_run_result *ret);
 
 #endif
