@@ -54,6 +54,7 @@ struct czi_access {
     bool writable; /* may be written: declared so, or opened so */
     /* What really happened. */
     bool touched, read, written;
+    bool ran;                /* of a code: it was invoked here, and exited with 0 */
     uint64_t found_position; /* czi_found.position; 0: it was not there */
     uint64_t loads, stores;  /* calls and first touches of windows */
 };
