@@ -32,6 +32,10 @@
 /* Canonical bytes of one effect: one full data write plus everything else. */
 #define CZI_EFFECT_SIZE_MAX (128u * 1024u)
 
+/* The same of an effect that declares nothing: the largest input with everything else; what it
+ * touched follows it in memory, at offsets of 16 bits. */
+#define CZI_OPEN_EFFECT_SIZE_MAX (60u * 1024u)
+
 /* Canonical bytes of one fact: a header, a transaction of the largest size that nodes
  * relay (128 KiB) and its trie proof. */
 #define CZI_FACT_SIZE_MAX (512u * 1024u)

@@ -9,7 +9,8 @@
 enum czi_tag {
     CZI_TAG_EFFECT = 1,
     CZI_TAG_RECEIPT = 3,
-    CZI_TAG_RESOURCE = 4, /* [4, creator, label]: its hash is the resource id */
+    CZI_TAG_RESOURCE = 4,    /* [4, creator, label]: its hash is the resource id */
+    CZI_TAG_EFFECT_OPEN = 5, /* an effect that declares nothing (one byte, as the others') */
     CZI_TAG_FACT = 6,
     CZI_TAG_EXPORT = 7,
     CZI_TAG_PAGE = 8,     /* of an export's heads */
@@ -33,6 +34,7 @@ enum czi_tag {
     CZI_TAG_NOTE = 21,         /* in the log of a program: program/log.h */
     CZI_TAG_INSTANCE = 22,     /* [22, name, label, args]: its hash is a program's id */
     CZI_TAG_PROGRAM_PAGE = 23, /* of an export's programs */
+    CZI_TAG_RECEIPT_RUN = 26,  /* of an effect that starts a guest */
 };
 
 #endif

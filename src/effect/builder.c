@@ -4,49 +4,13 @@
  * first mention; encoding sorts the accesses and renumbers. Data and labels are copied into
  * one buffer, so that callers may free theirs.
  */
+#include "effect/builder.h"
 #include "base/error.h"
 #include "codec/blake3.h"
 #include "codec/ed25519.h"
-#include "effect/effect.h"
 #include "resource/policy.h"
 
 #include <stdlib.h>
-
-struct access {
-    cz_id id;
-    bool written;
-};
-
-/* An operation whose slices are offsets into `bytes` until it is encoded. */
-struct pending_op {
-    struct czi_op op;
-    size_t data, label, asset, creator, controller, text;
-    cz_id fact; /* of one that names a cited fact */
-};
-
-/* What a fact is asked for; the purpose is an offset into `bytes` until it is encoded. */
-struct citation {
-    cz_id fact;
-    struct czi_terms terms;
-    size_t purpose;
-};
-
-struct cz_effect {
-    cz_id origin, program, time;
-    uint32_t task;
-    bool has_program, has_time;
-    uint64_t nonce;
-    uint8_t priority;
-    uint8_t access_count, fact_count, after_count, signature_count;
-    struct access accesses[CZI_ACCESSES_MAX];
-    struct citation facts[CZI_CITATIONS_MAX];
-    cz_id after[CZI_CITATIONS_MAX];
-    uint8_t signatures[CZI_SIGNATURES_MAX][CZI_SIGNER_SIZE]; /* ascending by key */
-    struct czi_buf ops;                                      /* of struct pending_op */
-    struct czi_buf bytes;
-    struct czi_buf canonical;
-    bool encoded;
-};
 
 cz_effect *cz_effect_new(void)
 {
@@ -100,19 +64,20 @@ void cz_effect_set_priority(cz_effect *e, enum cz_priority priority)
     e->encoded = false;
 }
 
-/* The number of an access, declared now if it was not; the stronger mode wins. */
-static int use(cz_effect *e, const cz_id *id, bool written, uint8_t *ret, cz_error *err)
+int czi_builder_use(cz_effect *e, const cz_id *id, bool written, uint8_t *ret, cz_error *err)
 {
     uint8_t i = 0;
 
     if (!e)
         return czi_nomem(err, "an effect");
+    if (e->is_open)
+        return czi_fail(err, CZ_INVALID, "an effect with a call names no other resource");
     while (i < e->access_count && !czi_id_equal(&e->accesses[i].id, id))
         i++;
     if (i == CZI_ACCESSES_MAX)
         return czi_fail(err, CZ_LIMIT, "an effect has at most %d accesses", CZI_ACCESSES_MAX);
     if (i == e->access_count)
-        e->accesses[e->access_count++] = (struct access){*id, false};
+        e->accesses[e->access_count++] = (struct czi_builder_access){*id, false};
     e->accesses[i].written |= written;
     e->encoded = false;
     *ret = i;
@@ -123,10 +88,10 @@ int cz_effect_access(cz_effect *e, const cz_id *resource, enum cz_access mode, c
 {
     uint8_t i;
 
-    return use(e, resource, mode == CZ_WRITE, &i, err);
+    return czi_builder_use(e, resource, mode == CZ_WRITE, &i, err);
 }
 
-static size_t keep(cz_effect *e, const void *data, size_t len)
+size_t czi_builder_keep(cz_effect *e, const void *data, size_t len)
 {
     size_t at = e->bytes.len;
 
@@ -134,7 +99,7 @@ static size_t keep(cz_effect *e, const void *data, size_t len)
     return at;
 }
 
-static int add(cz_effect *e, const struct pending_op *op, cz_error *err)
+int czi_builder_add(cz_effect *e, const struct czi_builder_op *op, cz_error *err)
 {
     if (e->ops.len / sizeof *op >= CZI_OPERATIONS_MAX)
         return czi_fail(err, CZ_LIMIT, "an effect has at most %d operations",
@@ -192,40 +157,40 @@ static int check_creation(const cz_creation *c, struct czi_op *op, cz_error *err
 
 int cz_effect_create(cz_effect *e, const cz_creation *c, cz_error *err)
 {
-    struct pending_op p = {.op = {.code = CZI_OP_CREATE, .kind = (uint8_t)c->kind}};
+    struct czi_builder_op p = {.op = {.code = CZI_OP_CREATE, .kind = (uint8_t)c->kind}};
     cz_id id;
     int rc = check_creation(c, &p.op, err);
 
     if (rc)
         return rc;
     id = czi_identity_id(&c->creator, p.op.label);
-    rc = use(e, &id, true, &p.op.a, err);
+    rc = czi_builder_use(e, &id, true, &p.op.a, err);
     if (rc)
         return rc;
     p.op.quantity = c->quantity;
     p.op.if_absent = c->if_absent;
     p.op.data.len = c->data_len;
-    p.creator = keep(e, &c->creator, sizeof(cz_id));
-    p.controller = keep(e, &c->controller, sizeof(cz_id));
-    p.label = keep(e, p.op.label.data, p.op.label.len);
-    p.asset = keep(e, p.op.asset.data, p.op.asset.len);
-    p.data = keep(e, c->data, c->data_len);
-    return add(e, &p, err);
+    p.creator = czi_builder_keep(e, &c->creator, sizeof(cz_id));
+    p.controller = czi_builder_keep(e, &c->controller, sizeof(cz_id));
+    p.label = czi_builder_keep(e, p.op.label.data, p.op.label.len);
+    p.asset = czi_builder_keep(e, p.op.asset.data, p.op.asset.len);
+    p.data = czi_builder_keep(e, c->data, c->data_len);
+    return czi_builder_add(e, &p, err);
 }
 
 static int add_pair(cz_effect *e, unsigned code, const cz_id *from, const cz_id *to,
                     cz_quantity quantity, cz_error *err)
 {
-    struct pending_op p = {.op = {.code = (uint8_t)code, .quantity = quantity}};
+    struct czi_builder_op p = {.op = {.code = (uint8_t)code, .quantity = quantity}};
     int rc;
 
     if (quantity < (code == CZI_OP_TRANSFER))
         return czi_fail(err, CZ_INVALID, "%s: the quantity must %s", czi_opcode_name(code),
                         code == CZI_OP_TRANSFER ? "be above zero" : "not be negative");
-    rc = use(e, from, true, &p.op.a, err);
+    rc = czi_builder_use(e, from, true, &p.op.a, err);
     if (!rc)
-        rc = use(e, to, true, &p.op.b, err);
-    return rc ? rc : add(e, &p, err);
+        rc = czi_builder_use(e, to, true, &p.op.b, err);
+    return rc ? rc : czi_builder_add(e, &p, err);
 }
 
 int cz_effect_transfer(cz_effect *e, const cz_id *from, const cz_id *to, cz_quantity quantity,
@@ -243,23 +208,23 @@ int cz_effect_move(cz_effect *e, const cz_id *from, const cz_id *to, cz_quantity
 int cz_effect_write(cz_effect *e, const cz_id *resource, const void *data, size_t len,
                     cz_error *err)
 {
-    struct pending_op p = {.op = {.code = CZI_OP_WRITE, .data = {NULL, len}}};
+    struct czi_builder_op p = {.op = {.code = CZI_OP_WRITE, .data = {NULL, len}}};
     int rc = check_data("write", len, err);
 
     if (!rc)
-        rc = use(e, resource, true, &p.op.a, err);
+        rc = czi_builder_use(e, resource, true, &p.op.a, err);
     if (rc)
         return rc;
-    p.data = keep(e, data, len);
-    return add(e, &p, err);
+    p.data = czi_builder_keep(e, data, len);
+    return czi_builder_add(e, &p, err);
 }
 
 static int add_move(cz_effect *e, unsigned code, const cz_id *resource, cz_error *err)
 {
-    struct pending_op p = {.op = {.code = (uint8_t)code}};
-    int rc = use(e, resource, true, &p.op.a, err);
+    struct czi_builder_op p = {.op = {.code = (uint8_t)code}};
+    int rc = czi_builder_use(e, resource, true, &p.op.a, err);
 
-    return rc ? rc : add(e, &p, err);
+    return rc ? rc : czi_builder_add(e, &p, err);
 }
 
 int cz_effect_lock(cz_effect *e, const cz_id *resource, cz_error *err)
@@ -295,15 +260,15 @@ int cz_effect_archive(cz_effect *e, const cz_id *resource, cz_error *err)
 int cz_effect_require(cz_effect *e, const cz_id *resource, const cz_requirement *r,
                       cz_error *err)
 {
-    struct pending_op p = {.op = {.code = CZI_OP_REQUIRE, .requirement = *r}};
+    struct czi_builder_op p = {.op = {.code = CZI_OP_REQUIRE, .requirement = *r}};
     int rc;
 
     if (!r->has_state && !r->has_version && !r->has_quantity)
         return czi_fail(err, CZ_INVALID, "require: a state, a version or a quantity is needed");
     if (r->has_state && (unsigned)r->state > CZ_ARCHIVED)
         return czi_fail(err, CZ_INVALID, "require: there is no state %d", (int)r->state);
-    rc = use(e, resource, false, &p.op.a, err);
-    return rc ? rc : add(e, &p, err);
+    rc = czi_builder_use(e, resource, false, &p.op.a, err);
+    return rc ? rc : czi_builder_add(e, &p, err);
 }
 
 static int check_terms(const cz_dependency *d, cz_error *err)
@@ -329,13 +294,13 @@ static int check_terms(const cz_dependency *d, cz_error *err)
 /* A fact that is cited again is asked for what was said last. */
 int cz_effect_depend(cz_effect *e, const cz_dependency *d, cz_error *err)
 {
-    struct citation c = {.fact = d->fact,
-                         .terms = {.policy = (uint8_t)d->policy,
-                                   .finality = (uint8_t)d->finality,
-                                   .optional = d->optional,
-                                   .has_max_age = d->has_max_age,
-                                   .depth = d->depth,
-                                   .max_age = d->has_max_age ? d->max_age : 0}};
+    struct czi_builder_citation c = {.fact = d->fact,
+                                     .terms = {.policy = (uint8_t)d->policy,
+                                               .finality = (uint8_t)d->finality,
+                                               .optional = d->optional,
+                                               .has_max_age = d->has_max_age,
+                                               .depth = d->depth,
+                                               .max_age = d->has_max_age ? d->max_age : 0}};
     uint8_t i = 0;
     int rc = check_terms(d, err);
 
@@ -349,7 +314,7 @@ int cz_effect_depend(cz_effect *e, const cz_dependency *d, cz_error *err)
         return rc;
     if (d->purpose) {
         c.terms.purpose.len = strlen(d->purpose);
-        c.purpose = keep(e, d->purpose, c.terms.purpose.len);
+        c.purpose = czi_builder_keep(e, d->purpose, c.terms.purpose.len);
         if (e->bytes.failed) {
             e->bytes.failed = false;
             return czi_nomem(err, "a purpose");
@@ -439,16 +404,16 @@ int cz_effect_sign(cz_effect *e, const uint8_t seed[32], cz_error *err)
 
 int cz_effect_use(cz_effect *e, const cz_id *capability, enum cz_access mode, cz_error *err)
 {
-    struct pending_op p = {.op = {.code = CZI_OP_USE}};
-    int rc = use(e, capability, mode == CZ_WRITE, &p.op.a, err);
+    struct czi_builder_op p = {.op = {.code = CZI_OP_USE}};
+    int rc = czi_builder_use(e, capability, mode == CZ_WRITE, &p.op.a, err);
 
-    return rc ? rc : add(e, &p, err);
+    return rc ? rc : czi_builder_add(e, &p, err);
 }
 
 /* The first operation, whenever it is added. */
 int cz_effect_note(cz_effect *e, const void *data, size_t len, cz_error *err)
 {
-    struct pending_op p = {.op = {.code = CZI_OP_NOTE, .data = {NULL, len}}}, first;
+    struct czi_builder_op p = {.op = {.code = CZI_OP_NOTE, .data = {NULL, len}}}, first;
     int rc = check_data("note", len, err);
 
     if (!e)
@@ -460,8 +425,8 @@ int cz_effect_note(cz_effect *e, const void *data, size_t len, cz_error *err)
     }
     if (rc)
         return rc;
-    p.data = keep(e, data, len);
-    rc = add(e, &p, err);
+    p.data = czi_builder_keep(e, data, len);
+    rc = czi_builder_add(e, &p, err);
     if (rc)
         return rc;
     memmove(e->ops.data + sizeof p, e->ops.data, e->ops.len - sizeof p);
@@ -470,7 +435,7 @@ int cz_effect_note(cz_effect *e, const void *data, size_t len, cz_error *err)
 }
 
 static int keep_text(cz_effect *e, const char *what, const char *text, size_t max,
-                     struct pending_op *p, cz_error *err)
+                     struct czi_builder_op *p, cz_error *err)
 {
     size_t len = text ? strlen(text) : 0;
 
@@ -481,14 +446,14 @@ static int keep_text(cz_effect *e, const char *what, const char *text, size_t ma
     if (!czi_utf8_valid(text, len))
         return czi_fail(err, CZ_INVALID, "%s is not UTF-8", what);
     p->op.text.len = len;
-    p->text = keep(e, text, len);
+    p->text = czi_builder_keep(e, text, len);
     return CZ_OK;
 }
 
 int cz_effect_when(cz_effect *e, const char *domain, uint64_t not_before, uint64_t not_after,
                    cz_error *err)
 {
-    struct pending_op p = {
+    struct czi_builder_op p = {
         .op = {.code = CZI_OP_WHEN, .not_before = not_before, .not_after = not_after}};
     int rc = CZ_OK;
 
@@ -496,12 +461,12 @@ int cz_effect_when(cz_effect *e, const char *domain, uint64_t not_before, uint64
         rc = czi_fail(err, CZ_INVALID, "when: the time ends before it begins");
     if (!rc)
         rc = keep_text(e, "when: a domain", domain, CZI_DOMAIN_SIZE_MAX, &p, err);
-    return rc ? rc : add(e, &p, err);
+    return rc ? rc : czi_builder_add(e, &p, err);
 }
 
 /* An operation that names a fact has it cited, with the terms that were given before or plain
  * ones. */
-static int cite_for(cz_effect *e, const cz_id *fact, struct pending_op *p, cz_error *err)
+static int cite_for(cz_effect *e, const cz_id *fact, struct czi_builder_op *p, cz_error *err)
 {
     p->fact = *fact;
     for (uint8_t i = 0; i < e->fact_count; i++)
@@ -512,19 +477,19 @@ static int cite_for(cz_effect *e, const cz_id *fact, struct pending_op *p, cz_er
 
 int cz_effect_deposit(cz_effect *e, const cz_id *to, const cz_id *fact, cz_error *err)
 {
-    struct pending_op p = {.op = {.code = CZI_OP_DEPOSIT}};
-    int rc = use(e, to, true, &p.op.a, err);
+    struct czi_builder_op p = {.op = {.code = CZI_OP_DEPOSIT}};
+    int rc = czi_builder_use(e, to, true, &p.op.a, err);
 
     if (!rc)
         rc = cite_for(e, fact, &p, err);
-    return rc ? rc : add(e, &p, err);
+    return rc ? rc : czi_builder_add(e, &p, err);
 }
 
 int cz_effect_withdraw(cz_effect *e, const cz_id *from, const cz_id *outbox,
                        const cz_id *reserve, cz_quantity quantity, const char *destination,
                        cz_error *err)
 {
-    struct pending_op p = {.op = {.code = CZI_OP_WITHDRAW, .quantity = quantity}};
+    struct czi_builder_op p = {.op = {.code = CZI_OP_WITHDRAW, .quantity = quantity}};
     int rc = CZ_OK;
 
     if (quantity <= 0)
@@ -534,40 +499,40 @@ int cz_effect_withdraw(cz_effect *e, const cz_id *from, const cz_id *outbox,
                    (struct czi_slice){(const uint8_t *)destination, strlen(destination)}))
         rc = czi_fail(err, CZ_INVALID, "withdraw: a destination has a control character");
     if (!rc)
-        rc = use(e, from, true, &p.op.a, err);
+        rc = czi_builder_use(e, from, true, &p.op.a, err);
     if (!rc)
-        rc = use(e, outbox, true, &p.op.b, err);
+        rc = czi_builder_use(e, outbox, true, &p.op.b, err);
     if (!rc)
-        rc = use(e, reserve, true, &p.op.c, err);
-    return rc ? rc : add(e, &p, err);
+        rc = czi_builder_use(e, reserve, true, &p.op.c, err);
+    return rc ? rc : czi_builder_add(e, &p, err);
 }
 
 int cz_effect_confirm(cz_effect *e, const cz_id *outbox, const cz_id *reserve,
                       const cz_id *fact, cz_error *err)
 {
-    struct pending_op p = {.op = {.code = CZI_OP_CONFIRM}};
-    int rc = use(e, outbox, true, &p.op.a, err);
+    struct czi_builder_op p = {.op = {.code = CZI_OP_CONFIRM}};
+    int rc = czi_builder_use(e, outbox, true, &p.op.a, err);
 
     if (!rc)
-        rc = use(e, reserve, true, &p.op.b, err);
+        rc = czi_builder_use(e, reserve, true, &p.op.b, err);
     if (!rc)
         rc = cite_for(e, fact, &p, err);
-    return rc ? rc : add(e, &p, err);
+    return rc ? rc : czi_builder_add(e, &p, err);
 }
 
 int cz_effect_release(cz_effect *e, const cz_id *outbox, const cz_id *reserve, const cz_id *to,
                       const cz_id *fact, cz_error *err)
 {
-    struct pending_op p = {.op = {.code = CZI_OP_RELEASE}};
-    int rc = use(e, outbox, true, &p.op.a, err);
+    struct czi_builder_op p = {.op = {.code = CZI_OP_RELEASE}};
+    int rc = czi_builder_use(e, outbox, true, &p.op.a, err);
 
     if (!rc)
-        rc = use(e, reserve, true, &p.op.b, err);
+        rc = czi_builder_use(e, reserve, true, &p.op.b, err);
     if (!rc)
-        rc = use(e, to, true, &p.op.c, err);
+        rc = czi_builder_use(e, to, true, &p.op.c, err);
     if (!rc)
         rc = cite_for(e, fact, &p, err);
-    return rc ? rc : add(e, &p, err);
+    return rc ? rc : czi_builder_add(e, &p, err);
 }
 
 static int compare_ids(const void *a, const void *b)
@@ -586,7 +551,8 @@ static void put_accesses(cz_effect *e, struct czi_buf *b, uint8_t number[CZI_ACC
 
         /* Insertion sort: written first, then by id. At most 64, mostly two. */
         for (; at > 0; at--) {
-            const struct access *x = &e->accesses[order[at - 1]], *y = &e->accesses[i];
+            const struct czi_builder_access *x = &e->accesses[order[at - 1]],
+                                            *y = &e->accesses[i];
             bool before =
                 x->written != y->written ? x->written : compare_ids(&x->id, &y->id) < 0;
 
@@ -618,13 +584,26 @@ static uint8_t fact_place(const cz_effect *e, const cz_id *fact)
     return place;
 }
 
+/* An operation whose places, if it has any, are still numbers in order of first mention. */
+static void put_op(const cz_effect *e, struct czi_buf *b, struct czi_builder_op *p,
+                   const uint8_t number[CZI_ACCESSES_MAX])
+{
+    CZI_AUTOBUF places = {0};
+
+    for (unsigned i = 0; i < p->op.place_count; i++)
+        czi_op_add_place(&places, number[e->bytes.data[p->places + i]]);
+    p->op.places = czi_buf_slice(&places);
+    czi_op_put(b, &p->op);
+    b->failed |= places.failed;
+}
+
 static void put_ops(cz_effect *e, struct czi_buf *b, const uint8_t number[CZI_ACCESSES_MAX])
 {
-    size_t count = e->ops.len / sizeof(struct pending_op);
+    size_t count = e->ops.len / sizeof(struct czi_builder_op);
 
     czi_cbor_add_head(b, 4, count);
     for (size_t i = 0; i < count; i++) {
-        struct pending_op p;
+        struct czi_builder_op p;
 
         memcpy(&p, e->ops.data + i * sizeof p, sizeof p);
         p.op.a = number[p.op.a];
@@ -637,7 +616,8 @@ static void put_ops(cz_effect *e, struct czi_buf *b, const uint8_t number[CZI_AC
         p.op.asset.data = e->bytes.data + p.asset;
         p.op.creator = e->bytes.data + p.creator;
         p.op.controller = e->bytes.data + p.controller;
-        czi_op_put(b, &p.op);
+        p.op.code_id = e->bytes.data + p.code_id;
+        put_op(e, b, &p, number);
     }
 }
 
@@ -679,7 +659,8 @@ static void put_null(struct czi_buf *b)
     czi_buf_put_byte(b, 0xf6);
 }
 
-static void put_terms(const cz_effect *e, struct czi_buf *b, const struct citation *c)
+static void put_terms(const cz_effect *e, struct czi_buf *b,
+                      const struct czi_builder_citation *c)
 {
     const struct czi_terms *t = &c->terms;
 
@@ -698,7 +679,7 @@ static void put_terms(const cz_effect *e, struct czi_buf *b, const struct citati
         put_null(b);
 }
 
-/* What the full form has more. */
+/* What the full and open forms have more. */
 static void put_full(const cz_effect *e, struct czi_buf *b)
 {
     unsigned terms = has_terms(e) ? e->fact_count : 0;
@@ -724,15 +705,19 @@ static void write_canonical(cz_effect *e, struct czi_buf *b, bool with_signature
     uint8_t number[CZI_ACCESSES_MAX] = {0};
     bool full = e->has_time || e->has_program || has_terms(e);
 
-    czi_cbor_add_head(b, 4, full ? 13 : 10);
-    czi_cbor_add_head(b, 0, full ? CZI_TAG_EFFECT_FULL : CZI_TAG_EFFECT);
+    czi_cbor_add_head(b, 4, e->is_open ? 11 : full ? 13 : 10);
+    czi_cbor_add_head(b, 0,
+                      e->is_open ? CZI_TAG_EFFECT_OPEN
+                      : full     ? CZI_TAG_EFFECT_FULL
+                                 : CZI_TAG_EFFECT);
     czi_cbor_add_string(b, CZI_CBOR_BYTES, &e->origin, sizeof(cz_id));
     czi_cbor_add_head(b, 0, e->nonce);
     czi_cbor_add_head(b, 0, e->priority);
-    put_accesses(e, b, number);
+    if (!e->is_open)
+        put_accesses(e, b, number);
     put_ops(e, b, number);
     put_citations(e, b);
-    if (full)
+    if (full || e->is_open)
         put_full(e, b);
     if (with_signature && e->signature_count) {
         czi_cbor_add_head(b, 2, (size_t)e->signature_count * CZI_SIGNER_SIZE);
@@ -794,29 +779,35 @@ int cz_effect_signing_id(cz_effect *e, cz_id *ret, cz_error *err)
 /* Takes one decoded operation over, with its accesses already declared in canonical order. */
 static int take_op(cz_effect *e, const struct czi_op *op, cz_id fact, cz_error *err)
 {
-    struct pending_op p = {.op = *op};
+    struct czi_builder_op p = {.op = *op};
+    uint8_t places[CZI_ACCESSES_MAX];
 
-    p.data = keep(e, op->data.data, op->data.len);
-    p.label = keep(e, op->label.data, op->label.len);
-    p.asset = keep(e, op->asset.data, op->asset.len);
-    p.text = keep(e, op->text.data, op->text.len);
+    p.data = czi_builder_keep(e, op->data.data, op->data.len);
+    p.label = czi_builder_keep(e, op->label.data, op->label.len);
+    p.asset = czi_builder_keep(e, op->asset.data, op->asset.len);
+    p.text = czi_builder_keep(e, op->text.data, op->text.len);
     p.fact = fact;
+    if (op->code == CZI_OP_RUN)
+        p.places = czi_builder_keep(e, places, czi_op_places(op, places));
+    if (op->code == CZI_OP_CALL)
+        p.code_id = czi_builder_keep(e, op->code_id, sizeof(cz_id));
+    e->has_guest |= op->code == CZI_OP_RUN || op->code == CZI_OP_CALL;
     if (op->code == CZI_OP_CREATE) {
-        p.creator = keep(e, op->creator, sizeof(cz_id));
-        p.controller = keep(e, op->controller, sizeof(cz_id));
+        p.creator = czi_builder_keep(e, op->creator, sizeof(cz_id));
+        p.controller = czi_builder_keep(e, op->controller, sizeof(cz_id));
     }
-    return add(e, &p, err);
+    return czi_builder_add(e, &p, err);
 }
 
 static int take_citation(cz_effect *e, const uint8_t *b, size_t len,
                          const struct czi_effect_view *v, unsigned i, struct czi_cbor *terms,
                          cz_error *err)
 {
-    struct citation *c = &e->facts[i];
+    struct czi_builder_citation *c = &e->facts[i];
 
     memcpy(&c->fact, czi_effect_fact(b, v, i), sizeof(cz_id));
     c->terms = czi_effect_next_terms(b, len, v, i, terms);
-    c->purpose = keep(e, c->terms.purpose.data, c->terms.purpose.len);
+    c->purpose = czi_builder_keep(e, c->terms.purpose.data, c->terms.purpose.len);
     e->fact_count = (uint8_t)(i + 1);
     if (!e->bytes.failed)
         return CZ_OK;
@@ -856,6 +847,7 @@ int cz_effect_decode(cz_effect *e, const void *bytes, size_t len, cz_error *err)
         e->accesses[i].written = i < v.write_count;
     }
     e->access_count = (uint8_t)czi_effect_accesses(&v);
+    e->is_open = v.is_open;
     ops = czi_cbor(b + v.ops, v.ops_len);
     for (unsigned i = 0; i < v.op_count && !rc; i++) {
         struct czi_op op;

@@ -124,6 +124,72 @@ static void read_when(struct czi_cbor *c, struct czi_op *op)
         czi_cbor_fail(c, "the time required ends before it begins");
 }
 
+static void read_places(struct czi_cbor *c, struct czi_op *op)
+{
+    uint64_t n = czi_cbor_array(c), seen = 0;
+
+    if (n > CZI_ACCESSES_MAX) {
+        czi_cbor_fail(c, "more than 64 accesses");
+        return;
+    }
+    op->places.data = c->at;
+    for (uint64_t i = 0; i < n && !c->what; i++) {
+        uint64_t bit = UINT64_C(1) << czi_cbor_uint_max(c, CZI_ACCESSES_MAX - 1);
+
+        if (!c->what && seen & bit)
+            czi_cbor_fail(c, "a run lists an access twice");
+        seen |= bit;
+    }
+    op->places.len = (size_t)(c->at - op->places.data);
+    op->place_count = (uint8_t)n;
+}
+
+unsigned czi_op_places(const struct czi_op *op, uint8_t ret[CZI_ACCESSES_MAX])
+{
+    struct czi_cbor c = czi_cbor(op->places.data, op->places.len);
+
+    for (unsigned i = 0; i < op->place_count; i++)
+        ret[i] = (uint8_t)czi_cbor_uint(&c);
+    return op->place_count;
+}
+
+static void read_input(struct czi_cbor *c, struct czi_op *op)
+{
+    op->data = czi_cbor_bytes(c);
+    if (op->data.len > CZ_GUEST_INPUT_MAX)
+        czi_cbor_fail(c, "the input of a guest is longer than 32768 bytes");
+}
+
+/* What few operations have. */
+static void read_argument(struct czi_cbor *c, char argument, struct czi_op *op)
+{
+    switch (argument) {
+    case 'g':
+        op->gas = czi_cbor_uint_max(c, CZ_GAS_MAX);
+        break;
+    case 'p':
+        read_places(c, op);
+        break;
+    case 'i':
+        read_input(c, op);
+        break;
+    case 'k':
+        op->code_id = read_id(c);
+        break;
+    case 't':
+        read_destination(c, op);
+        break;
+    case 'T':
+        read_when(c, op);
+        break;
+    case 'C':
+        read_creation(c, op);
+        break;
+    default:
+        read_requirement(c, &op->requirement);
+    }
+}
+
 void czi_op_next(struct czi_cbor *c, struct czi_op *op)
 {
     uint64_t n = czi_cbor_array(c), code = czi_cbor_uint_max(c, CZI_OPCODES - 1);
@@ -143,23 +209,14 @@ void czi_op_next(struct czi_cbor *c, struct czi_op *op)
         case 'f':
             op->fact = (uint8_t)czi_cbor_uint_max(c, CZI_CITATIONS_MAX - 1);
             break;
-        case 't':
-            read_destination(c, op);
-            break;
-        case 'T':
-            read_when(c, op);
-            break;
         case 'q':
             read_quantity(c, op);
             break;
         case 'd':
             read_data(c, &op->data);
             break;
-        case 'C':
-            read_creation(c, op);
-            break;
         default:
-            read_requirement(c, &op->requirement);
+            read_argument(c, *arguments, op);
         }
     }
 }
@@ -233,7 +290,18 @@ void czi_op_put(struct czi_buf *b, const struct czi_op *op)
             czi_cbor_add_quantity(b, op->quantity);
             break;
         case 'd':
+        case 'i':
             czi_cbor_add_string(b, 2, op->data.data, op->data.len);
+            break;
+        case 'g':
+            czi_cbor_add_head(b, 0, op->gas);
+            break;
+        case 'p':
+            czi_cbor_add_head(b, 4, op->place_count);
+            czi_buf_put(b, op->places.data, op->places.len);
+            break;
+        case 'k':
+            czi_cbor_add_string(b, 2, op->code_id, sizeof(cz_id));
             break;
         case 'C':
             put_creation(b, op);
@@ -300,6 +368,17 @@ static unsigned count_accesses(const char *arguments)
     return n;
 }
 
+static void check_places(struct czi_cbor *c, const struct czi_effect_view *v,
+                         const struct czi_op *op)
+{
+    uint8_t places[CZI_ACCESSES_MAX];
+    unsigned n = czi_op_places(op, places);
+
+    for (unsigned i = 0; i < n; i++)
+        if (places[i] >= czi_effect_accesses(v))
+            czi_cbor_fail(c, "a run lists an access that is not declared");
+}
+
 /* An operation's rules that involve the declared accesses. */
 static void check_op(struct czi_cbor *c, const struct czi_effect_view *v,
                      const struct czi_op *op)
@@ -308,8 +387,15 @@ static void check_op(struct czi_cbor *c, const struct czi_effect_view *v,
     unsigned limit = *arguments == 'r' ? czi_effect_accesses(v) : v->write_count;
     unsigned n = count_accesses(arguments);
 
-    if ((n > 0 && op->a >= limit) || (n > 1 && op->b >= limit) || (n > 2 && op->c >= limit)) {
+    if ((op->code == CZI_OP_CALL) != v->is_open && op->code != CZI_OP_NOTE &&
+        op->code != CZI_OP_WHEN)
+        czi_cbor_fail(c, v->is_open ? "an effect that declares nothing names no resource"
+                                    : "a call is of an effect that declares nothing");
+    else if ((n > 0 && op->a >= limit) || (n > 1 && op->b >= limit) ||
+             (n > 2 && op->c >= limit)) {
         czi_cbor_fail(c, "an operation names an access that is not declared for it");
+    } else if (op->code == CZI_OP_RUN) {
+        check_places(c, v, op);
     } else if (op->code == CZI_OP_CREATE) {
         cz_id id = czi_identity_id(op->creator, op->label);
 
@@ -340,6 +426,7 @@ static void set_shape(struct czi_effect_view *v, const struct czi_op *op)
 /* What must hold of an operation beyond what stands before it. */
 struct demands {
     unsigned facts; /* cited, at least */
+    unsigned guests;
     bool program;
 };
 
@@ -348,6 +435,9 @@ static void note_demands(struct czi_cbor *c, const struct czi_op *op, uint64_t p
 {
     if (strchr(op_arguments[op->code], 'f'))
         d->facts = CZI_MAX(d->facts, op->fact + 1u);
+    d->guests += op->code == CZI_OP_RUN || op->code == CZI_OP_CALL;
+    if (d->guests > 1)
+        czi_cbor_fail(c, "an effect starts one guest at most");
     if (op->code != CZI_OP_NOTE)
         return;
     d->program = true;
@@ -364,6 +454,8 @@ static void check_demands(struct czi_cbor *c, const struct czi_effect_view *v,
         czi_cbor_fail(c, "an operation names a fact that is not cited");
     else if (d->program && !v->has_program)
         czi_cbor_fail(c, "a note is of a program's effect");
+    else if (v->is_open && !d->guests)
+        czi_cbor_fail(c, "an effect that declares nothing calls a guest");
 }
 
 static void read_ops(struct czi_cbor *c, struct czi_effect_view *v, struct demands *d)
@@ -444,7 +536,7 @@ static void read_full(struct czi_cbor *c, struct czi_effect_view *v)
         task = czi_cbor_uint_max(c, UINT32_MAX);
         (void)task;
     }
-    if (!c->what && !says && !v->has_time && !v->has_program)
+    if (!c->what && v->is_full && !says && !v->has_time && !v->has_program)
         czi_cbor_fail(c, "the full form is for effects that need it");
 }
 
@@ -572,8 +664,51 @@ static void read_head(struct czi_cbor *c, struct czi_effect_view *v)
     uint64_t n = czi_cbor_array(c), tag = czi_cbor_uint(c);
 
     v->is_full = tag == CZI_TAG_EFFECT_FULL;
-    if (!c->what && (tag != CZI_TAG_EFFECT || n != 10) && (!v->is_full || n != 13))
+    v->is_open = tag == CZI_TAG_EFFECT_OPEN;
+    if (!c->what && (tag != CZI_TAG_EFFECT || n != 10) && (!v->is_full || n != 13) &&
+        (!v->is_open || n != 11))
         czi_cbor_fail(c, "this is not an effect");
+}
+
+static void read_accesses(struct czi_cbor *c, struct czi_effect_view *v)
+{
+    v->writes = (uint16_t)read_list(c, false, &v->write_count);
+    v->reads = (uint16_t)read_list(c, false, &v->read_count);
+    if (!c->what && v->read_count)
+        check_accesses(c, v);
+}
+
+size_t czi_scope_encode(uint8_t *out, const cz_id *writes, unsigned write_count,
+                        const cz_id *reads, unsigned read_count)
+{
+    uint8_t *p = czi_cbor_put_array(out, write_count);
+
+    CZI_CHECK(write_count + read_count <= CZ_OPEN_ACCESSES_MAX);
+    for (unsigned i = 0; i < write_count; i++)
+        p = czi_cbor_put_bytes(p, &writes[i], sizeof writes[i]);
+    p = czi_cbor_put_array(p, read_count);
+    for (unsigned i = 0; i < read_count; i++)
+        p = czi_cbor_put_bytes(p, &reads[i], sizeof reads[i]);
+    return (size_t)(p - out);
+}
+
+int czi_effect_set_scope(struct czi_effect_view *v, const uint8_t *bytes, size_t len,
+                         size_t room, size_t *ret_len, cz_error *err)
+{
+    struct czi_cbor c = czi_cbor(bytes, len + room);
+    struct czi_effect_view scope = *v;
+
+    CZI_CHECK(v->is_open && len <= CZI_OPEN_EFFECT_SIZE_MAX);
+    c.at += len;
+    read_accesses(&c, &scope);
+    if (c.what)
+        return czi_fail(err, CZ_INVALID, "scope: byte %zu: %s", c.offset - len, c.what);
+    if (czi_effect_accesses(&scope) > CZ_OPEN_ACCESSES_MAX)
+        return czi_fail(err, CZ_LIMIT, "scope: %u accesses, at most %d are allowed",
+                        czi_effect_accesses(&scope), CZ_OPEN_ACCESSES_MAX);
+    *v = scope;
+    *ret_len = (size_t)(c.at - bytes) - len;
+    return CZ_OK;
 }
 
 int czi_effect_view(const void *bytes, size_t len, struct czi_effect_view *ret, cz_error *err)
@@ -592,17 +727,20 @@ int czi_effect_view(const void *bytes, size_t len, struct czi_effect_view *ret, 
         return czi_fail(err, CZ_LIMIT, "effect: %zu bytes, at most %u are allowed", len,
                         CZI_EFFECT_SIZE_MAX);
     read_head(&c, &v);
+    if (v.is_open && len > CZI_OPEN_EFFECT_SIZE_MAX)
+        return czi_fail(
+            err, CZ_LIMIT,
+            "effect: %zu bytes, at most %u are allowed of one that declares nothing", len,
+            CZI_OPEN_EFFECT_SIZE_MAX);
     (void)read_id(&c);
     v.nonce = czi_cbor_uint_max(&c, UINT64_MAX - 1);
     v.priority = (uint8_t)czi_cbor_uint_max(&c, CZI_PRIORITIES - 1);
-    v.writes = (uint16_t)read_list(&c, false, &v.write_count);
-    v.reads = (uint16_t)read_list(&c, false, &v.read_count);
-    if (!c.what && v.read_count)
-        check_accesses(&c, &v);
+    if (!v.is_open)
+        read_accesses(&c, &v);
     read_ops(&c, &v, &demands);
     v.facts = (uint32_t)read_list(&c, true, &v.fact_count);
     v.after = (uint32_t)read_list(&c, true, &v.after_count);
-    if (v.is_full)
+    if (v.is_full || v.is_open)
         read_full(&c, &v);
     if (!c.what && !v.op_count && !v.has_program)
         czi_cbor_fail(&c, "an effect needs an operation, or a program");

@@ -18,10 +18,19 @@
  *    time: link | null, program: [bytes(32), task uint] | null, signatures: bytes | null]
  * with one element of terms for each fact, or none: then all are plain (fact/depend.h). depth
  * is not 0 just with finality CZ_DEPTH. An effect of a program may have no operation.
+ *
+ * An effect that calls a guest declares nothing; it has the open form
+ *   [5, origin, nonce, priority, operations, facts, after, terms, time, program, signatures]
+ * with one call among its operations, and beside it none that names an access. What it touched
+ * is known once it ran: its *scope*, two lists of ids as writes and reads above. That belongs
+ * to the outcome, but lies directly behind the effect's bytes, wherever those lie, with the
+ * view set to it (czi_effect_set_scope). So accesses are found as those of any other effect;
+ * hashes, and all lengths, are of the effect alone.
  */
 #ifndef CZI_EFFECT_H
 #define CZI_EFFECT_H
 
+#include "causality/guest.h"
 #include "codec/dag_cbor.h"
 #include "fact/depend.h"
 #include "resource/resource.h"
@@ -32,7 +41,8 @@
  *   C creation: creator, label, kind, asset|null, quantity|data|null, controller, if_absent
  *   R requirement: state|null, version|null, quantity|null
  *   T domain text, not before, not after: at least as late
- * A note is the first operation, and of a program's effect. */
+ *   g gas   p places of accesses, none twice   i input of a guest   k a code's id
+ * A note is the first operation, and of a program's effect. One run at most. */
 #define CZI_OPERATIONS(X)                                                                      \
     X(CZI_OP_CREATE, 0, "create", "wC")                                                        \
     X(CZI_OP_TRANSFER, 1, "transfer", "wwq")                                                   \
@@ -51,14 +61,16 @@
     X(CZI_OP_DEPOSIT, 14, "deposit", "wf")                                                     \
     X(CZI_OP_WITHDRAW, 15, "withdraw", "wwwqt")                                                \
     X(CZI_OP_CONFIRM, 16, "confirm", "wwf")                                                    \
-    X(CZI_OP_RELEASE, 17, "release", "wwwf")
+    X(CZI_OP_RELEASE, 17, "release", "wwwf")                                                   \
+    X(CZI_OP_RUN, 18, "run", "rgpi")                                                           \
+    X(CZI_OP_CALL, 19, "call", "kgi")
 
 enum czi_opcode {
 #define CZI_DECLARE(code, value, name, arguments) code = value,
     CZI_OPERATIONS(CZI_DECLARE)
 #undef CZI_DECLARE
 };
-#define CZI_OPCODES 18
+#define CZI_OPCODES 20
 const char *czi_opcode_name(unsigned code);
 
 /* One operation, read from canonical bytes; slices point into them. */
@@ -67,7 +79,7 @@ struct czi_op {
     uint8_t a, b, c; /* accesses */
     uint8_t fact;    /* place of a cited one */
     cz_quantity quantity;
-    struct czi_slice data;
+    struct czi_slice data; /* run, call: input */
     /* withdraw: destination; when: domain */
     struct czi_slice text;
     uint64_t not_before, not_after; /* when */
@@ -78,12 +90,24 @@ struct czi_op {
     bool if_absent;
     /* require */
     cz_requirement requirement;
+    /* run, call */
+    uint64_t gas;
+    const uint8_t *code_id;  /* call: 32 bytes; run: access a is the code */
+    struct czi_slice places; /* run: CBOR of each, see czi_op_places */
+    uint8_t place_count;
 };
 
 /* Reads the next operation, with every rule that needs no state; errors land in c. */
 void czi_op_next(struct czi_cbor *c, struct czi_op *op);
 /* Appends one operation. */
 void czi_op_put(struct czi_buf *b, const struct czi_op *op);
+/* The accesses that a run gives to its guest, as its indexes 0, 1 ...; returns how many. */
+unsigned czi_op_places(const struct czi_op *op, uint8_t ret[CZI_ACCESSES_MAX]);
+/* Appends the CBOR of one, for czi_op.places. */
+static inline void czi_op_add_place(struct czi_buf *b, uint8_t access)
+{
+    czi_cbor_add_head(b, CZI_CBOR_UINT, access);
+}
 
 /* Effects with two accesses, one operation and no citations are most of all there are; they
  * have a short way through plan and execute. */
@@ -108,7 +132,8 @@ struct czi_effect_view {
     uint8_t shape;           /* enum czi_shape */
     uint8_t from, to;        /* accesses of a shape that is not general */
     bool is_full, has_terms, has_time, has_program;
-    uint32_t terms; /* of the full form: behind their array head */
+    bool is_open;   /* it declares nothing; accesses are those of its scope, once that is set */
+    uint32_t terms; /* of the full and open form: behind their array head */
 };
 _Static_assert(sizeof(struct czi_effect_view) == 64, "one cache line");
 #define CZI_ID_STRIDE 34
@@ -151,7 +176,25 @@ static inline const uint8_t *czi_effect_after(const uint8_t *bytes,
     return bytes + v->after + (size_t)i * CZI_CBOR_LINK_SIZE;
 }
 
-/* ---- What only the full form says ----------------------------------------------------------
+/* ---- What an open effect touched: its scope --------------------------------------------- */
+
+#define CZI_SCOPE_SIZE_MAX (2 + CZ_OPEN_ACCESSES_MAX * CZI_ID_STRIDE)
+/* Canonical bytes: writes, then reads, each ascending, no id twice, CZ_OPEN_ACCESSES_MAX in
+ * all. Returns their number; out holds CZI_SCOPE_SIZE_MAX. */
+size_t czi_scope_encode(uint8_t *out, const cz_id *writes, unsigned write_count,
+                        const cz_id *reads, unsigned read_count);
+/* Sets the accesses of an open effect to the scope at bytes + len; room: how many bytes may be
+ * read there. CZ_INVALID, CZ_LIMIT: there is none, *v is as before. */
+CZI_MUST_USE int czi_effect_set_scope(struct czi_effect_view *v, const uint8_t *bytes,
+                                      size_t len, size_t room, size_t *ret_len, cz_error *err);
+/* As before it ran. */
+static inline void czi_effect_drop_scope(struct czi_effect_view *v)
+{
+    v->writes = v->reads = 0;
+    v->write_count = v->read_count = 0;
+}
+
+/* ---- What only the full and open forms say -------------------------------------------------
  */
 
 /* The terms of the i-th fact and those after it: begin at 0 with *c unset. */

@@ -268,6 +268,7 @@ static const struct {
     [CZI_OP_NOTE] = {0, true},     [CZI_OP_WHEN] = {0, true},
     [CZI_OP_DEPOSIT] = {1, false}, [CZI_OP_WITHDRAW] = {3, false},
     [CZI_OP_CONFIRM] = {2, false}, [CZI_OP_RELEASE] = {3, false},
+    [CZI_OP_RUN] = {1, true},      [CZI_OP_CALL] = {0, true},
 };
 
 /* All that the operation names exists, and is its affair from now on. */
@@ -319,6 +320,9 @@ uint8_t czi_operation(struct general *g, const struct czi_op *op)
         return czi_confirm(g, op);
     case CZI_OP_RELEASE:
         return czi_release(g, op);
+    case CZI_OP_RUN:
+    case CZI_OP_CALL:
+        return CZ_NOT_CODE;
     default:
         return op_lifecycle(g, a, op->code);
     }

@@ -52,6 +52,21 @@ cz_id czi_identity_id(const void *creator, struct czi_slice label)
     return id;
 }
 
+void czi_code_label(const cz_id *hash, char out[CZI_CODE_LABEL_SIZE])
+{
+    memcpy(out, "code:", 5);
+    cz_id_print(hash, out + 5);
+}
+
+cz_id czi_code_identity(const cz_id *hash)
+{
+    static const cz_id nobody;
+    char label[CZI_CODE_LABEL_SIZE];
+
+    czi_code_label(hash, label);
+    return czi_identity_id(&nobody, (struct czi_slice){(const uint8_t *)label, strlen(label)});
+}
+
 cz_id cz_operator(void)
 {
     static const cz_id nobody;

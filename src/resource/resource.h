@@ -22,7 +22,7 @@ static inline bool czi_kind_has_data(unsigned kind)
 {
     return kind >= CZ_DATA;
 }
-#define CZI_KIND_LAST CZ_OUTBOX
+#define CZI_KIND_LAST CZ_CODE
 
 /* ---- Identity and names ----------------------------------------------------------------- */
 
@@ -30,6 +30,12 @@ static inline bool czi_kind_has_data(unsigned kind)
 #define CZI_IDENTITY_SIZE_MAX (1 + 1 + 34 + 3 + CZI_LABEL_SIZE_MAX)
 size_t czi_identity_encode(uint8_t *out, const void *creator, struct czi_slice label);
 cz_id czi_identity_id(const void *creator, struct czi_slice label);
+
+/* Of a resource of kind code: it follows from the bytes, "code:" and the text of their hash as
+ * an id, created by nobody. out holds CZI_CODE_LABEL_SIZE, with the terminating zero. */
+#define CZI_CODE_LABEL_SIZE (5 + CZ_ID_TEXT_SIZE)
+void czi_code_label(const cz_id *hash, char out[CZI_CODE_LABEL_SIZE]);
+cz_id czi_code_identity(const cz_id *hash);
 
 /* A label is 1 to 128 bytes of UTF-8 without control characters, and is not the text of an
  * id, so that either can be typed where a resource is named. Returns NULL, or what is wrong. */

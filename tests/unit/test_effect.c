@@ -92,8 +92,50 @@ static cz_effect *widest_effect(void)
     return e;
 }
 
+/* It declares 30 resources, so that places take one and two bytes, and runs a guest on some. */
+static cz_effect *run_effect(void)
+{
+    cz_effect *e = effect();
+    cz_guest_access seen[30];
+    cz_id code = id_number(200);
+    cz_error err = {0};
+
+    for (unsigned i = 0; i < 30; i++)
+        seen[i] = (cz_guest_access){id_number(100 + i), i % 3 ? CZ_READ : CZ_WRITE};
+    assert_ok(cz_effect_run(e, &code, 1000000, seen, 30, "some input", 10, &err), err);
+    assert_ok(cz_effect_lock(e, &seen[1].resource, &err), err);
+    assert_ok(cz_effect_sign(e, seed, &err), err);
+    return e;
+}
+
+/* Declares nothing, and says all else. */
+static cz_effect *open_effect(void)
+{
+    cz_effect *e = effect();
+    cz_id code = id_number(200), program = id_number(50), time = id_number(51);
+    cz_dependency ask = {.fact = id_number(20), .policy = CZ_EXACT, .purpose = "credit"};
+    cz_error err = {0};
+
+    assert_ok(cz_effect_when(e, "moon", 5, 7, &err), err);
+    assert_ok(cz_effect_call(e, &code, CZ_GAS_MAX, "some input that is not short at all", 35,
+                             &err),
+              err);
+    for (unsigned i = 21; i < 30; i++) {
+        cz_id other = id_number(i);
+
+        assert_ok(cz_effect_cite(e, &other, &err), err);
+        assert_ok(cz_effect_follow(e, &other, &err), err);
+    }
+    assert_ok(cz_effect_depend(e, &ask, &err), err);
+    cz_effect_set_program(e, &program, 3);
+    cz_effect_set_time(e, &time);
+    assert_ok(cz_effect_note(e, "noted", 5, &err), err);
+    assert_ok(cz_effect_sign(e, seed, &err), err);
+    return e;
+}
+
 typedef cz_effect *(*make_fn)(void);
-static const make_fn forms[] = {full_effect, widest_effect};
+static const make_fn forms[] = {full_effect, widest_effect, run_effect, open_effect};
 
 static void check_round_trip(cz_effect *e)
 {
