@@ -149,6 +149,17 @@
 #define CZI_ASSETS_MAX (1u << 20)
 #define CZI_DOMAINS_MAX 4096u
 
+/* Places in a code's text that its analysis tells apart, at about 300 bytes each while it lasts;
+ * a code with more is one of which nothing is known. */
+#define CZI_ANALYSE_PLACES_MAX 4096u
+
+/* Codes whose accesses are predicted, at about 6 KiB each: 6 MiB. */
+#define CZI_PREDICT_CODES_MAX 1024u
+
+/* Rules that predict the accesses of one code: a few for each of those that a run may have, in
+ * each way of running it. */
+#define CZI_PREDICT_RULES_MAX 64u
+
 /* A journal segment is sealed and indexed beyond this size: recovery re-executes at most
  * this much (about a second), and index work stays rare. */
 #define CZI_SEGMENT_SIZE_MAX (256ull * 1024ull * 1024ull)

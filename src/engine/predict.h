@@ -23,7 +23,8 @@
 
 struct czi_predict_input {
     const uint8_t *code_id; /* 32 bytes: of the resource */
-    struct czi_code *code; /* borrowed; read when it is met for the first time; NULL: unknown */
+    /* What the code's file says, read when it is met for the first time; NULL: not known. */
+    const struct czi_image *image;
     struct czi_slice input;
     const uint8_t *origin; /* 32 bytes: the effect's; NULL: unknown */
     const uint8_t *signer; /* the key that signed it first; NULL: none did */
