@@ -133,6 +133,8 @@ static int check_load(const struct file *f, const struct program_header *h)
                       "(0x%llx): the file is damaged",
                       h->number, (unsigned long long)h->file_size,
                       (unsigned long long)h->memory_size);
+    if (!h->memory_size) /* linkers write such for sections that nothing fell into */
+        return CZ_OK;
     if (h->align > 1 &&
         ((h->align & (h->align - 1)) != 0 || ((h->address ^ h->offset) & (h->align - 1)) != 0))
         return REFUSE(f, h->at + 48,

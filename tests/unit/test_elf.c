@@ -67,6 +67,22 @@ static void segments_come_ascending_whatever_their_order(void **state)
     assert_int_equal(image.segments[2].address, 0x12010);
 }
 
+static void empty_segments_do_not_matter(void **state)
+{
+    struct elf_plan plan = usual();
+    CZI_AUTOBUF file = {0};
+    struct czi_image image;
+    cz_error err = {0};
+
+    (void)state;
+    plan.segments[plan.segment_count++] =
+        (struct elf_segment){ELF_LOAD, ELF_R | ELF_W, 0, eight, 0, 0};
+    elf_build(&file, &plan);
+    elf_poke(&file, ELF_PROGRAM(3) + 8, 8, 0xe8); /* as ld does: no multiple of its alignment */
+    assert_ok(czi_elf_read(file.data, file.len, &image, &err), err);
+    assert_int_equal(image.segment_count, 3);
+}
+
 /* Modes of two segments that share a page -> the mode of both; 0: refused. */
 static void what_shares_a_page_shares_its_mode_unless_code_could_be_written(void **state)
 {
@@ -523,6 +539,7 @@ int main(void)
 {
     const struct CMUnitTest all[] = {
         cmocka_unit_test(segments_and_entry_are_as_the_file_says),
+        cmocka_unit_test(empty_segments_do_not_matter),
         cmocka_unit_test(segments_come_ascending_whatever_their_order),
         cmocka_unit_test(what_shares_a_page_shares_its_mode_unless_code_could_be_written),
         cmocka_unit_test(modes_are_not_joined_around_a_corner),
