@@ -410,12 +410,43 @@ static int read_symtab(const struct file *f, uint64_t table, unsigned count,
     return CZ_OK;
 }
 
-static int read_template(const struct file *f, const struct section *s, struct czi_image *image)
+/* A hint, but one that cannot be meant is a mistake that its author wants to hear of. */
+static int check_template(const struct file *f, const struct section *s,
+                          struct czi_slice entries)
 {
+    size_t size = sizeof(struct cz_template_entry);
+
     if (s->offset % _Alignof(struct cz_template_entry))
         return REFUSE(f, s->at + 24, "section .causality.access is not aligned to %zu bytes",
                       _Alignof(struct cz_template_entry));
-    return section_bytes(f, s, "section .causality.access", &image->access);
+    if (entries.len % size)
+        return REFUSE(f, s->at + 32,
+                      "section .causality.access has %zu bytes, not a multiple of %zu: it "
+                      "holds struct cz_template_entry only",
+                      entries.len, size);
+    for (size_t i = 0; i < entries.len; i += size) {
+        const uint8_t *e = entries.data + i; /* from, mode, prefix_len */
+
+        if (e[0] > CZ_TEMPLATE_FIXED_ID || e[1] > CZ_WRITE ||
+            e[2] > sizeof((struct cz_template_entry *)NULL)->prefix)
+            return REFUSE(f, s->offset + i,
+                          "section .causality.access, entry %zu: from %u, mode %u, prefix of "
+                          "%u bytes: there is no such",
+                          i / size, e[0], e[1], e[2]);
+    }
+    return CZ_OK;
+}
+
+static int read_template(const struct file *f, const struct section *s, struct czi_image *image)
+{
+    struct czi_slice entries = {0};
+    int rc = section_bytes(f, s, "section .causality.access", &entries);
+
+    if (rc == CZ_OK)
+        rc = check_template(f, s, entries);
+    if (rc == CZ_OK)
+        image->access = entries;
+    return rc;
 }
 
 static int section_table(const struct file *f, uint64_t *ret_table, unsigned *ret_count)
@@ -557,10 +588,7 @@ bool czi_elf_symbol(const struct czi_image *image, uint64_t address, struct czi_
 int czi_elf_template(const struct czi_image *image, const struct cz_template_entry **ret,
                      size_t *ret_count, cz_error *err)
 {
-    /* The file may be anywhere; the code's copy of it is aligned. */
     const void *first = image->access.data;
-    const struct cz_template_entry *entries = first;
-    size_t count = image->access.len / sizeof *entries;
 
     *ret = NULL;
     *ret_count = 0;
@@ -568,19 +596,7 @@ int czi_elf_template(const struct czi_image *image, const struct cz_template_ent
         return CZ_OK;
     if ((uintptr_t)first % _Alignof(struct cz_template_entry))
         return czi_fail(err, CZ_INVALID, "the file lies at an odd address");
-    if (image->access.len % sizeof *entries)
-        return czi_fail(err, CZ_INVALID,
-                        "section .causality.access has %zu bytes, not a multiple of %zu: it "
-                        "holds struct cz_template_entry only",
-                        image->access.len, sizeof *entries);
-    for (size_t i = 0; i < count; i++)
-        if (entries[i].from > CZ_TEMPLATE_FIXED_ID || entries[i].mode > CZ_WRITE ||
-            entries[i].prefix_len > sizeof entries[i].prefix)
-            return czi_fail(err, CZ_INVALID,
-                            "section .causality.access, entry %zu: from %u, mode %u, prefix "
-                            "of %u bytes: there is no such",
-                            i, entries[i].from, entries[i].mode, entries[i].prefix_len);
-    *ret = entries;
-    *ret_count = count;
+    *ret = first;
+    *ret_count = image->access.len / sizeof **ret;
     return CZ_OK;
 }

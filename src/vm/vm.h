@@ -51,8 +51,8 @@ bool czi_elf_symbol(const struct czi_image *image, uint64_t address, struct czi_
 size_t czi_elf_symbol_count(const struct czi_image *image);
 bool czi_elf_symbol_at(const struct czi_image *image, size_t i, struct czi_symbol *ret,
                        unsigned *ret_rank);
-/* The section .causality.access as entries; none with CZ_INVALID when they cannot be such. The
- * file must lie at an even address. */
+/* The section .causality.access as entries, which were checked with the file. CZ_INVALID when
+ * the file does not lie at an even address; a code's own copy does. */
 CZI_MUST_USE int czi_elf_template(const struct czi_image *image,
                                   const struct cz_template_entry **ret, size_t *ret_count,
                                   cz_error *err);
@@ -159,7 +159,7 @@ void czi_hart_begin(struct czi_hart *h, struct czi_space *s, const struct czi_co
 enum czi_stop czi_vm_run(struct czi_hart *h);
 enum czi_stop czi_vm_step(struct czi_hart *h);
 
-/* "addi a0, sp, -16" for the instruction at an address of the image; its length, 2 or 4, 0:
+/* "add a0,sp,-16" for the instruction at an address of the image; its length, 2 or 4, 0:
  * there is none. Names, registers and aliases as binutils writes them. */
 #define CZI_DISASM_MAX 96
 unsigned czi_disasm(const struct czi_image *image, uint64_t address, char out[CZI_DISASM_MAX]);
