@@ -100,7 +100,7 @@ static void show_name(const struct named *n, char out[NAME_SIZE])
 {
     size_t i = 0;
 
-    for (; n->name[i] && i < NAME_SIZE - 1; i++)
+    for (; i < NAME_SIZE - 1 && n->name[i]; i++)
         out[i] = (char)(n->name[i] > ' ' && n->name[i] < 0x7f ? n->name[i] : '?');
     out[i] = 0;
 }
