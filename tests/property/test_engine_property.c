@@ -220,7 +220,7 @@ static void one_seed(uint64_t seed, bool all)
 #ifdef TEST_IS_SLOW
 #define SEEDS 300
 #else
-#define SEEDS 2000
+#define SEEDS 600
 #endif
 
 static void engine_and_reference_model_agree_on_random_streams(void **state)
