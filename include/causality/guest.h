@@ -109,7 +109,8 @@ enum cz_guest_hash { CZ_HASH_BLAKE3, CZ_HASH_SHA256, CZ_HASH_KECCAK256 };
 #define CZ_GUEST_STACK_TOP 0x01800000u /* of the first task; grows down */
 #define CZ_GUEST_STACK_SIZE 0x00100000u
 #define CZ_GUEST_TASK_STACK_SIZE 0x00010000u /* mapped part, of a task that was forked */
-#define CZ_GUEST_TASKS_MAX 64u               /* at one time, with the first */
+#define CZ_GUEST_TASKS_MAX 64u               /* at one time, with the first; until joined */
+#define CZ_GUEST_RETURN 0x00000ff0u          /* where a forked task's function returns to */
 #define CZ_GUEST_INPUT 0x01800000u           /* read */
 #define CZ_GUEST_INPUT_MAX 32768u
 #define CZ_GUEST_OUTPUT 0x01900000u /* read: what was put out so far */
@@ -161,6 +162,7 @@ enum cz_guest_op_code {
     CZ_OP_CONFIRM,      /* a: outbox, b: reserve, fact */
     CZ_OP_RELEASE,      /* a: outbox, b: reserve, c: to, fact */
     CZ_OP_RUN,          /* a: code, gas, accesses, data: input */
+    CZ_OP_CALL,         /* a: code, gas, data: input; then the effect names nothing else */
     CZ_OP_ACCESS = 256, /* declares: a, mode */
     CZ_OP_DEPEND, /* cites: fact, mode: enum cz_fact_policy, state: enum cz_finality, text:
                      purpose or none */
