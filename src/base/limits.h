@@ -20,6 +20,16 @@
 /* Operations of one effect: several per access, still checked in one screenful. */
 #define CZI_OPERATIONS_MAX 256
 
+/* Operations that a guest's run may ask for, so that with a write of each window they are no
+ * more than CZI_OPERATIONS_MAX. */
+#define CZI_RUN_OPERATIONS_MAX 192
+
+/* Bytes that these hold beside the windows: all windows once, at their largest. */
+#define CZI_RUN_BYTES_MAX (4u * 1024u * 1024u)
+
+/* Codes that invoke each other, the first included: each has a memory of its own. */
+#define CZI_RUN_DEPTH_MAX 8
+
 /* Facts and explicit predecessors that one effect may cite. */
 #define CZI_CITATIONS_MAX 64
 
