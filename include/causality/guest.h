@@ -240,15 +240,16 @@ struct cz_guest_claim {
  * never a result. Each is one resource: its id, or the creator and a label. */
 enum cz_template_from {
     CZ_TEMPLATE_INPUT_ID,  /* id: 32 bytes of the input at offset */
-    CZ_TEMPLATE_OWN_LABEL, /* creator: this code; label: prefix + part of the input */
-    CZ_TEMPLATE_OWN_HEX,   /* the same, the part in hex */
+    CZ_TEMPLATE_OWN_LABEL, /* creator: this code; label: prefix + part of the input, up to its
+                              first zero byte and the input's end; length 0: prefix alone */
+    CZ_TEMPLATE_OWN_HEX,   /* the same, the part in hex, all of it */
     CZ_TEMPLATE_FIXED_ID,  /* id: prefix, 32 bytes */
 };
 struct cz_template_entry {
     uint8_t from, mode; /* enum cz_template_from, enum cz_access */
     uint8_t prefix_len; /* of prefix */
     uint8_t unused;
-    uint16_t offset, length; /* of the part of the input */
+    uint16_t offset, length; /* of the part of the input; length 65535: to its end */
     uint8_t prefix[56];
 };
 

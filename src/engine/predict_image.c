@@ -10,23 +10,22 @@
 #define TEMPLATE_RUNS 8
 #define TEXT_RUNS 3
 
-static bool from_template(const struct cz_template_entry *e, struct czi_rule *ret)
+static struct czi_rule from_template(const struct cz_template_entry *e)
 {
-    *ret = (struct czi_rule){.from = e->from,
-                             .source = CZI_PREDICT_TEMPLATE,
-                             .prefix_len = e->prefix_len,
-                             .offset = e->offset,
-                             .length = e->length};
-    if (e->from > CZ_TEMPLATE_FIXED_ID || e->prefix_len > sizeof e->prefix)
-        return false;
+    struct czi_rule r = {.from = e->from,
+                         .source = CZI_PREDICT_TEMPLATE,
+                         .prefix_len = e->prefix_len,
+                         .offset = e->offset,
+                         .length = e->length};
+
     if (e->from == CZ_TEMPLATE_FIXED_ID)
-        ret->prefix_len = sizeof(cz_id);
+        r.prefix_len = sizeof(cz_id);
     if (e->from == CZ_TEMPLATE_INPUT_ID)
-        ret->prefix_len = 0;
-    memcpy(ret->affix, e->prefix, ret->prefix_len);
-    ret->counts[0] = (struct czi_rule_count){TEMPLATE_RUNS, TEMPLATE_RUNS,
-                                             e->mode == CZ_READ ? 0 : TEMPLATE_RUNS};
-    return true;
+        r.prefix_len = 0;
+    memcpy(r.affix, e->prefix, r.prefix_len);
+    r.counts[0] = (struct czi_rule_count){TEMPLATE_RUNS, TEMPLATE_RUNS,
+                                          e->mode == CZ_READ ? 0 : TEMPLATE_RUNS};
+    return r;
 }
 
 /* Half of a profile's rules at most: the others are for what is learned. */
@@ -35,13 +34,14 @@ static void read_template(struct czi_predictor *p, struct czi_profile *f,
 {
     const struct cz_template_entry *entries;
     size_t count;
-    struct czi_rule rule;
 
     if (czi_elf_template(image, &entries, &count, NULL))
         return;
-    for (size_t i = 0; i < CZI_MIN(count, CZI_PREDICT_RULES_MAX / 2); i++)
-        if (from_template(&entries[i], &rule))
-            czi_profile_add(p, f, &rule);
+    for (size_t i = 0; i < CZI_MIN(count, CZI_PREDICT_RULES_MAX / 2); i++) {
+        struct czi_rule rule = from_template(&entries[i]);
+
+        czi_profile_add(p, f, &rule);
+    }
 }
 
 static void read_text(struct czi_predictor *p, struct czi_profile *f,

@@ -237,29 +237,29 @@ static void propose_fixed(struct study *s, const struct czi_access *a)
 /* ---- Studying ------------------------------------------------------------------------------
  */
 
-/* Rules that are not used: does one explain what is open? Whether one did that is not yet sure
- * of itself. */
+/* Rules that are not used: does one explain what is open? */
 static bool try_others(struct study *s)
 {
-    bool confirmed = false;
+    uint64_t tried = ~s->f->active[s->class];
+    bool found = false;
 
     for (unsigned n = 0; n < s->f->rule_count; n++) {
         uint8_t id[32];
         unsigned place;
 
-        if ((s->f->active[s->class] >> n & 1) || !czi_rule_id(&s->f->rules[n], s->in, id))
+        if (!(tried >> n & 1) || !czi_rule_id(&s->f->rules[n], s->in, id))
             continue;
         place = place_of(s, id);
         if (place < s->count && !(s->open >> place & 1))
             continue; /* another rule has it */
         if (place < s->count) {
-            confirmed |= s->f->rules[n].counts[0].hits < 4;
             s->open &= ~(UINT64_C(1) << place);
+            found = true;
         }
         czi_profile_count(s->f, n, s->class, place < s->count,
                           place < s->count && s->accesses[place].writable);
     }
-    return confirmed;
+    return found;
 }
 
 static bool may_study(struct czi_profile *f)

@@ -16,6 +16,8 @@ enum { RA = 1, GP = 3, A0 = 10, A1 = 11, A7 = 17 };
 /* What a function may change: ra, t0 to t6, a0 to a7. */
 #define CHANGED_BY_CALLS 0xf003fce2u
 
+enum seen { PASSED = 1, COUNTED = 2 };
+
 struct known {
     uint32_t mask;
     uint64_t x[32];
@@ -24,17 +26,19 @@ struct place {
     uint64_t address;
     struct known known;
     bool queued, by_pointer;
+    bool is_joined; /* ways that end in a jump lead here, or one from above */
 };
 struct way {
     const struct czi_image *image;
     uint32_t *numbers; /* of a place, + 1, for each halfword of text; 0: none */
-    uint8_t *passed;   /* 1: some way went over it */
+    uint8_t *seen;     /* of enum seen, for each of these */
     struct place *places;
     uint32_t *queue;
     uint32_t place_count, place_room, queued, halfwords;
     uint64_t steps; /* that may still be made */
     uint64_t gp;    /* as the beginning sets it, for what pointers lead to; 0: unknown */
-    bool by_pointer, too_large, collecting;
+    bool was_noted; /* by the ways that lead to the place */
+    bool by_pointer, is_jump, too_large, collecting;
     struct czi_analysis *ret;
 };
 
@@ -109,41 +113,6 @@ static bool meet(struct known *a, const struct known *b)
     return a->mask != before;
 }
 
-/* ---- Places --------------------------------------------------------------------------------
- */
-
-static void put(struct way *w, uint32_t n)
-{
-    if (w->places[n].queued)
-        return;
-    w->places[n].queued = true;
-    w->queue[w->queued++] = n;
-}
-
-static void go(struct way *w, uint64_t address, const struct known *k)
-{
-    struct place *p;
-    uint32_t at;
-
-    if (w->collecting || !text_at(w, address, &at).len)
-        return;
-    if (!w->numbers[at]) {
-        if (w->place_count == w->place_room) {
-            w->too_large = true;
-            return;
-        }
-        w->numbers[at] = ++w->place_count;
-        w->places[w->place_count - 1] =
-            (struct place){.address = address, .known = *k, .by_pointer = w->by_pointer};
-        put(w, w->place_count - 1);
-        return;
-    }
-    p = &w->places[w->numbers[at] - 1];
-    /* A guess about pointers spoils nothing that is certain. */
-    if (w->by_pointer == p->by_pointer && meet(&p->known, k))
-        put(w, w->numbers[at] - 1);
-}
-
 /* ---- Calls ---------------------------------------------------------------------------------
  */
 
@@ -194,11 +163,12 @@ static void note_open(struct way *w, const struct known *k)
 }
 
 /* What is invoked opens nothing by itself, but may be given what to write. */
-static void note_call(struct way *w, const struct known *k)
+static void note_call(struct way *w, const struct known *k, uint32_t at)
 {
     struct czi_analysis *a = w->ret;
 
-    a->sites++;
+    a->sites += !(w->seen[at] & COUNTED);
+    w->seen[at] |= COUNTED;
     if (!knows(k, A7)) {
         a->unknown_sites++;
         a->may_write = true;
@@ -207,6 +177,51 @@ static void note_call(struct way *w, const struct known *k)
     note_number(a, k->x[A7]);
     if (k->x[A7] == CZ_CALL_OPEN)
         note_open(w, k);
+}
+
+/* ---- Places --------------------------------------------------------------------------------
+ */
+
+static void put(struct way *w, uint32_t n)
+{
+    if (w->places[n].queued)
+        return;
+    w->places[n].queued = true;
+    w->queue[w->queued++] = n;
+}
+
+static void go(struct way *w, uint64_t address, const struct known *k)
+{
+    struct place *p;
+    uint32_t at;
+    struct czi_slice text = text_at(w, address, &at);
+
+    if (!text.len)
+        return;
+    if (w->collecting) {
+        /* Compilers let several calls end in one ecall: each has its own number. */
+        if (czi_step_decode(text).kind == CZI_STEP_CALL)
+            note_call(w, k, at);
+        return;
+    }
+    if (!w->numbers[at]) {
+        if (w->place_count == w->place_room) {
+            w->too_large = true;
+            return;
+        }
+        w->numbers[at] = ++w->place_count;
+        w->places[w->place_count - 1] = (struct place){.address = address,
+                                                       .known = *k,
+                                                       .by_pointer = w->by_pointer,
+                                                       .is_joined = w->is_jump};
+        put(w, w->place_count - 1);
+        return;
+    }
+    p = &w->places[w->numbers[at] - 1];
+    p->is_joined |= w->is_jump;
+    /* A guess about pointers spoils nothing that is certain. */
+    if (w->by_pointer == p->by_pointer && meet(&p->known, k))
+        put(w, w->numbers[at] - 1);
 }
 
 /* ---- Walking -------------------------------------------------------------------------------
@@ -222,7 +237,8 @@ static void jump(struct way *w, const struct czi_step *s, struct known *k, bool 
 }
 
 /* Carries out one instruction; false: the way ends, or goes on elsewhere. */
-static bool step(struct way *w, const struct czi_step *s, struct known *k, uint64_t pc)
+static bool step(struct way *w, const struct czi_step *s, struct known *k, uint64_t pc,
+                 uint32_t at)
 {
     uint64_t a = k->x[s->rs1], imm = (uint64_t)s->imm;
     bool has_a = knows(k, s->rs1);
@@ -261,8 +277,8 @@ static bool step(struct way *w, const struct czi_step *s, struct known *k, uint6
             forget(k, CHANGED_BY_CALLS);
         return s->rd != 0;
     case CZI_STEP_CALL:
-        if (w->collecting)
-            note_call(w, k);
+        if (w->collecting && !w->was_noted)
+            note_call(w, k, at);
         if (knows(k, A7) && k->x[A7] == CZ_CALL_EXIT)
             return false;
         forget(k, 1u << A0);
@@ -281,6 +297,7 @@ static void walk(struct way *w, uint32_t n)
     uint32_t at;
 
     w->by_pointer = w->places[n].by_pointer;
+    w->is_jump = true;
     for (bool first = true;; first = false) {
         struct czi_slice text = text_at(w, pc, &at);
         struct czi_step s = czi_step_decode(text);
@@ -292,8 +309,9 @@ static void walk(struct way *w, uint32_t n)
             break;
         }
         w->steps--;
-        w->passed[at] = 1;
-        if (!step(w, &s, &k, pc))
+        w->was_noted = first && w->places[n].is_joined;
+        w->seen[at] |= PASSED;
+        if (!step(w, &s, &k, pc, at))
             break;
         if (knows(&k, GP) && !w->gp)
             w->gp = k.x[GP];
@@ -310,6 +328,13 @@ static void walk_all(struct way *w)
         walk(w, n);
     }
     w->too_large |= w->queued != 0;
+}
+
+static void begin_at(struct way *w, uint64_t address, const struct known *k)
+{
+    w->is_jump = false;
+    go(w, address, k);
+    walk_all(w);
 }
 
 static bool ends_way(const struct czi_step *s)
@@ -332,15 +357,12 @@ static void walk_segment(struct way *w, const struct czi_segment *segment,
 
         if (!text_at(w, segment->address + at, &n).len)
             return;
-        if (s.kind == CZI_STEP_CALL && !w->passed[n]) {
-            go(w, segment->address + begin, nothing);
-            walk_all(w);
-            if (!w->passed[n]) {
-                go(w, segment->address + at, nothing);
-                walk_all(w);
-            }
+        if (s.kind == CZI_STEP_CALL && !(w->seen[n] & PASSED)) {
+            begin_at(w, segment->address + begin, nothing);
+            if (!(w->seen[n] & PASSED))
+                begin_at(w, segment->address + at, nothing);
         }
-        if (w->passed[n] || ends_way(&s))
+        if ((w->seen[n] & PASSED) || ends_way(&s))
             begin = next;
         at = next;
     }
@@ -368,17 +390,17 @@ static bool make_room(struct way *w)
     w->halfwords = n;
     w->steps = (uint64_t)n * STEPS_EACH;
     w->numbers = czi_alloc_zero(n, sizeof *w->numbers);
-    w->passed = czi_alloc_zero(n, 1);
+    w->seen = czi_alloc_zero(n, 1);
     w->place_room = CZI_MIN(n, CZI_ANALYSE_PLACES_MAX);
     w->places = czi_alloc(sizeof *w->places * w->place_room);
     w->queue = czi_alloc(sizeof *w->queue * w->place_room);
-    return w->numbers && w->passed && w->places && w->queue;
+    return w->numbers && w->seen && w->places && w->queue;
 }
 
 static void release(struct way *w)
 {
     czi_free(w->numbers);
-    czi_free(w->passed);
+    czi_free(w->seen);
     czi_free(w->places);
     czi_free(w->queue);
 }
@@ -394,8 +416,7 @@ int czi_analyse(const struct czi_image *image, struct czi_analysis *ret, cz_erro
     }
     *ret = (struct czi_analysis){0};
     set(&start, A0, true, CZ_GUEST_INPUT);
-    go(&w, image->entry, &start);
-    walk_all(&w);
+    begin_at(&w, image->entry, &start);
     walk_rest(&w);
     w.collecting = true;
     w.steps = (uint64_t)w.halfwords * STEPS_EACH;
