@@ -106,8 +106,8 @@ static uint64_t emit_lifecycle(struct czi_call *c, const struct asked *a)
         if (rc)
             return czi_call_code(rc);
     }
-    czi_overlay_op(c->m, c->f,
-                   &(struct czi_op){.code = (uint8_t)code, .a = place_of(c, index)});
+    *czi_overlay_op(c->m, c->f) =
+        (struct czi_op){.code = (uint8_t)code, .a = place_of(c, index)};
     now->state = state;
     if (code == CZI_OP_CONSUME)
         now->quantity = 0;
@@ -137,10 +137,9 @@ static uint64_t emit_require(struct czi_call *c, const struct asked *a)
         r.version = a->in.version;
     if (r.has_quantity)
         r.quantity = quantity_of(a);
-    czi_overlay_op(c->m, c->f,
-                   &(struct czi_op){.code = CZI_OP_REQUIRE,
-                                    .a = place_of(c, a->indexes[0]),
-                                    .requirement = r});
+    *czi_overlay_op(c->m, c->f) = (struct czi_op){.code = CZI_OP_REQUIRE,
+                                                  .a = place_of(c, a->indexes[0]),
+                                                  .requirement = r};
     return 0;
 }
 
@@ -196,7 +195,7 @@ static uint64_t emit_withdraw(struct czi_call *c, const struct asked *a)
     op.text = (struct czi_slice){bytes, text.len};
     now_of(c, a->indexes[0])->quantity -= op.quantity;
     now_of(c, a->indexes[2])->quantity += op.quantity;
-    czi_overlay_op(c->m, c->f, &op);
+    *czi_overlay_op(c->m, c->f) = op;
     for (unsigned i = 0; i < 3; i++)
         note(c, a->indexes[i], true);
     return 0;

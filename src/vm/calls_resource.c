@@ -421,11 +421,10 @@ uint64_t czi_call_move(struct czi_call *c, uint64_t from, uint64_t to, unsigned 
         return czi_call_code(rc);
     a->quantity -= q;
     b->quantity += q;
-    czi_overlay_op(c->m, c->f,
-                   &(struct czi_op){.code = (uint8_t)code,
-                                    .a = c->f->indexes[from].place,
-                                    .b = c->f->indexes[to].place,
-                                    .quantity = q});
+    *czi_overlay_op(c->m, c->f) = (struct czi_op){.code = (uint8_t)code,
+                                                  .a = c->f->indexes[from].place,
+                                                  .b = c->f->indexes[to].place,
+                                                  .quantity = q};
     note_store(c, from);
     note_store(c, to);
     return 0;

@@ -271,54 +271,59 @@ bool czi_track_resource_access(struct czi_vm_manager *m, unsigned index, enum cz
     return true;
 }
 
-static void collect(struct czi_vm_manager *m, unsigned *count, const struct czi_op *op,
-                    const uint8_t *actor)
+/* Those that create come first. */
+static unsigned begin_list(struct czi_vm_manager *m, struct czi_run_result *ret)
 {
-    m->all_ops[*count] = *op;
-    m->all_actors[(*count)++] = actor;
+    unsigned n = m->creation_count;
+
+    ret->ops = n ? m->all_ops : m->ops;
+    ret->op_actors = n ? m->all_actors : m->op_actors;
+    if (n) {
+        memcpy(m->all_ops, m->creations, n * sizeof m->creations[0]);
+        memcpy(m->all_actors, m->creation_actors, n * sizeof m->creation_actors[0]);
+        memcpy(m->all_ops + n, m->ops, m->op_count * sizeof m->ops[0]);
+        memcpy(m->all_actors + n, m->op_actors, m->op_count * sizeof m->op_actors[0]);
+    }
+    return n + m->op_count;
 }
 
 /* What is in windows only: of what was created, the creation holds it. */
-static void collect_windows(struct czi_vm_manager *m, const struct czi_frame *f,
-                            unsigned *count)
+static void collect_windows(struct czi_vm_manager *m, struct czi_run_result *ret)
 {
+    const struct czi_frame *f = &m->frames[0];
+    struct czi_op *ops = m->creation_count ? m->all_ops : m->ops;
+    const uint8_t **actors = m->creation_count ? m->all_actors : m->op_actors;
+
     for (unsigned i = 0; i < f->index_count; i++) {
         const struct czi_now *now = &m->places[f->indexes[i].place].now;
 
         if (!czi_overlay_is_loose(m, f, i))
             continue;
-        if (now->is_created && !now->is_filled)
-            m->all_ops[now->creation].data = czi_space_window(f->space, i);
-        else
-            collect(m, count,
-                    &(struct czi_op){.code = CZI_OP_WRITE,
-                                     .a = f->indexes[i].place,
-                                     .data = czi_space_window(f->space, i)},
-                    f->code_id);
+        if (now->is_created && !now->is_filled) {
+            ops[now->creation].data = czi_space_window(f->space, i);
+            continue;
+        }
+        ops[ret->op_count] = (struct czi_op){.code = CZI_OP_WRITE,
+                                             .a = f->indexes[i].place,
+                                             .data = czi_space_window(f->space, i)};
+        actors[ret->op_count++] = f->code_id;
     }
 }
 
 void czi_collect_effects(struct czi_vm_manager *m, struct czi_run_result *ret)
 {
     struct czi_frame *f = &m->frames[0];
-    unsigned count = 0;
 
     for (unsigned i = 0; i < f->index_count; i++)
         czi_index_note(m, f, i);
-    for (unsigned i = 0; i < m->creation_count; i++)
-        collect(m, &count, &m->creations[i], m->creation_actors[i]);
-    for (unsigned i = 0; i < m->op_count; i++)
-        collect(m, &count, &m->ops[i], m->op_actors[i]);
-    collect_windows(m, f, &count);
+    ret->op_count = begin_list(m, ret);
+    collect_windows(m, ret);
     for (unsigned i = 0; i < m->place_count; i++) {
         m->accesses[i].written = m->places[i].now.written;
         m->accesses[i].ran = m->places[i].now.ran;
     }
     ret->accesses = m->accesses;
     ret->access_count = m->place_count;
-    ret->ops = m->all_ops;
-    ret->op_actors = m->all_actors;
-    ret->op_count = count;
 }
 
 /* How many accesses an operation names, and whether it changes them: what guests can ask for,

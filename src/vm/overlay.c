@@ -142,12 +142,11 @@ bool czi_overlay_fits(const struct czi_vm_manager *m, unsigned n)
     return m->creation_count + m->op_count + n <= CZI_RUN_OPERATIONS_MAX;
 }
 
-void czi_overlay_op(struct czi_vm_manager *m, const struct czi_frame *f,
-                    const struct czi_op *op)
+struct czi_op *czi_overlay_op(struct czi_vm_manager *m, const struct czi_frame *f)
 {
     CZI_CHECK(czi_overlay_fits(m, 1));
-    m->ops[m->op_count] = *op;
-    m->op_actors[m->op_count++] = f->code_id;
+    m->op_actors[m->op_count] = f->code_id;
+    return &m->ops[m->op_count++];
 }
 
 bool czi_overlay_is_loose(const struct czi_vm_manager *m, const struct czi_frame *f,
@@ -182,8 +181,8 @@ int czi_overlay_keep(struct czi_vm_manager *m, struct czi_frame *f, unsigned ind
         m->creations[now->creation].data = kept;
         now->is_filled = true;
     } else {
-        czi_overlay_op(m, f,
-                       &(struct czi_op){.code = CZI_OP_WRITE, .a = x->place, .data = kept});
+        *czi_overlay_op(m, f) =
+            (struct czi_op){.code = CZI_OP_WRITE, .a = x->place, .data = kept};
     }
     now->written = true;
     now->data = kept;

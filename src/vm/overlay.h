@@ -87,8 +87,12 @@ struct czi_vm_manager {
     struct czi_access accesses[CZI_PLACES_MAX];
     struct czi_place places[CZI_PLACES_MAX];
     unsigned creation_count, op_count;
-    struct czi_op creations[CZI_ACCESSES_MAX], ops[CZI_RUN_OPERATIONS_MAX];
-    const uint8_t *creation_actors[CZI_ACCESSES_MAX], *op_actors[CZI_RUN_OPERATIONS_MAX];
+    /* CZI_RUN_OPERATIONS_MAX, and room for the writes of windows behind them. */
+    struct czi_op ops[CZI_OPERATIONS_MAX];
+    const uint8_t *op_actors[CZI_OPERATIONS_MAX];
+    struct czi_op creations[CZI_ACCESSES_MAX];
+    const uint8_t *creation_actors[CZI_ACCESSES_MAX];
+    /* Both kinds, of a run that creates. */
     struct czi_op all_ops[CZI_OPERATIONS_MAX];
     const uint8_t *all_actors[CZI_OPERATIONS_MAX];
     struct czi_arena arena;
@@ -133,9 +137,8 @@ void czi_index_note(struct czi_vm_manager *m, struct czi_frame *f, unsigned inde
 bool czi_overlay_fits(const struct czi_vm_manager *m, unsigned n);
 /* So many bytes that stay, or NULL: *ret is CZ_LIMIT, or CZ_NOMEM. */
 uint8_t *czi_overlay_bytes(struct czi_vm_manager *m, size_t len, int *ret);
-/* An operation of the frame's code; there must be room. */
-void czi_overlay_op(struct czi_vm_manager *m, const struct czi_frame *f,
-                    const struct czi_op *op);
+/* An operation of the frame's code, to be filled in; there must be room. */
+struct czi_op *czi_overlay_op(struct czi_vm_manager *m, const struct czi_frame *f);
 /* Whether the window holds what is not kept. What is created is, until it is filled. */
 bool czi_overlay_is_loose(const struct czi_vm_manager *m, const struct czi_frame *f,
                           unsigned index);
