@@ -458,9 +458,21 @@ static void check_demands(struct czi_cbor *c, const struct czi_effect_view *v,
         czi_cbor_fail(c, "an effect that declares nothing calls a guest");
 }
 
+/* changes: an operation so far does. */
+static void note_guest(struct czi_effect_view *v, const struct czi_op *op, bool *changes)
+{
+    if (op->code == CZI_OP_RUN || op->code == CZI_OP_CALL) {
+        v->has_guest = true;
+        v->guest_first = !*changes;
+    }
+    *changes |= op->code != CZI_OP_NOTE && op->code != CZI_OP_WHEN && op->code != CZI_OP_USE &&
+                op->code != CZI_OP_REQUIRE;
+}
+
 static void read_ops(struct czi_cbor *c, struct czi_effect_view *v, struct demands *d)
 {
     uint64_t n = czi_cbor_array(c);
+    bool changes = false;
 
     if (n > CZI_OPERATIONS_MAX) {
         czi_cbor_fail(c, "more than 256 operations");
@@ -476,6 +488,8 @@ static void read_ops(struct czi_cbor *c, struct czi_effect_view *v, struct deman
             check_op(c, v, &op);
         if (!c->what)
             note_demands(c, &op, i, d);
+        if (!c->what)
+            note_guest(v, &op, &changes);
         if (n == 1 && !c->what)
             set_shape(v, &op);
     }

@@ -131,9 +131,11 @@ struct czi_effect_view {
     uint8_t signature_count; /* each CZI_SIGNER_SIZE, the last bytes; 0: none */
     uint8_t shape;           /* enum czi_shape */
     uint8_t from, to;        /* accesses of a shape that is not general */
-    bool is_full, has_terms, has_time, has_program;
-    bool is_open;   /* it declares nothing; accesses are those of its scope, once that is set */
-    uint32_t terms; /* of the full and open form: behind their array head */
+    bool is_full : 1, has_terms : 1, has_time : 1, has_program : 1;
+    bool is_open : 1;     /* it declares nothing; accesses are of its scope, once that is set */
+    bool has_guest : 1;   /* a run or a call; */
+    bool guest_first : 1; /* and no operation before it changes anything */
+    uint32_t terms;       /* of the full and open form: behind their array head */
 };
 _Static_assert(sizeof(struct czi_effect_view) == 64, "one cache line");
 #define CZI_ID_STRIDE 34

@@ -68,10 +68,19 @@ enum czi_owner_kind czi_owner_of(struct general *g, const struct work *w,
         return CZI_NOBODY;
     *ret_account = czi_work_controller(g, w);
     s = see(g, *ret_account);
+    if (s.exists && s.kind == CZ_CODE)
+        return CZI_CODE;
     if (!s.exists || s.kind != CZ_OUTBOX)
         return CZI_ACCOUNT;
     *ret_account = s.controller;
     return CZI_RESERVE;
+}
+
+/* What a code controls: that code itself may. */
+static uint8_t by_code(struct general *g, const uint8_t *code, const uint8_t *concerned)
+{
+    return g->actor && czi_id_equal(g->actor, code) ? CZ_APPLIED
+                                                    : blame(g, concerned, CZ_CODE_ONLY);
 }
 
 /* ---- Signatures and presented capabilities -------------------------------------------------
@@ -251,6 +260,8 @@ uint8_t czi_authorise_debit(struct general *g, struct work *from, struct work *t
         return blame(g, czi_work_id(g, owner == CZI_RESERVE ? from : to), CZ_UNPROVEN);
     if (owner == CZI_NOBODY)
         return CZ_APPLIED;
+    if (owner == CZI_CODE)
+        return by_code(g, account, czi_work_id(g, from));
     reason = authorise(g, account, CZ_RIGHT_DEBIT, from, &q);
     if (reason || (other && czi_id_equal(account, other)))
         return reason;
@@ -273,6 +284,8 @@ static uint8_t controlled(struct general *g, const struct work *w, unsigned righ
 
     if (owner == CZI_RESERVE)
         return blame(g, czi_work_id(g, w), CZ_UNPROVEN);
+    if (owner == CZI_CODE)
+        return by_code(g, account, czi_work_id(g, w));
     return owner == CZI_NOBODY ? CZ_APPLIED : authorise(g, account, right, w, NULL);
 }
 
@@ -388,13 +401,15 @@ bool czi_is_canonical(const struct czi_op *op)
            memcmp(op->label.data, op->asset.data, op->label.len) == 0;
 }
 
-/* An account or outbox in whose name something is created. */
+/* An account, outbox or code in whose name something is created. */
 static uint8_t party(struct general *g, const uint8_t *id, const struct work *w)
 {
     int kind = czi_controller_kind(g, id);
 
     if (kind == CZ_OUTBOX)
         return blame(g, id, CZ_UNPROVEN);
+    if (kind == CZ_CODE)
+        return by_code(g, id, id);
     return kind == CZ_ACCOUNT ? authorise(g, id, CZ_RIGHT_CREATE, w, NULL) : CZ_APPLIED;
 }
 
@@ -498,7 +513,7 @@ uint8_t czi_authorise_creation(struct general *g, struct work *w, const struct c
         reason = create_account(g, w, op);
         break;
     default:
-        if (czi_is_canonical(op))
+        if (czi_is_canonical(op) && czi_controller_kind(g, op->controller) != CZ_CODE)
             return CZ_APPLIED;
     }
     if (!reason)

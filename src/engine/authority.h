@@ -8,10 +8,13 @@
  * Operations come here once their own conditions hold, just before they change anything but
  * copies: a refused effect leaves no trace, neither of what it spent.
  *
- * Invariants of a store. (1) What is controlled has a controller that exists, and is an account
- * or an outbox; an outbox is controlled by an account. (2) A capability's chain ends, has at
- * most CZ_DELEGATION_MAX links, is of one account, and none gives more than the one above. (3)
- * The bytes of accounts, capabilities and outboxes are well formed.
+ * What a code controls is changed by operations that a run of that code asked for, and by no
+ * others; g->actor says whose the operation at hand is.
+ *
+ * Invariants of a store. (1) What is controlled has a controller that exists, and is an
+ * account, an outbox or a code; an outbox is controlled by an account. (2) A capability's chain
+ * ends, has at most CZ_DELEGATION_MAX links, is of one account, and none gives more than the
+ * one above. (3) The bytes of accounts, capabilities and outboxes are well formed.
  */
 #ifndef CZI_AUTHORITY_H
 #define CZI_AUTHORITY_H
@@ -41,8 +44,8 @@ CZI_MUST_USE uint8_t czi_authorise_use(struct general *g, struct work *w);
 CZI_MUST_USE uint8_t czi_authorise_untouched(struct general *g);
 
 /* Who a resource belongs to. */
-enum czi_owner_kind { CZI_NOBODY, CZI_ACCOUNT, CZI_RESERVE };
-/* *ret_account: the account, also of a reserve; NULL: nobody. */
+enum czi_owner_kind { CZI_NOBODY, CZI_ACCOUNT, CZI_RESERVE, CZI_CODE };
+/* *ret_account: the account, also of a reserve, or the code; NULL: nobody. */
 enum czi_owner_kind czi_owner_of(struct general *g, const struct work *w,
                                  const uint8_t **ret_account);
 /* The kind of a controller that exists, also one that is not declared; -1: it does not. */

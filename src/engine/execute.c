@@ -100,16 +100,17 @@ int czi_core_plan(struct czi_core *core, struct czi_batch *b, uint32_t from, cz_
 /* ---- The short way: two resources ---------------------------------------------------------
  */
 
-/* What an outbox controls. */
-static bool is_reserve(const struct czi_core *core, const struct czi_resource *x, uint32_t slot)
+/* What controls it: enum cz_kind; -1: nothing. */
+static int controller_kind(const struct czi_core *core, const struct czi_resource *x,
+                           uint32_t slot)
 {
     uint32_t n;
 
     if (!x->controlled)
-        return false;
+        return -1;
     n = czi_id_table_find(&core->resources.ids,
                           czi_resource_name(&core->resources, slot)->controller.bytes);
-    return n != CZI_ID_NONE && czi_resource_at(&core->resources, n)->kind == CZ_OUTBOX;
+    return n == CZI_ID_NONE ? -1 : czi_resource_at(&core->resources, n)->kind;
 }
 
 /* Kind fungible, state active and not controlled are all zero, so one comparison sees the usual
@@ -125,12 +126,17 @@ static uint8_t unusual_reason(const struct czi_core *core, const struct czi_reso
                               const struct czi_resource *to, const struct czi_entry *e)
 {
     uint8_t reason = czi_transfer_reason(from, to, e->quantity);
+    int master, other;
 
     if (reason || !(from->controlled || to->controlled))
         return reason;
-    if (is_reserve(core, from, e->from) || is_reserve(core, to, e->to))
+    master = controller_kind(core, from, e->from);
+    other = controller_kind(core, to, e->to);
+    if (master == CZ_OUTBOX || other == CZ_OUTBOX)
         return CZ_UNPROVEN;
-    return from->controlled ? CZ_UNDECLARED : CZ_APPLIED;
+    if (!from->controlled)
+        return CZ_APPLIED;
+    return master == CZ_CODE ? CZ_CODE_ONLY : CZ_UNDECLARED;
 }
 
 /* The slots differ; the resources may still be unfit, or reserved and not created. */

@@ -167,7 +167,7 @@ uint8_t czi_deposit(struct general *g, struct work *to, const struct czi_op *op)
         return reason;
     owner = czi_owner_of(g, to, &account);
     if (owner != CZI_ACCOUNT)
-        return blame(g, to, owner == CZI_NOBODY ? CZ_DIRECT_OWNERSHIP : CZ_UNPROVEN);
+        return blame(g, to, owner == CZI_RESERVE ? CZ_UNPROVEN : CZ_DIRECT_OWNERSHIP);
     if (!is_asset_of(czi_work_asset(g, to), &said) ||
         (!is_named(said.statement.account, czi_work_id(g, to)) &&
          !is_named(said.statement.account, account)))

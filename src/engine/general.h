@@ -48,6 +48,8 @@ struct general {
     unsigned presented_count;
     uint32_t withdrawals; /* so far */
     uint64_t facts_used;  /* bit i: by a deposit or confirm */
+    /* The code that the operation at hand comes from; NULL: it is the effect's own. */
+    const uint8_t *actor;
     struct czi_blame blame;
     struct czi_citing citing;
     struct czi_item item; /* the one at hand */

@@ -67,7 +67,7 @@ static uint8_t create_again(struct general *g, const struct work *w, const struc
         (controlled &&
          (!w->now.controlled || !czi_id_equal(czi_work_controller(g, w), op->controller))))
         return CZ_EXISTS;
-    if (czi_is_canonical(op))
+    if (czi_is_canonical(op) && czi_controller_kind(g, op->controller) != CZ_CODE)
         czi_work_touch(g, w);
     return CZ_APPLIED;
 }
@@ -83,14 +83,13 @@ static bool is_program(const struct general *g, const uint8_t *id)
            czi_id_table_find(&g->core->program_ids, id) != CZI_ID_NONE;
 }
 
-/* Who may hold what is created. */
-static uint8_t ownership_fault(const struct general *g, const struct czi_op *op,
-                               bool controlled)
+/* Who may hold what is created. What is external belongs to accounts: a code is none. */
+static uint8_t ownership_fault(const struct general *g, const struct czi_op *op, int controller)
 {
     if (op->kind == CZ_FUNGIBLE && czi_is_external(g->core->book, op->asset)) {
         if (op->quantity)
             return CZ_UNPROVEN;
-        if (!controlled)
+        if (controller != CZ_ACCOUNT && controller != CZ_OUTBOX)
             return CZ_DIRECT_OWNERSHIP;
     }
     return is_program(g, op->controller) ? CZ_DIRECT_OWNERSHIP : CZ_APPLIED;
@@ -99,7 +98,8 @@ static uint8_t ownership_fault(const struct general *g, const struct czi_op *op,
 static uint8_t op_create(struct general *g, struct work *w, const struct czi_op *op)
 {
     int controller = czi_controller_kind(g, op->controller);
-    bool controlled = controller == CZ_ACCOUNT || controller == CZ_OUTBOX;
+    bool controlled =
+        controller == CZ_ACCOUNT || controller == CZ_OUTBOX || controller == CZ_CODE;
     uint32_t asset;
     uint8_t reason = find_asset(g, op, &asset);
 
@@ -108,7 +108,7 @@ static uint8_t op_create(struct general *g, struct work *w, const struct czi_op 
     g->blame.id = czi_work_id(g, w);
     if (w->exists)
         return create_again(g, w, op, asset, controlled);
-    reason = ownership_fault(g, op, controlled);
+    reason = ownership_fault(g, op, controller);
     if (reason)
         return reason;
     w->now = (struct czi_resource){.kind = op->kind,
@@ -213,6 +213,8 @@ static uint8_t op_lifecycle(struct general *g, struct work *w, unsigned code)
     cz_quantity retired = w->now.quantity;
     uint8_t state = w->now.state, reason = CZ_APPLIED;
 
+    if (w->now.kind == CZ_CODE)
+        return CZ_WRONG_KIND;
     if (!czi_state_move(&state, move))
         return CZ_WRONG_STATE;
     if (is_occupied(g, w, move))

@@ -69,7 +69,7 @@ struct czi_resource {
     uint32_t asset; /* number in the assets table; unused for data */
     uint8_t kind, state;
     bool dirty;      /* changed since the last checkpoint */
-    bool controlled; /* its controller, when it was created, was an account or outbox (R14) */
+    bool controlled; /* its controller, as it was created, was an account, outbox or code */
     struct czi_lock *lock; /* who holds it or waits for it; NULL: nobody (engine/park.h) */
     struct czi_watched *watched; /* who is told of its states; NULL: nobody (engine/watch.h) */
 };
