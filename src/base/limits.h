@@ -109,6 +109,9 @@
  * early when the next effect could exceed it. */
 #define CZI_BATCH_ACCESSES_EACH 4u
 
+/* Effects with guests in one batch: what all of them may put out fits a frame with the rest. */
+#define CZI_BATCH_GUESTS_MAX 2048u
+
 /* Canonical bytes in one batch: small batches keep a crash's redo short. At least one
  * effect or fact of the largest size fits. */
 #define CZI_BATCH_BYTES_MAX (4u * 1024u * 1024u)

@@ -189,6 +189,12 @@ size_t czi_scope_encode(uint8_t *out, const cz_id *writes, unsigned write_count,
  * read there. CZ_INVALID, CZ_LIMIT: there is none, *v is as before. */
 CZI_MUST_USE int czi_effect_set_scope(struct czi_effect_view *v, const uint8_t *bytes,
                                       size_t len, size_t room, size_t *ret_len, cz_error *err);
+/* Bytes of the scope that is set; 0: none is. */
+static inline size_t czi_scope_size(const struct czi_effect_view *v)
+{
+    return v->writes ? 2 + (size_t)czi_effect_accesses(v) * CZI_ID_STRIDE : 0;
+}
+_Static_assert(CZ_OPEN_ACCESSES_MAX < 24, "heads of its lists have one byte");
 /* As before it ran. */
 static inline void czi_effect_drop_scope(struct czi_effect_view *v)
 {

@@ -22,6 +22,7 @@ struct czi_arrival {
     uint8_t accesses, priority, after_count;
     bool is_item : 1;
     bool is_refused : 1; /* nothing is executed */
+    bool has_guest : 1;
 };
 
 struct czi_queue {

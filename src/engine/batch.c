@@ -52,6 +52,7 @@ void czi_batch_free(struct czi_batch *b)
 
 void czi_batch_clear(struct czi_batch *b)
 {
+    b->guest_count = 0;
     b->entry_count = b->access_count = b->post_count = b->position_count = b->fact_count = 0;
     b->bytes = 0;
     b->frame.len = b->moves.len = 0;
@@ -72,6 +73,7 @@ void czi_replaced_done(struct czi_batch *b)
 bool czi_batch_fits(const struct czi_batch *b, const struct czi_arrival *a)
 {
     return b->entry_count < b->room && b->access_count + a->accesses <= b->post_room &&
+           b->guest_count + a->has_guest <= CZI_BATCH_GUESTS_MAX &&
            (b->entry_count == 0 || b->bytes + a->len <= CZI_BATCH_BYTES_MAX);
 }
 
@@ -84,6 +86,7 @@ void czi_batch_add(struct czi_batch *b, const struct czi_arrival *a, struct czi_
                 : a->is_refused ? CZI_ENTRY_REFUSED
                                 : CZI_ENTRY_EFFECT;
     b->access_count += a->accesses;
+    b->guest_count += a->has_guest;
     b->bytes += a->len;
 }
 

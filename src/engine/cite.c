@@ -68,8 +68,16 @@ void czi_extras_done(struct czi_buf *extras)
     struct czi_extra *x = (struct czi_extra *)(void *)extras->data;
 
     for (size_t i = 0; i < extras->len / sizeof *x; i++)
-        czi_clock_drop(x[i].clock);
+        czi_extra_done(&x[i]);
     extras->len = 0;
+}
+
+void czi_extra_done(struct czi_extra *x)
+{
+    czi_clock_drop(x->clock);
+    czi_free((void *)(uintptr_t)x->run);
+    x->clock = NULL;
+    x->run = NULL;
 }
 
 /* Merges what is known of the same program. */
@@ -196,6 +204,7 @@ uint8_t czi_cite(const struct czi_core *core, const struct czi_pending *p, struc
     c->extra = (struct czi_extra){.after_count = v->after_count,
                                   .has_terms = v->has_terms,
                                   .has_program = v->has_program,
+                                  .has_guest = v->has_guest,
                                   .program = CZI_ID_NONE};
     c->before = NULL;
     czi_cite_list(p->bytes, p->len, v, c);
@@ -232,17 +241,32 @@ bool czi_cite_applied(struct czi_core *core, struct czi_citing *c, const uint32_
     return true;
 }
 
+/* What an open effect touched: nothing, if nobody has said. */
+static struct czi_slice scope_of(const struct czi_pending *p)
+{
+    size_t len = czi_scope_size(&p->view);
+
+    if (!p->view.is_open)
+        return (struct czi_slice){NULL, 0};
+    if (!len)
+        len = czi_scope_encode(p->bytes + p->len, NULL, 0, NULL, 0);
+    return (struct czi_slice){p->bytes + p->len, len};
+}
+
 bool czi_cite_keep(struct czi_batch *b, struct czi_entry *e, const struct czi_pending *p,
                    struct czi_citing *c)
 {
     e->shape = CZI_SHAPE_GENERAL;
     e->extra = 0;
-    if (!p->view.after_count && !p->view.has_terms && !p->view.has_program)
+    if (!p->view.after_count && !p->view.has_terms && !p->view.has_program &&
+        !p->view.has_guest)
         return true;
+    c->extra.scope = scope_of(p);
     czi_buf_put(&b->extras, &c->extra, sizeof c->extra);
     if (b->extras.failed)
         return false;
     c->extra.clock = NULL;
+    c->extra.run = NULL;
     e->extra = (uint32_t)(b->extras.len / sizeof c->extra);
     return true;
 }

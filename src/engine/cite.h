@@ -49,8 +49,8 @@ void czi_cite_task(struct czi_core *core, const struct czi_pending *p, struct cz
 /* Once it applied: what it uses up, and the clocks of what it wrote. False: out of memory. */
 CZI_MUST_USE bool czi_cite_applied(struct czi_core *core, struct czi_citing *c,
                                    const uint32_t *slots, unsigned write_count);
-/* Last: puts what few effects have into the batch, which has the clock then. False: out of
- * memory. */
+/* Last: puts what few effects have into the batch, which has the clock and the guest's run
+ * (c->extra.run) then; the scope is what p's view was set to. False: out of memory. */
 CZI_MUST_USE bool czi_cite_keep(struct czi_batch *b, struct czi_entry *e,
                                 const struct czi_pending *p, struct czi_citing *c);
 
@@ -72,5 +72,7 @@ CZI_MUST_USE int czi_predecessor_of(const struct czi_outcome *o, struct czi_pred
 /* Drops the clocks of predecessors. */
 void czi_predecessors_done(struct czi_predecessor *known, unsigned count);
 void czi_extras_done(struct czi_buf *extras);
+/* Frees what one owns; again: no-op. */
+void czi_extra_done(struct czi_extra *x);
 
 #endif

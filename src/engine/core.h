@@ -25,7 +25,8 @@
 
 struct czi_pending {
     struct czi_effect_view view;
-    uint8_t *bytes; /* inline_bytes or the heap */
+    uint8_t *bytes; /* inline_bytes or the heap; of an open effect the latter, with room for a
+                       scope behind them */
     uint64_t ticket;
     cz_done_fn done;
     void *arg;
@@ -36,7 +37,8 @@ struct czi_pending {
     struct czi_parked *parked; /* while it waits for a guard, until it is executed */
     union {
         uint8_t inline_bytes[CZI_INLINE_SIZE];
-        /* Of items of fact logs and of signed effects, whose bytes are always on the heap. */
+        /* Of items of fact logs, and of signed and open effects, whose bytes are always on the
+         * heap. */
         struct {
             cz_id item_id;      /* of an item, and of an effect whose */
             bool bad_signature; /* (of a signed effect, once it was verified) */
@@ -51,6 +53,12 @@ static inline bool czi_pending_refused(const struct czi_pending *p)
     return CZI_UNLIKELY(p->view.signature_count) && p->bad_signature;
 }
 
+/* Accesses that it may have in the end. */
+static inline uint8_t czi_accesses_max(const struct czi_effect_view *v)
+{
+    return CZI_UNLIKELY(v->is_open) ? CZ_OPEN_ACCESSES_MAX : (uint8_t)czi_effect_accesses(v);
+}
+
 static inline struct czi_arrival czi_arrival_of(uint32_t number, const struct czi_pending *p)
 {
     if (czi_pending_refused(p))
@@ -60,10 +68,11 @@ static inline struct czi_arrival czi_arrival_of(uint32_t number, const struct cz
                                     .is_refused = true};
     return (struct czi_arrival){.number = number,
                                 .len = p->len,
-                                .accesses = (uint8_t)czi_effect_accesses(&p->view),
+                                .accesses = czi_accesses_max(&p->view),
                                 .priority = p->view.priority,
                                 .after_count = p->view.after_count,
-                                .is_item = p->is_item};
+                                .is_item = p->is_item,
+                                .has_guest = p->view.has_guest};
 }
 
 /* ---- Batch ------------------------------------------------------------------------------- */
@@ -126,6 +135,7 @@ struct czi_batch {
     cz_id *effect_ids, *receipt_ids; /* per number */
     struct czi_seal_scratch *scratch;
     uint32_t room, post_room;
+    uint32_t guest_count; /* effects that start one */
     uint32_t entry_count, access_count, post_count, position_count, fact_count, look_ups;
     uint32_t time_count; /* the first one is what the batch began with */
     uint64_t first_position, facts_before;

@@ -13,7 +13,7 @@ void czi_finder_done(struct czi_finder *f)
 int czi_receipt_id(const cz_id *effect, const struct czi_outcome *o, cz_id *ret, cz_error *err)
 {
     uint8_t small[1024];
-    size_t max = czi_receipt_size_max(o->post_count);
+    size_t max = czi_receipt_size(o);
     CZI_AUTOFREE uint8_t *large = max > sizeof small ? czi_alloc(max) : NULL;
     uint8_t *bytes = max > sizeof small ? large : small;
 

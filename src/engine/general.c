@@ -235,7 +235,7 @@ void czi_core_scratch_done(struct czi_core *core)
 
     if (!g)
         return;
-    czi_clock_drop(g->citing.extra.clock);
+    czi_extra_done(&g->citing.extra);
     for (unsigned i = 0; i < CZI_ACCESSES_MAX; i++)
         czi_buf_done(&g->derived[i]);
     czi_buf_done(&g->spare);

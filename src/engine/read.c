@@ -131,6 +131,7 @@ cz_receipt czi_receipt_describe(const struct czi_record *rec, const cz_id *effec
         r.clock = x->clock->parts;
         r.clock_count = x->clock->count;
     }
+    r.run = x ? x->run : NULL;
     if (r.reason)
         return r;
     r.post_count = rec->outcome.post_count;

@@ -19,8 +19,36 @@ int czi_replayer_init(struct czi_replayer *r, cz_error *err)
     return CZ_OK;
 }
 
+static void drop_copies(struct czi_replayer *r)
+{
+    uint8_t **copies = (uint8_t **)(void *)r->copies.data;
+
+    for (size_t i = 0; i < r->copies.len / sizeof *copies; i++)
+        czi_free(copies[i]);
+    r->copies.len = 0;
+}
+
+/* An open effect's bytes with its scope, which executing writes anew. */
+static bool copy_open(struct czi_replayer *r, struct czi_pending *p, size_t scope)
+{
+    uint8_t *copy = czi_alloc(p->len + CZI_SCOPE_SIZE_MAX);
+
+    if (!copy)
+        return false;
+    czi_buf_put(&r->copies, &copy, sizeof copy);
+    if (r->copies.failed) {
+        czi_free(copy);
+        return false;
+    }
+    memcpy(copy, p->bytes, p->len + scope);
+    p->bytes = copy;
+    return true;
+}
+
 void czi_replayer_done(struct czi_replayer *r)
 {
+    drop_copies(r);
+    czi_buf_done(&r->copies);
     czi_batch_free(r->batch);
     czi_free(r->pendings);
     czi_free(r->outcomes);
@@ -40,12 +68,15 @@ static bool keep_extra(struct czi_replayer *r, const struct czi_extra *extra)
     x = *extra;
     if (x.clock)
         x.clock = czi_clock_copy(x.clock);
-    if (extra->clock && !x.clock)
-        return false;
-    czi_buf_put(&r->extras, &x, sizeof x);
-    if (r->extras.failed)
-        czi_clock_drop(x.clock);
-    return !r->extras.failed;
+    if (x.run)
+        x.run = czi_guest_run_copy(x.run);
+    if (!x.clock == !extra->clock && !x.run == !extra->run) {
+        czi_buf_put(&r->extras, &x, sizeof x);
+        if (!r->extras.failed)
+            return true;
+    }
+    czi_extra_done(&x);
+    return false;
 }
 
 /* What the journal says of an effect, in short: its posts lie in r->posts. */
@@ -66,7 +97,9 @@ static int take_record(struct czi_replayer *r, const struct czi_record *rec, cz_
                               .is_item = a.is_item};
     if (p->is_item)
         p->item_id = czi_fact_id(p->bytes, p->len);
-    a.accesses = (uint8_t)czi_effect_accesses(&rec->view);
+    if (rec->view.is_open && !copy_open(r, p, rec->outcome.extra->scope.len))
+        return czi_nomem(err, "an effect");
+    a.accesses = czi_accesses_max(&rec->view);
     if (!czi_batch_fits(r->batch, &a))
         return czi_fail(err, CZ_CORRUPT, "a frame is larger than a batch");
     r->outcomes[n] = rec->outcome;
@@ -87,6 +120,7 @@ int czi_replayer_take(struct czi_replayer *r, const struct czi_frame *frame, cz_
     int rc = CZ_OK;
 
     czi_batch_clear(r->batch);
+    drop_copies(r);
     r->posts.len = 0;
     czi_extras_done(&r->extras);
     czi_record_reader(&reader, frame->payload, frame->first_position);
@@ -131,6 +165,24 @@ static int compare_posts(const struct czi_post *was, const struct czi_post *is, 
     return CZ_OK;
 }
 
+static bool same_scope(const struct czi_extra *was, const struct czi_extra *is)
+{
+    return was->scope.len == is->scope.len &&
+           (!was->scope.len || memcmp(was->scope.data, is->scope.data, was->scope.len) == 0);
+}
+
+static int compare_runs(const cz_guest_run *was, const cz_guest_run *is, uint64_t position,
+                        cz_error *err)
+{
+    if (was && is && was->gas != is->gas)
+        return differs(position, "gas used", was->gas, is->gas, err);
+    if (czi_guest_run_same(was, is))
+        return CZ_OK;
+    return czi_fail(err, CZ_DIFFERS,
+                    "position %llu: the journal and executing give another end of its guest",
+                    (unsigned long long)position);
+}
+
 static int compare_extra(const struct czi_extra *was, const struct czi_extra *is,
                          uint64_t position, cz_error *err)
 {
@@ -152,7 +204,11 @@ static int compare_extra(const struct czi_extra *was, const struct czi_extra *is
         return czi_fail(err, CZ_DIFFERS,
                         "position %llu: the journal and executing give another vector clock",
                         (unsigned long long)position);
-    return CZ_OK;
+    if (!same_scope(was, is))
+        return czi_fail(err, CZ_DIFFERS,
+                        "position %llu: the journal and executing give another scope",
+                        (unsigned long long)position);
+    return compare_runs(was->run, is->run, position, err);
 }
 
 static int compare_times(const uint8_t *was, const uint8_t *is, uint64_t position,
@@ -198,10 +254,12 @@ static int compare_outcomes(struct czi_replayer *r, cz_error *err)
                             cz_reason_name(e->reason));
         if (o->lamport != e->lamport)
             return differs(position, "Lamport time", o->lamport, e->lamport, err);
-        rc = compare_posts(was, b->posts + e->posts, o->post_count, !o->reason, position, err);
+        rc = compare_extra(o->extra ? extras++ : NULL, czi_entry_extra(b, e), position, err);
+        if (!rc && o->post_count != e->post_count)
+            rc = differs(position, "accesses", o->post_count, e->post_count, err);
         if (!rc)
-            rc =
-                compare_extra(o->extra ? extras++ : NULL, czi_entry_extra(b, e), position, err);
+            rc = compare_posts(was, b->posts + e->posts, o->post_count, !o->reason, position,
+                               err);
         if (!rc)
             rc = compare_times(o->time, time, position, err);
         if (rc)
@@ -235,8 +293,12 @@ int czi_replayer_seal(struct czi_replayer *r, struct czi_core *core,
 int czi_replayer_run(struct czi_replayer *r, struct czi_core *core,
                      const struct czi_frame *frame, cz_error *err)
 {
-    int rc = czi_core_plan(core, r->batch, 0, err);
+    int rc;
 
+    for (uint32_t i = 0; i < r->batch->entry_count && r->copies.len; i++)
+        if (r->pendings[i].view.is_open)
+            czi_effect_drop_scope(&r->pendings[i].view);
+    rc = czi_core_plan(core, r->batch, 0, err);
     if (!rc)
         rc = czi_core_execute(core, r->batch, 0, err);
     if (!rc)

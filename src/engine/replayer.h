@@ -13,6 +13,7 @@ struct czi_replayer {
     struct czi_batch *batch;
     struct czi_pending *pendings; /* CZI_BATCH_ENTRIES_MAX; bytes lie in the frame */
     struct czi_outcome *outcomes; /* per entry what the journal says; posts unset */
+    struct czi_buf copies;        /* of bytes of open effects, with their scopes: pointers */
     struct czi_buf posts;         /* theirs, one behind the other */
     struct czi_buf extras;        /* the same; where an outcome has one, extra is not NULL */
 };

@@ -18,6 +18,9 @@
 
 /* Messages encoded and hashed together: 256 receipts or nodes stay in the first-level cache. */
 #define GROUP 256u
+/* Of a whole group without guests, and one more with one: a group with others may be cut. */
+#define RECEIPT_MAX czi_receipt_size_max(CZI_ACCESSES_MAX)
+#define RECEIPTS_SIZE (GROUP * RECEIPT_MAX + CZI_RECEIPT_GUEST_MAX)
 
 struct write {
     uint32_t slot;
@@ -43,7 +46,7 @@ struct czi_seal_scratch *czi_seal_scratch_new(uint32_t entries, uint32_t posts)
 
     if (!s)
         return NULL;
-    s->receipts = czi_alloc_aligned(GROUP * czi_receipt_size_max(CZI_ACCESSES_MAX));
+    s->receipts = czi_alloc_aligned(RECEIPTS_SIZE);
     s->effects = czi_alloc_aligned(entries * sizeof *s->effects);
     s->effect_lens = czi_alloc_aligned(entries * sizeof *s->effect_lens);
     s->writes = czi_alloc_aligned(posts * sizeof *s->writes);
@@ -91,12 +94,34 @@ static void seal_effects(struct czi_batch *b)
     }
 }
 
+/* Receipts that wait in the scratch, to be hashed together. */
+struct receipts {
+    uint8_t *at;
+    uint32_t count, done;
+};
+
+static void hash_receipts(struct czi_batch *b, struct receipts *r)
+{
+    struct czi_seal_scratch *s = b->scratch;
+
+    czi_blake3_many(s->at, s->len, r->count, (uint8_t(*)[32])(b->receipt_ids + r->done));
+    *r = (struct receipts){s->receipts, 0, r->done + r->count};
+}
+
+/* What a guest put out may take the room of others: those before it are hashed at once then. */
+static bool has_room(const struct czi_batch *b, const struct receipts *r,
+                     const struct czi_outcome *o)
+{
+    size_t used = (size_t)(r->at - b->scratch->receipts);
+
+    return used + czi_receipt_size(o) + (GROUP - r->count - 1) * RECEIPT_MAX <= RECEIPTS_SIZE;
+}
+
 static void seal_receipts(struct czi_batch *b)
 {
     struct czi_seal_scratch *s = b->scratch;
     const uint8_t *time = czi_entry_time(b, NULL);
-    uint32_t n = 0, done = 0;
-    uint8_t *p = s->receipts;
+    struct receipts r = {.at = s->receipts};
 
     for (uint32_t i = 0; i < b->entry_count; i++) {
         const struct czi_entry *e = &b->entries[i];
@@ -107,17 +132,15 @@ static void seal_receipts(struct czi_batch *b)
         if (e->number == CZI_ID_NONE)
             continue;
         o = czi_entry_outcome(b, e, time);
-        s->at[n] = p;
-        s->len[n] = (uint32_t)czi_receipt_encode(p, &b->effect_ids[e->number], &o);
-        p += s->len[n];
-        if (++n == GROUP) {
-            czi_blake3_many(s->at, s->len, n, (uint8_t(*)[32])(b->receipt_ids + done));
-            done += n;
-            n = 0;
-            p = s->receipts;
-        }
+        if (CZI_UNLIKELY(o.extra) && o.extra->has_guest && !has_room(b, &r, &o))
+            hash_receipts(b, &r);
+        s->at[r.count] = r.at;
+        s->len[r.count] = (uint32_t)czi_receipt_encode(r.at, &b->effect_ids[e->number], &o);
+        r.at += s->len[r.count];
+        if (++r.count == GROUP)
+            hash_receipts(b, &r);
     }
-    czi_blake3_many(s->at, s->len, n, (uint8_t(*)[32])(b->receipt_ids + done));
+    hash_receipts(b, &r);
 }
 
 /* Gives each write its wave: how many of this batch's writes its log had before. Returns how
@@ -248,11 +271,26 @@ void czi_seal(struct czi_core *core, struct czi_batch *b)
     seal_programs(core, b);
 }
 
+/* What effects have in a frame beyond czi_record_size_max. */
+static size_t extras_size_max(const struct czi_batch *b)
+{
+    const struct czi_extra *x = (const struct czi_extra *)(const void *)b->extras.data;
+    size_t size = 0;
+
+    for (size_t i = 0; i < b->extras.len / sizeof *x; i++) {
+        if (x[i].after_count || x[i].has_terms || x[i].has_program)
+            size += CZI_RECORD_LINKS_MAX;
+        if (x[i].has_guest)
+            size += czi_record_guest_size_max(&x[i]);
+    }
+    return size;
+}
+
 static size_t frame_size_max(const struct czi_batch *b)
 {
     return CZI_FRAME_HEADER_SIZE + b->bytes + b->entry_count * czi_record_size_max(0, 0) +
            b->post_count * (10 + 10 + 1 + 32) + b->time_count * CZI_RECORD_TIME_SIZE +
-           b->extras.len / sizeof(struct czi_extra) * CZI_RECORD_LINKS_MAX;
+           extras_size_max(b);
 }
 
 static void prefetch_bytes(const struct czi_pending *p)

@@ -130,8 +130,10 @@ static void give_back(cz_engine *g, const uint32_t *slots, uint32_t count)
     czi_mutex_unlock(g->lock);
 }
 
-/* Large submissions lie on the heap, within a bound. */
-static int take_heap(cz_engine *g, struct czi_pending *p, size_t len, bool wait, cz_error *err)
+/* Large submissions lie on the heap, within a bound; `more` bytes of room behind them are not
+ * counted. */
+static int take_heap(cz_engine *g, struct czi_pending *p, size_t len, size_t more, bool wait,
+                     cz_error *err)
 {
     int rc = CZ_OK;
 
@@ -149,7 +151,7 @@ static int take_heap(cz_engine *g, struct czi_pending *p, size_t len, bool wait,
     czi_mutex_unlock(g->lock);
     if (rc)
         return rc;
-    p->bytes = czi_alloc(len);
+    p->bytes = czi_alloc(len + more);
     if (p->bytes)
         return CZ_OK;
     p->bytes = p->inline_bytes;
@@ -173,8 +175,9 @@ static int fill(cz_engine *g, uint32_t slot, const cz_submission *s, bool is_ite
     p->bytes = p->inline_bytes;
     if (!rc && CZI_UNLIKELY(p->view.signature_count) && !g->driven)
         rc = czi_verifying_start(g, err);
-    if (!rc && (is_item || s->len > CZI_INLINE_SIZE || p->view.signature_count))
-        rc = take_heap(g, p, s->len, wait, err);
+    if (!rc &&
+        (is_item || s->len > CZI_INLINE_SIZE || p->view.signature_count || p->view.is_open))
+        rc = take_heap(g, p, s->len, p->view.is_open ? CZI_SCOPE_SIZE_MAX : 0, wait, err);
     if (rc)
         return rc;
     if (CZI_UNLIKELY(p->view.signature_count))

@@ -62,6 +62,8 @@ static bool data_given(const struct czi_pending *p, unsigned i, bool created,
     struct czi_cbor c = czi_cbor(p->bytes + p->view.ops, p->view.ops_len);
     bool given = false;
 
+    if (p->view.has_guest) /* which may have changed it behind any operation */
+        return false;
     for (unsigned k = 0; k < p->view.op_count; k++) {
         struct czi_op op;
 

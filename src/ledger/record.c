@@ -27,14 +27,31 @@ static uint8_t *put_write(uint8_t *p, const struct czi_post *post, uint64_t posi
     return p + 32;
 }
 
-static uint8_t *put_links(uint8_t *p, const struct czi_extra *x, uint64_t position)
+static uint8_t *put_bytes(uint8_t *p, const uint8_t *bytes, size_t len)
 {
-    for (unsigned i = 0; i < x->after_count; i++)
-        p = czi_put_varint(p, back(position, x->after[i]));
-    if (x->has_terms)
-        p = czi_put_varint(p, x->left_out);
-    if (!x->has_program)
-        return p;
+    p = czi_put_varint(p, len);
+    if (len)
+        memcpy(p, bytes, len);
+    return p + len;
+}
+
+static uint8_t *put_run(uint8_t *p, const cz_guest_run *run)
+{
+    if (!run) {
+        *p = 0;
+        return p + 1;
+    }
+    *p++ = (uint8_t)(run->status + 1);
+    p = czi_put_varint(p, run->code);
+    p = czi_put_varint(p, run->trap);
+    p = czi_put_varint(p, run->pc);
+    p = czi_put_varint(p, run->gas);
+    p = put_bytes(p, run->output, run->output_len);
+    return put_bytes(p, run->messages, run->messages_len);
+}
+
+static uint8_t *put_program(uint8_t *p, const struct czi_extra *x, uint64_t position)
+{
     p = czi_put_varint(p, back(position, x->task_previous));
     p = czi_put_varint(p, back(position, x->program_previous));
     p = czi_put_varint(p, x->clock ? x->clock->count : 0);
@@ -45,9 +62,24 @@ static uint8_t *put_links(uint8_t *p, const struct czi_extra *x, uint64_t positi
     return p;
 }
 
+static uint8_t *put_links(uint8_t *p, const struct czi_extra *x, uint64_t position)
+{
+    for (unsigned i = 0; i < x->after_count; i++)
+        p = czi_put_varint(p, back(position, x->after[i]));
+    if (x->has_terms)
+        p = czi_put_varint(p, x->left_out);
+    if (x->has_program)
+        p = put_program(p, x, position);
+    return x->has_guest ? put_run(p, x->run) : p;
+}
+
 uint8_t *czi_record_put_effect(uint8_t *p, struct czi_slice effect, const struct czi_outcome *o)
 {
     p = put_sized(p, o->reason ? CZI_RECORD_REJECTED : CZI_RECORD_APPLIED, effect);
+    if (CZI_UNLIKELY(o->extra) && o->extra->scope.data) {
+        memcpy(p, o->extra->scope.data, o->extra->scope.len);
+        p += o->extra->scope.len;
+    }
     p = czi_put_varint(p, o->lamport);
     if (o->reason)
         *p++ = o->reason;
@@ -145,7 +177,62 @@ static void read_clock(struct czi_record_reader *r, const struct czi_record *rec
 /* What an effect needs a struct czi_extra for. */
 static bool has_extra(const struct czi_effect_view *v)
 {
-    return v->after_count || v->has_terms || v->has_program;
+    return v->after_count || v->has_terms || v->has_program || v->has_guest;
+}
+
+static struct czi_slice take_bytes(struct czi_cursor *c)
+{
+    uint64_t len = czi_cursor_varint(c);
+
+    if (len > CZ_GUEST_OUTPUT_MAX)
+        c->failed = true;
+    return (struct czi_slice){c->failed ? NULL : czi_cursor_take(c, len), len};
+}
+
+/* Each with its length, and nothing behind the last. */
+static bool are_messages(struct czi_slice s)
+{
+    struct czi_cursor c = czi_cursor(s.data, s.len);
+
+    while (czi_cursor_left(&c) && !c.failed)
+        (void)czi_cursor_take(&c, czi_cursor_varint(&c));
+    return !c.failed;
+}
+
+/* Its only form: a number that an end like this does not have is zero. */
+static bool is_run(const cz_guest_run *run)
+{
+    return run->output_len + run->messages_len <= CZ_GUEST_OUTPUT_MAX &&
+           (run->status == CZ_GUEST_TRAPPED) == (run->trap != 0) &&
+           (run->status != CZ_GUEST_NO_GAS || run->code == 0) && run->gas <= CZ_GAS_MAX;
+}
+
+static void read_run(struct czi_record_reader *r)
+{
+    uint8_t begin = take_byte(&r->in);
+    struct czi_slice output, messages;
+    uint64_t trap;
+
+    if (!begin)
+        return;
+    r->run = (cz_guest_run){.status = (enum cz_guest_status)(begin - 1)};
+    r->run.code = czi_cursor_varint(&r->in);
+    trap = czi_cursor_varint(&r->in);
+    r->run.trap = (unsigned)trap;
+    r->run.pc = czi_cursor_varint(&r->in);
+    r->run.gas = czi_cursor_varint(&r->in);
+    output = take_bytes(&r->in);
+    messages = take_bytes(&r->in);
+    if (r->in.failed)
+        return;
+    r->run.output = output.data;
+    r->run.output_len = output.len;
+    r->run.messages = messages.data;
+    r->run.messages_len = messages.len;
+    r->extra.run = &r->run;
+    if (begin - 1 > CZ_GUEST_NO_GAS || trap > UINT8_MAX || !is_run(&r->run) ||
+        !are_messages(messages))
+        r->in.failed = true;
 }
 
 static void read_links(struct czi_record_reader *r, struct czi_record *rec)
@@ -157,7 +244,10 @@ static void read_links(struct czi_record_reader *r, struct czi_record *rec)
         return;
     *x = (struct czi_extra){.after_count = v->after_count,
                             .has_terms = v->has_terms,
-                            .has_program = v->has_program};
+                            .has_program = v->has_program,
+                            .has_guest = v->has_guest};
+    if (v->is_open)
+        x->scope = (struct czi_slice){rec->bytes.data + rec->bytes.len, r->scope_len};
     for (unsigned i = 0; i < v->after_count; i++)
         x->after[i] = read_back(&r->in, r->position);
     if (v->has_terms)
@@ -169,6 +259,8 @@ static void read_links(struct czi_record_reader *r, struct czi_record *rec)
         x->program_previous = read_back(&r->in, r->position);
         read_clock(r, rec);
     }
+    if (v->has_guest)
+        read_run(r);
     rec->outcome.extra = x;
 }
 
@@ -210,6 +302,17 @@ static bool read_time(struct czi_record_reader *r)
     return true;
 }
 
+/* What an open effect touched: its accesses from here on. */
+static int read_scope(struct czi_record_reader *r, struct czi_record *rec, cz_error *err)
+{
+    int rc = czi_effect_set_scope(&rec->view, rec->bytes.data, rec->bytes.len,
+                                  czi_cursor_left(&r->in), &r->scope_len, err);
+
+    if (!rc)
+        (void)czi_cursor_take(&r->in, r->scope_len);
+    return rc;
+}
+
 int czi_record_next(struct czi_record_reader *r, bool *ret_more, struct czi_record *ret,
                     cz_error *err)
 {
@@ -237,6 +340,8 @@ int czi_record_next(struct czi_record_reader *r, bool *ret_more, struct czi_reco
     if (ret->type == CZI_RECORD_ITEM)
         return CZ_OK;
     rc = czi_effect_view(ret->bytes.data, len, &ret->view, err);
+    if (!rc && CZI_UNLIKELY(ret->view.is_open))
+        rc = read_scope(r, ret, err);
     if (rc) {
         czi_wrap(err, CZ_CORRUPT, "record at payload offset %zu", czi_cursor_offset(&r->in));
         if (err)

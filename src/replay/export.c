@@ -123,7 +123,7 @@ static int rest_item(struct export *x, const cz_id *effect, struct czi_slice byt
                      bool *ret_envelope, cz_error *err)
 {
     uint8_t receipt[1024], *p;
-    size_t max = czi_receipt_size_max(o->post_count), len;
+    size_t max = czi_receipt_size(o), len;
     CZI_AUTOFREE uint8_t *large = max > sizeof receipt ? czi_alloc(max) : NULL;
     uint8_t *at = max > sizeof receipt ? large : receipt;
 
@@ -431,7 +431,7 @@ static int put_entry(struct export *x, const struct czi_record *rec, const cz_id
 static int put_plain(struct export *x, const struct czi_record *rec, const cz_id *effect,
                      cz_id *ret_receipt, cz_error *err)
 {
-    uint8_t *p = begin_block(x, czi_receipt_size_max(rec->outcome.post_count));
+    uint8_t *p = begin_block(x, czi_receipt_size(&rec->outcome));
     int rc;
 
     if (!p)

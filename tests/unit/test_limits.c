@@ -9,9 +9,10 @@
 
 #include <ftw.h>
 
-static void a_batch_is_bounded_in_entries_accesses_and_bytes(void **state)
+static void a_batch_is_bounded_in_entries_accesses_guests_and_bytes(void **state)
 {
     static struct czi_pending p;
+    struct czi_arrival guest = {.len = 100, .has_guest = true};
     struct czi_arrival small = {.len = 100, .accesses = 4}, wide = {.len = 100, .accesses = 5},
                        large = {.len = CZI_BATCH_BYTES_MAX / 2},
                        huge = {.len = CZI_BATCH_BYTES_MAX + 1};
@@ -29,6 +30,13 @@ static void a_batch_is_bounded_in_entries_accesses_and_bytes(void **state)
     }
     small.accesses = 0;
     assert_false(czi_batch_fits(b, &small));
+    czi_batch_clear(b);
+    for (unsigned i = 0; i < CZI_BATCH_GUESTS_MAX; i++) {
+        assert_true(czi_batch_fits(b, &guest));
+        czi_batch_add(b, &guest, &p);
+    }
+    assert_false(czi_batch_fits(b, &guest));
+    assert_true(czi_batch_fits(b, &small));
     czi_batch_clear(b);
     assert_true(czi_batch_fits(b, &huge)); /* alone, anything goes */
     czi_batch_add(b, &large, &p);
@@ -48,7 +56,8 @@ static void the_largest_batch_fits_a_frame(void **state)
     assert_true(CZI_BATCH_BYTES_MAX +
                     CZI_BATCH_ENTRIES_MAX * (czi_record_size_max(0, 0) + CZI_RECORD_LINKS_MAX +
                                              CZI_RECORD_TIME_SIZE) +
-                    posts * post + CZI_FRAME_HEADER_SIZE <=
+                    CZI_BATCH_GUESTS_MAX * CZI_RECORD_GUEST_MAX + posts * post +
+                    CZI_FRAME_HEADER_SIZE <=
                 CZI_FRAME_SIZE_MAX);
     assert_true(CZI_FACT_SIZE_MAX <= CZI_BATCH_BYTES_MAX);
     assert_true(CZI_EFFECT_SIZE_MAX <= CZI_BATCH_BYTES_MAX);
@@ -210,7 +219,7 @@ static void every_bound_is_reached_by_a_test_that_names_it(void **state)
 int main(void)
 {
     const struct CMUnitTest all[] = {
-        cmocka_unit_test(a_batch_is_bounded_in_entries_accesses_and_bytes),
+        cmocka_unit_test(a_batch_is_bounded_in_entries_accesses_guests_and_bytes),
         cmocka_unit_test(the_largest_batch_fits_a_frame),
         cmocka_unit_test(as_many_results_are_kept_as_is_said),
         cmocka_unit_test(domains_are_bounded),

@@ -309,6 +309,177 @@ static void a_clock_has_up_to_so_many_tasks(void **state)
     assert_int_equal(r.outcome.extra->clock->count, CZI_CLOCK_TASKS_MAX);
 }
 
+/* ---- Guests ----------------------------------------------------------------------------- */
+
+static size_t guest_effect(uint8_t *out, bool open)
+{
+    cz_effect *e = cz_effect_new();
+    cz_id code = {{1}};
+    const uint8_t *bytes;
+    size_t len;
+    cz_error err = {0};
+
+    if (open)
+        assert_ok(cz_effect_call(e, &code, 9, NULL, 0, &err), err);
+    else
+        assert_ok(cz_effect_run(e, &code, 9, NULL, 0, NULL, 0, &err), err);
+    assert_ok(cz_effect_encode(e, &bytes, &len, &err), err);
+    memcpy(out, bytes, len);
+    cz_effect_free(e);
+    return len;
+}
+
+/* A rejected run (reason 69), which reads one code at version 2, five back; then `run`. */
+static size_t run_record(uint8_t *out, const char *run, size_t run_len)
+{
+    uint8_t effect[256], *p = out;
+    size_t len = guest_effect(effect, false);
+
+    *p++ = 2;
+    p = czi_put_varint(p, len);
+    memcpy(p, effect, len);
+    p += len;
+    memcpy(p, "\x05\x45\x02\x05", 4);
+    memcpy(p + 4, run, run_len);
+    return (size_t)(p - out) + 4 + run_len;
+}
+
+/* trapped: 300, trap 3 at 65536, gas 9, "ok", messages "a" and "" */
+#define TRAPPED "\x02\xac\x02\x03\x80\x80\x04\x09\x02ok\x03\x01\x61\x00"
+
+static void a_run_stands_behind_the_links_and_is_read_back(void **state)
+{
+    struct czi_record_reader reader;
+    uint8_t bytes[512], again[512];
+    size_t len = run_record(bytes, TRAPPED, sizeof TRAPPED - 1);
+    const cz_guest_run *run;
+    struct czi_record r;
+    bool more;
+    cz_error err = {0};
+
+    (void)state;
+    czi_record_reader(&reader, (struct czi_slice){bytes, len}, POSITION);
+    assert_ok(czi_record_next(&reader, &more, &r, &err), err);
+    assert_non_null(r.outcome.extra);
+    assert_true(r.outcome.extra->has_guest);
+    assert_null(r.outcome.extra->scope.data);
+    run = r.outcome.extra->run;
+    assert_non_null(run);
+    assert_int_equal(run->status, CZ_GUEST_TRAPPED);
+    assert_int_equal(run->code, 300);
+    assert_int_equal(run->trap, 3);
+    assert_int_equal(run->pc, 65536);
+    assert_int_equal(run->gas, 9);
+    assert_int_equal(run->output_len, 2);
+    assert_memory_equal(run->output, "ok", 2);
+    assert_int_equal(run->messages_len, 3);
+    assert_int_equal(czi_record_put_effect(again, r.bytes, &r.outcome) - again, len);
+    assert_memory_equal(again, bytes, len);
+    assert_true(len <= czi_record_size_max(r.bytes.len, 1) +
+                           czi_record_guest_size_max(r.outcome.extra));
+    for (size_t n = 1; n < len; n++)
+        assert_int_equal(read_one(bytes, n, &r, &err), CZ_CORRUPT);
+    len = run_record(bytes, "\x00", 1);
+    czi_record_reader(&reader, (struct czi_slice){bytes, len}, POSITION);
+    assert_ok(czi_record_next(&reader, &more, &r, &err), err);
+    assert_true(r.outcome.extra->has_guest);
+    assert_null(r.outcome.extra->run);
+}
+
+static void a_malformed_run_is_corrupt(void **state)
+{
+#define RUN(text) {text, sizeof text - 1}
+    static const struct {
+        const char *run;
+        size_t len;
+    } good[] = {RUN("\x01\x07\x00\x00\x00\x00\x00"), RUN("\x03\x00\x00\x00\x00\x00\x00")},
+      bad[] = {RUN("\x04\x00\x00\x00\x00\x00\x00"),                 /* no such status */
+               RUN("\x01\x00\x01\x00\x00\x00\x00"),                 /* a trap of none */
+               RUN("\x02\x00\x00\x00\x00\x00\x00"),                 /* none of a trap */
+               RUN("\x03\x01\x00\x00\x00\x00\x00"),                 /* a code without an exit */
+               RUN("\x02\x00\x80\x02\x00\x00\x00\x00"),             /* trap 256 */
+               RUN("\x01\x00\x00\x00\x81\xc8\xaf\xa0\x25\x00\x00"), /* gas 10^10 + 1 */
+               RUN("\x01\x00\x00\x00\x00\x00\x01\x01"),      /* a message beyond the end */
+               RUN("\x01\x00\x00\x00\x00\x00\x02\x80\x00")}; /* a long form */
+#undef RUN
+    uint8_t bytes[512];
+    struct czi_record r;
+    cz_error err = {0};
+
+    (void)state;
+    for (size_t i = 0; i < CZI_COUNTOF(good); i++)
+        assert_ok(read_one(bytes, run_record(bytes, good[i].run, good[i].len), &r, &err), err);
+    for (size_t i = 0; i < CZI_COUNTOF(bad); i++)
+        assert_int_equal(read_one(bytes, run_record(bytes, bad[i].run, bad[i].len), &r, &err),
+                         CZ_CORRUPT);
+}
+
+static void what_a_guest_put_out_is_bounded(void **state)
+{
+    static const uint8_t zeroes[CZ_GUEST_OUTPUT_MAX + 1];
+    cz_error err = {0};
+
+    (void)state;
+    for (size_t more = 0; more < 2; more++) {
+        static uint8_t bytes[3 * CZ_GUEST_OUTPUT_MAX];
+        uint8_t effect[256];
+        size_t len = guest_effect(effect, false);
+        cz_guest_run run = {.output = zeroes,
+                            .output_len = CZ_GUEST_OUTPUT_MAX - 5 + more,
+                            .messages = zeroes,
+                            .messages_len = 5};
+        struct czi_extra x = {.has_guest = true, .run = &run};
+        struct czi_post post = {.version = 1};
+        struct czi_outcome o = {.position = POSITION,
+                                .post_count = 1,
+                                .posts = &post,
+                                .extra = &x};
+        struct czi_record r;
+        uint8_t *end = czi_record_put_effect(bytes, (struct czi_slice){effect, len}, &o);
+
+        assert_int_equal(read_one(bytes, (size_t)(end - bytes), &r, &err),
+                         more ? CZ_CORRUPT : CZ_OK);
+    }
+}
+
+/* Of a call that wrote one resource and read another. */
+static void the_scope_of_an_open_effect_stands_behind_its_bytes(void **state)
+{
+    struct czi_record_reader reader;
+    uint8_t bytes[512], again[512], *p = bytes;
+    cz_id written = {{3}}, read = {{1}};
+    uint8_t effect[256];
+    size_t effect_len = guest_effect(effect, true), len;
+    struct czi_record r;
+    bool more;
+    cz_error err = {0};
+
+    (void)state;
+    *p++ = 1;
+    p = czi_put_varint(p, effect_len);
+    memcpy(p, effect, effect_len);
+    p += effect_len;
+    p += czi_scope_encode(p, &written, 1, &read, 1);
+    memcpy(p, "\x05\x02\x01\x00\x14\x07\x03", 7); /* lamport 5; the write; the read */
+    memcpy(p + 7, "\x01\x00\x00\x00\x00\x00\x00", 7);
+    len = (size_t)(p + 14 - bytes);
+    czi_record_reader(&reader, (struct czi_slice){bytes, len}, POSITION);
+    assert_ok(czi_record_next(&reader, &more, &r, &err), err);
+    assert_int_equal(r.bytes.len, effect_len);
+    assert_int_equal(r.outcome.post_count, 2);
+    assert_memory_equal(czi_effect_access_id(r.bytes.data, &r.view, 0), &written, 32);
+    assert_memory_equal(czi_effect_access_id(r.bytes.data, &r.view, 1), &read, 32);
+    assert_int_equal(r.outcome.posts[0].quantity, 10);
+    assert_int_equal(r.outcome.posts[1].version, 7);
+    assert_int_equal(r.outcome.extra->scope.len, 2 + 2 * CZI_ID_STRIDE);
+    assert_int_equal(czi_record_put_effect(again, r.bytes, &r.outcome) - again, len);
+    assert_memory_equal(again, bytes, len);
+    for (size_t n = 1; n < len; n++)
+        assert_int_equal(read_one(bytes, n, &r, &err), CZ_CORRUPT);
+    bytes[2 + effect_len] = 0x82; /* two written, one of which is no id */
+    assert_int_equal(read_one(bytes, len, &r, &err), CZ_CORRUPT);
+}
+
 /* ---- Time ----------------------------------------------------------------------------------
  */
 
@@ -398,6 +569,10 @@ int main(void)
         cmocka_unit_test(an_effect_has_just_the_links_that_it_needs),
         cmocka_unit_test(malformed_links_are_corrupt),
         cmocka_unit_test(a_clock_has_up_to_so_many_tasks),
+        cmocka_unit_test(a_run_stands_behind_the_links_and_is_read_back),
+        cmocka_unit_test(a_malformed_run_is_corrupt),
+        cmocka_unit_test(what_a_guest_put_out_is_bounded),
+        cmocka_unit_test(the_scope_of_an_open_effect_stands_behind_its_bytes),
         cmocka_unit_test(a_time_stands_for_all_effects_behind_it),
         cmocka_unit_test(a_time_stands_only_where_an_effect_first_sees_it),
     };
