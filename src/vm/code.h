@@ -55,12 +55,12 @@ struct czi_decoded {
     uint8_t len; /* 2 or 4 */
     int32_t imm; /* jal and branches: bytes from pc to the target */
 };
-/* Any bits: those that are no instruction give CZI_OP_ILLEGAL. pc: below 2^31. */
+/* Any bits: those that are no instruction give CZI_RV_ILLEGAL. pc: below 2^31. */
 struct czi_decoded czi_decode(uint32_t bits, uint64_t pc);
 
 /* ---- Between decode.c and run.c ---------------------------------------------------------- */
 
-/* Labels by enum czi_op. */
+/* Labels by enum czi_rv. */
 const void *const *czi_run_handlers(void);
 /* The i-th entry as it is for itself, whatever its handler is; not one that ends a run. */
 struct czi_entry czi_code_plain(const struct czi_code *code, uint32_t i);

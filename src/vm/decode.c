@@ -66,12 +66,12 @@ struct builder {
 
 static bool is_end(unsigned op)
 {
-    return op >= CZI_OP_BEQ && op <= CZI_OP_ILLEGAL;
+    return op >= CZI_RV_BEQ && op <= CZI_RV_ILLEGAL;
 }
 
 static bool is_jump(unsigned op)
 {
-    return op == CZI_OP_J || op == CZI_OP_JAL || (op >= CZI_OP_BEQ && op <= CZI_OP_BGEU);
+    return op == CZI_RV_J || op == CZI_RV_JAL || (op >= CZI_RV_BEQ && op <= CZI_RV_BGEU);
 }
 
 /* While a code is built an entry's handler is its op. */
@@ -84,9 +84,9 @@ static struct czi_entry entry_of(const struct czi_decoded *d)
 {
     struct czi_entry e = {(const void *)(uintptr_t)d->op, d->rd, d->rs1, d->rs2, 0, d->imm};
 
-    if (d->op == CZI_OP_JAL)
+    if (d->op == CZI_RV_JAL)
         e.rs1 = d->len;
-    else if (d->op == CZI_OP_JALR)
+    else if (d->op == CZI_RV_JALR)
         e.rs2 = d->len;
     return e;
 }
@@ -121,7 +121,7 @@ CZI_MUST_USE static bool put(struct builder *b, const struct czi_entry *e, int64
     return true;
 }
 
-CZI_MUST_USE static bool put_pseudo(struct builder *b, enum czi_op op, int64_t pc)
+CZI_MUST_USE static bool put_pseudo(struct builder *b, enum czi_rv op, int64_t pc)
 {
     struct czi_entry e = {.handler = (const void *)(uintptr_t)op, .rd = 32};
     bool ok = put(b, &e, pc);
@@ -132,14 +132,14 @@ CZI_MUST_USE static bool put_pseudo(struct builder *b, enum czi_op op, int64_t p
 
 static void count(struct czi_code_info *info, const struct czi_decoded *d)
 {
-    if (d->op == CZI_OP_ILLEGAL) {
+    if (d->op == CZI_RV_ILLEGAL) {
         info->unknown++;
         return;
     }
     info->instructions++;
     info->blocks += is_end(d->op);
     info->compressed += d->len == 2;
-    info->atomics += d->op >= CZI_OP_LR_W && d->op <= CZI_OP_AMOMAXU_D;
+    info->atomics += d->op >= CZI_RV_LR_W && d->op <= CZI_RV_AMOMAXU_D;
 }
 
 /* From pc until what is there already, or to the end of the file's bytes. The first sweep of a
@@ -156,8 +156,8 @@ CZI_MUST_USE static bool sweep(struct builder *b, const struct czi_segment *s, u
     for (b->run = 0; pc < end; pc += d.len) {
         at = &code->map[(pc - code->base) / 2];
         if (*at)
-            return put_pseudo(b, CZI_OP_GOTO, (int64_t)pc);
-        if (b->run == CZI_RUN_MAX && !put_pseudo(b, CZI_OP_GOTO, (int64_t)pc))
+            return put_pseudo(b, CZI_RV_GOTO, (int64_t)pc);
+        if (b->run == CZI_RUN_MAX && !put_pseudo(b, CZI_RV_GOTO, (int64_t)pc))
             return false;
         if (fetch(s, pc, &bits) != CZI_TRAP_NONE)
             break;
@@ -168,10 +168,10 @@ CZI_MUST_USE static bool sweep(struct builder *b, const struct czi_segment *s, u
             return false;
         if (is_first)
             count(&code->info, &d);
-        else if (d.op >= CZI_OP_JAL && d.op <= CZI_OP_ILLEGAL && d.op != CZI_OP_ECALL)
+        else if (d.op >= CZI_RV_JAL && d.op <= CZI_RV_ILLEGAL && d.op != CZI_RV_ECALL)
             return true;
     }
-    return put_pseudo(b, CZI_OP_EDGE, (int64_t)pc);
+    return put_pseudo(b, CZI_RV_EDGE, (int64_t)pc);
 }
 
 static bool sweep_all(struct builder *b)
@@ -203,7 +203,7 @@ static bool target(struct builder *b, int64_t pc, uint32_t *ret)
     if (*ret)
         return true;
     *ret = b->code->count;
-    return put_pseudo(b, CZI_OP_EDGE, pc);
+    return put_pseudo(b, CZI_RV_EDGE, pc);
 }
 
 static bool link_jumps(struct builder *b)
@@ -216,11 +216,11 @@ static bool link_jumps(struct builder *b)
         int64_t pc = code->pcs[i];
 
         /* An instruction that is cut off by its segment's end is nothing, and stays an edge. */
-        if (op == CZI_OP_EDGE && czi_code_find(code, (uint64_t)pc))
-            op = CZI_OP_GOTO;
+        if (op == CZI_RV_EDGE && czi_code_find(code, (uint64_t)pc))
+            op = CZI_RV_GOTO;
         if (is_jump(op))
             pc += code->entries[i].imm;
-        else if (op != CZI_OP_GOTO)
+        else if (op != CZI_RV_GOTO)
             continue;
         if (!target(b, pc, &to))
             return false;
@@ -230,22 +230,62 @@ static bool link_jumps(struct builder *b)
     return true;
 }
 
+/* ---- Pairs ------------------------------------------------------------------------------- */
+
+/* The op for two neighbours: 0, there is none. [1]: the second one needs the first one's value.
+ */
+static const uint8_t pairs[2][CZI_RV_COUNT][CZI_RV_COUNT] = {
+#define PAIR_D 1
+#define PAIR_I 0
+#define PAIR(c1, first, c2, second, dep)                                                       \
+    [PAIR_##dep][CZI_RV_##first][CZI_RV_##second] = CZI_RV_##first##_##second##_##dep,
+    CZI_PAIRS(PAIR)
+#undef PAIR
+};
+_Static_assert(CZI_RV_COUNT_ALL <= 256, "a byte each");
+
+static bool can_swap(unsigned op)
+{
+    return op == CZI_RV_ADD || op == CZI_RV_XOR || op == CZI_RV_OR || op == CZI_RV_AND ||
+           op == CZI_RV_ADDW || op == CZI_RV_MUL || op == CZI_RV_MULW || op == CZI_RV_BEQ ||
+           op == CZI_RV_BNE;
+}
+
+/* e and the one behind it, in the same run. */
+static unsigned pair_of(const struct czi_entry *e, unsigned op, struct czi_entry *next,
+                        unsigned next_op)
+{
+    unsigned pair = 0;
+
+    if (next_op < CZI_RV_COUNT && e->rd != 32 && next->rs2 == e->rd && next->rs1 != e->rd &&
+        can_swap(next_op)) {
+        next->rs2 = next->rs1;
+        next->rs1 = e->rd;
+    }
+    if (e->rd == next->rs1)
+        pair = pairs[PAIR_D][op][next_op];
+    return pair ? pair : pairs[PAIR_I][op][next_op];
+}
+
 /* C1, and handlers for ops; backwards, since each run is counted from its end. */
 static void finish(struct czi_code *code)
 {
     const void *const *handlers = czi_run_handlers();
-    unsigned n = 0;
+    unsigned n = 0, next_op = CZI_RV_EDGE;
 
     for (uint32_t i = code->count; i-- > 0;) {
         struct czi_entry *e = &code->entries[i];
-        unsigned op = op_of(e);
+        unsigned op = op_of(e), pair = 0;
 
-        if (op == CZI_OP_GOTO)
+        if (op == CZI_RV_GOTO)
             n = 0;
         else
-            n = is_end(op) || op == CZI_OP_EDGE ? 1 : n + 1;
+            n = is_end(op) || op == CZI_RV_EDGE ? 1 : n + 1;
         e->n = (uint8_t)n;
-        e->handler = handlers[op];
+        if (n > 1)
+            pair = pair_of(e, op, e + 1, next_op);
+        e->handler = handlers[pair ? pair : op];
+        next_op = op;
     }
 }
 
@@ -291,7 +331,7 @@ static int build(struct czi_code *code, cz_error *err)
     set_span(code);
     code->map = czi_alloc_zero(code->span / 2 + 1, sizeof *code->map);
     /* Entry 0 is nothing's: a fetch of nothing, wherever it is. */
-    if (!code->map || !put_pseudo(&b, CZI_OP_EDGE, 0) || !sweep_all(&b) || !link_jumps(&b))
+    if (!code->map || !put_pseudo(&b, CZI_RV_EDGE, 0) || !sweep_all(&b) || !link_jumps(&b))
         return czi_nomem(err, "decoded code");
     finish(code);
     info->provable = !info->compressed && !info->atomics;

@@ -5,8 +5,8 @@
  */
 #include "vm/code.h"
 
-#define NO CZI_OP_ILLEGAL
-#define OP(name) CZI_OP_##name
+#define NO CZI_RV_ILLEGAL
+#define OP(name) CZI_RV_##name
 
 /* `count` bits from `low`, as a number below 2^count; then put at `to`. */
 #define BITS(v, low, count) ((uint32_t)(v) >> (low) & ((1u << (count)) - 1))

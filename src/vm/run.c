@@ -1,7 +1,8 @@
 /* run.c - goes through decoded entries, a run of instructions at a time.
  *
  * Layer: vm. Threads: a hart and its space belong to one at a time. Handlers: run_values.h,
- * run_memory.h, run_control.h, which are pieces of one function, since labels are.
+ * run_memory.h, run_control.h and run_pairs.h, which are pieces of one function, since labels
+ * are.
  *
  * Gas is paid for a whole run of instructions when it is begun (code.h, C1), and what was not
  * retired is given back at a trap. When there is not enough for all, what there is gas for is
@@ -97,6 +98,19 @@ static inline uint64_t remainder_unsigned(uint64_t a, uint64_t b)
 #define V_SRLIW V_SRLW
 #define V_SRAIW V_SRAW
 
+/* The second operand of each, of entry e. */
+#define REG(e) x[(e)->rs2]
+#define IMM(e) ((uint64_t)(int64_t)(e)->imm)
+#define V_LI(a, b) (b)
+
+/* Conditions. */
+#define C_BEQ(a, b) ((a) == (b))
+#define C_BNE(a, b) ((a) != (b))
+#define C_BLT(a, b) ((int64_t)(a) < (int64_t)(b))
+#define C_BGE(a, b) ((int64_t)(a) >= (int64_t)(b))
+#define C_BLTU(a, b) ((a) < (b))
+#define C_BGEU(a, b) ((a) >= (b))
+
 /* ---- Places ------------------------------------------------------------------------------ */
 
 /* Where an instruction lies: of an entry of the code, or of the tail. */
@@ -122,7 +136,7 @@ static const struct czi_entry *make_tail(const struct czi_hart *h, const struct 
         s->tail[i] = czi_code_plain(h->code, s->tail_at + i);
         s->tail[i].n = (uint8_t)(count - i);
     }
-    s->tail[count] = (struct czi_entry){.handler = czi_run_handlers()[CZI_OP_GAS_OUT]};
+    s->tail[count] = (struct czi_entry){.handler = czi_run_handlers()[CZI_RV_GAS_OUT]};
     return s->tail;
 }
 
@@ -162,7 +176,6 @@ _Static_assert(CZ_GUEST_PAGE == 1u << 12, "shifts");
 
 /* ---- Running ----------------------------------------------------------------------------- */
 
-#define IMM(e) ((uint64_t)(int64_t)(e)->imm)
 #define GO() goto * ip->handler
 #define NEXT(count)                                                                            \
     do {                                                                                       \
@@ -184,10 +197,13 @@ static enum czi_stop run(struct czi_hart *h, const void *const **ret_handlers)
 #define LABEL(name, ...) &&op_##name,
         CZI_OPS(LABEL)
 #undef LABEL
+#define LABEL(c1, first, c2, second, dep) &&op_##first##_##second##_##dep,
+            CZI_PAIRS(LABEL)
+#undef LABEL
     };
     uint64_t *x, at, value;
     uint8_t *memory;
-    const struct czi_entry *ip;
+    const struct czi_entry *ip, *entries;
     struct czi_space *space;
     uint64_t gas_beyond;
     int64_t gas;
@@ -204,13 +220,15 @@ static enum czi_stop run(struct czi_hart *h, const void *const **ret_handlers)
     x = h->x;
     space = h->space;
     memory = space->memory;
-    ip = h->code->entries + place;
+    entries = h->code->entries;
+    ip = entries + place;
     gas = h->gas > INT64_MAX ? INT64_MAX : (int64_t)h->gas;
     gas_beyond = h->gas - (uint64_t)gas;
     BEGIN();
 
 #include "vm/run_control.h"
 #include "vm/run_memory.h"
+#include "vm/run_pairs.h"
 #include "vm/run_values.h"
 
 no_gas: /* not for all of the run at ip */

@@ -3,42 +3,45 @@
  * Layer: vm, a piece of run() in run.c. None of these is ever in a tail, but GAS_OUT.
  */
 
-#define JUMP()                                                                                 \
+/* Where entry e goes. */
+#define JUMP(e)                                                                                \
     do {                                                                                       \
-        ip = (const struct czi_entry *)(const void *)((const char *)ip + ip->imm);             \
+        ip = (const struct czi_entry *)(const void *)((const char *)(e) + (e)->imm);           \
         BEGIN();                                                                               \
     } while (0)
-#define FALL(count)                                                                            \
+/* Behind entry e. */
+#define FALL(e)                                                                                \
     do {                                                                                       \
-        ip += (count);                                                                         \
+        ip = (e) + 1;                                                                          \
         BEGIN();                                                                               \
     } while (0)
+/* Where jalr goes: `at` is its register's value, of before it writes one. */
+#define JUMP_AT()                                                                              \
+    do {                                                                                       \
+        at = (at + IMM(ip)) & ~UINT64_C(1);                                                    \
+        place = czi_code_find(h->code, at);                                                    \
+        if (CZI_UNLIKELY(!place))                                                              \
+            goto nowhere;                                                                      \
+        ip = entries + place;                                                                  \
+        BEGIN();                                                                               \
+    } while (0)
+#define LINK(len) x[ip->rd] = (uint64_t)(int64_t)h->code->pcs[ip - entries] + (len)
 
-#define DO_BRANCH(name, condition)                                                             \
-    op_##name:                                                                                 \
-    {                                                                                          \
-        uint64_t a = x[ip->rs1], b = x[ip->rs2];                                               \
-                                                                                               \
-        if (condition)                                                                         \
-            JUMP();                                                                            \
-        FALL(1);                                                                               \
-    }
+#define DO_BRANCH(name)                                                                        \
+    op_##name : if (C_##name(x[ip->rs1], x[ip->rs2])) JUMP(ip);                                \
+    FALL(ip);
 
 CZI_OPS_BRANCH(DO_BRANCH)
 
-op_JAL : x[ip->rd] = pc_of(h, ip) + ip->rs1;
-JUMP();
-op_J : op_GOTO : JUMP();
+op_JAL : LINK(ip->rs1);
+JUMP(ip);
+op_J : JUMP(ip);
+op_GOTO : JUMP(ip);
 op_JALR : at = x[ip->rs1];
-x[ip->rd] = pc_of(h, ip) + ip->rs2;
-goto jump_to;
+LINK(ip->rs2);
+JUMP_AT();
 op_JR : at = x[ip->rs1];
-jump_to : at = (at + IMM(ip)) & ~UINT64_C(1);
-place = czi_code_find(h->code, at);
-if (CZI_UNLIKELY(!place))
-    goto nowhere;
-ip = h->code->entries + place;
-BEGIN();
+JUMP_AT();
 
 op_ECALL : /* retired, and paid */
            h->pc = pc_of(h, ip) + 4;
@@ -55,6 +58,6 @@ op_EDGE : /* paid like an instruction, which it is not */
 gas += ip->n;
 goto nowhere;
 
-#undef JUMP
-#undef FALL
+#undef JUMP_AT
+#undef LINK
 #undef DO_BRANCH

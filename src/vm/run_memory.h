@@ -3,73 +3,79 @@
  * Layer: vm, a piece of run() in run.c.
  */
 
-#define DO_LOAD(name, type, log2)                                                              \
-    op_##name : value = x[ip->rs1] + IMM(ip);                                                  \
+/* What is at an address, for entry e: into a variable of that type. */
+#define LOAD(e, address, type, log2, loaded)                                                   \
+    type loaded;                                                                               \
+    value = (address);                                                                         \
     if (!is_fast(memory, value, log2, CZI_FAST_READ) &&                                        \
-        !czi_space_touch(space, value, sizeof(type), false))                                   \
+        !czi_space_touch(space, value, sizeof loaded, false)) {                                \
+        ip = (e);                                                                              \
         goto bad_load;                                                                         \
-    {                                                                                          \
-        type loaded;                                                                           \
-                                                                                               \
-        memcpy(&loaded, memory + value, sizeof loaded);                                        \
-        x[ip->rd] = (uint64_t)(int64_t)loaded;                                                 \
     }                                                                                          \
+    memcpy(&loaded, memory + value, sizeof loaded)
+#define STORE(e, address, type, log2)                                                          \
+    do {                                                                                       \
+        type stored_ = (type)x[(e)->rs2];                                                      \
+                                                                                               \
+        value = (address);                                                                     \
+        if (!is_fast(memory, value, log2, CZI_FAST_WRITE) &&                                   \
+            !czi_space_touch(space, value, sizeof stored_, true)) {                            \
+            ip = (e);                                                                          \
+            goto bad_store;                                                                    \
+        }                                                                                      \
+        memcpy(memory + value, &stored_, sizeof stored_);                                      \
+    } while (0)
+
+#define DO_LOAD(name, type, log2)                                                              \
+    op_##name:                                                                                 \
+    {                                                                                          \
+        LOAD(ip, x[ip->rs1] + IMM(ip), type, log2, loaded);                                    \
+        x[ip->rd] = (uint64_t)(int64_t)loaded;                                                 \
+        NEXT(1);                                                                               \
+    }
+#define DO_STORE(name, type, log2)                                                             \
+    op_##name : STORE(ip, x[ip->rs1] + IMM(ip), type, log2);                                   \
     NEXT(1);
 
-#define DO_STORE(name, type, log2)                                                             \
-    op_##name : value = x[ip->rs1] + IMM(ip);                                                  \
-    if (!is_fast(memory, value, log2, CZI_FAST_WRITE) &&                                       \
-        !czi_space_touch(space, value, sizeof(type), true))                                    \
-        goto bad_store;                                                                        \
-    {                                                                                          \
-        type stored = (type)x[ip->rs2];                                                        \
-                                                                                               \
-        memcpy(memory + value, &stored, sizeof stored);                                        \
-    }                                                                                          \
-    NEXT(1);
+#define ALIGNED(type)                                                                          \
+    do {                                                                                       \
+        value = x[ip->rs1];                                                                    \
+        if (value & (sizeof(type) - 1))                                                        \
+            goto misaligned;                                                                   \
+    } while (0)
 
 #define DO_LR(name, type, log2)                                                                \
-    op_##name : value = x[ip->rs1];                                                            \
-    if (value & (sizeof(type) - 1))                                                            \
-        goto misaligned;                                                                       \
-    if (!czi_space_touch(space, value, sizeof(type), false))                                   \
-        goto bad_load;                                                                         \
+    op_##name : ALIGNED(type);                                                                 \
     {                                                                                          \
-        type loaded;                                                                           \
-                                                                                               \
-        memcpy(&loaded, memory + value, sizeof loaded);                                        \
+        LOAD(ip, value, type, log2, loaded);                                                   \
         h->reserved = value;                                                                   \
         h->reserved_size = sizeof loaded;                                                      \
         x[ip->rd] = (uint64_t)(int64_t)loaded;                                                 \
-    }                                                                                          \
-    NEXT(1);
+        NEXT(1);                                                                               \
+    }
 
 /* One that fails needs memory that could be written too, and does not touch it. */
 #define DO_SC(name, type, log2)                                                                \
-    op_##name : value = x[ip->rs1];                                                            \
-    if (value & (sizeof(type) - 1))                                                            \
-        goto misaligned;                                                                       \
+    op_##name : ALIGNED(type);                                                                 \
     {                                                                                          \
         bool holds = h->reserved == value && h->reserved_size == sizeof(type);                 \
-        type stored = (type)x[ip->rs2];                                                        \
                                                                                                \
-        if (!(holds ? czi_space_touch(space, value, sizeof(type), true)                        \
-                    : czi_space_can(space, value, sizeof(type), true)))                        \
-            goto bad_store;                                                                    \
         if (holds)                                                                             \
-            memcpy(memory + value, &stored, sizeof stored);                                    \
+            STORE(ip, value, type, log2);                                                      \
+        else if (!czi_space_can(space, value, sizeof(type), true))                             \
+            goto bad_store;                                                                    \
         h->reserved = UINT64_MAX;                                                              \
         x[ip->rd] = !holds;                                                                    \
-    }                                                                                          \
-    NEXT(1);
+        NEXT(1);                                                                               \
+    }
 
 /* v, b: as registers have them, words sign-extended. */
 #define DO_AMO(name, type, log2, result)                                                       \
-    op_##name : value = x[ip->rs1];                                                            \
-    if (value & (sizeof(type) - 1))                                                            \
-        goto misaligned;                                                                       \
-    if (!czi_space_touch(space, value, sizeof(type), true) ||                                  \
-        !czi_space_touch(space, value, sizeof(type), false))                                   \
+    op_##name : ALIGNED(type);                                                                 \
+    if (!(is_fast(memory, value, log2, CZI_FAST_READ) &&                                       \
+          is_fast(memory, value, log2, CZI_FAST_WRITE)) &&                                     \
+        !(czi_space_touch(space, value, sizeof(type), true) &&                                 \
+          czi_space_touch(space, value, sizeof(type), false)))                                 \
         goto bad_store;                                                                        \
     {                                                                                          \
         type loaded, stored;                                                                   \
@@ -80,8 +86,8 @@
         stored = (type)(result);                                                               \
         memcpy(memory + value, &stored, sizeof stored);                                        \
         x[ip->rd] = v;                                                                         \
-    }                                                                                          \
-    NEXT(1);
+        NEXT(1);                                                                               \
+    }
 
 CZI_OPS_LOAD(DO_LOAD)
 CZI_OPS_STORE(DO_STORE)
@@ -101,3 +107,4 @@ goto stop_at_ip;
 #undef DO_LR
 #undef DO_SC
 #undef DO_AMO
+#undef ALIGNED

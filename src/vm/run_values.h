@@ -4,7 +4,7 @@
  */
 
 #define DO_REG(name)                                                                           \
-    op_##name : x[ip->rd] = V_##name(x[ip->rs1], x[ip->rs2]);                                  \
+    op_##name : x[ip->rd] = V_##name(x[ip->rs1], REG(ip));                                     \
     NEXT(1);
 #define DO_IMM(name)                                                                           \
     op_##name : x[ip->rd] = V_##name(x[ip->rs1], IMM(ip));                                     \
