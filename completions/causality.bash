@@ -2,7 +2,7 @@
 
 _causality() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev= verb= domain= i
-    local verbs='init import apply show list log domain fact account disputed program why before'
+    local verbs='init import apply show list log domain fact account disputed program vm why before'
     verbs+=' time-map root audit replay export reindex wait-graph key sim bench version help'
     local common='-C --directory --json -h --help' options= files=
     COMPREPLY=()
@@ -34,7 +34,7 @@ _causality() {
     account,-k | account,--key | program,-[kfs] | program,--sign | program,--key | program,--facts) files=-f ;;
     replay,-k | replay,--key) files=-f ;;
     domain,-p | domain,--parameters | fact,-[se] | fact,--sign | fact,--evidence) files=-f ;;
-    sim,-s | sim,--sign) files=-f ;;
+    sim,-s | sim,--sign | vm,-i | vm,--input) files=-f ;;
     export,-o | export,--output) files=-f ;;
     esac
     if [[ -n $options || -n $files ]]; then
@@ -77,7 +77,11 @@ _causality() {
         ;;
     program)
         options='-l --label -k --key -f --facts -s --sign -w --wait'
-        if [[ -z $domain ]]; then options+=' list show log id run cancel'; else files=-f; fi
+        if [[ -z $domain ]]; then options+=' list show log id run cancel inspect disasm'; else files=-f; fi
+        ;;
+    vm)
+        options='-g --gas -i --input -s --stats --stepwise'
+        if [[ -z $domain ]]; then options+=' run'; else files=-f; fi
         ;;
     why) options='-d --dot -s --shiviz -n --depth -m --max' ;;
     time-map) options='-a --at' ;;

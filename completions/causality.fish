@@ -1,6 +1,6 @@
 # Completion of causality for fish. tests/e2e/test_cli_docs.py compares it with the command.
 
-set -l verbs init import apply show list log domain fact account disputed program why before time-map root audit replay export reindex wait-graph key sim bench version help
+set -l verbs init import apply show list log domain fact account disputed program vm why before time-map root audit replay export reindex wait-graph key sim bench version help
 
 complete -c causality -f
 complete -c causality -s C -l directory -x -a '(__fish_complete_directories)' -d 'directory of the store'
@@ -23,6 +23,7 @@ complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a domain -d '
 complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a fact -d 'what is known of domains, with its proofs'
 complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a account -d 'who may act for accounts, and what they have'
 complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a program -d 'run programs, and read what they did'
+complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a vm -d 'run a RISC-V program alone'
 complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a disputed -d 'list effects that rest on a retracted fact'
 complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a why -d 'show all that an effect or a fact rests on'
 complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a before -d 'tell whether one event happened before another'
@@ -57,12 +58,17 @@ complete -c causality -n '__fish_seen_subcommand_from audit' -s t -l threads -x 
 complete -c causality -n '__fish_seen_subcommand_from replay' -s t -l threads -x -d 'threads to use'
 complete -c causality -n '__fish_seen_subcommand_from replay' -s p -l program -x -d 'only this one'
 complete -c causality -n '__fish_seen_subcommand_from replay' -s k -l key -r -F -d 'the secret of its host'
-complete -c causality -n '__fish_seen_subcommand_from program' -a 'list show log id run cancel'
+complete -c causality -n '__fish_seen_subcommand_from program' -a 'list show log id run cancel inspect disasm'
 complete -c causality -n '__fish_seen_subcommand_from program' -s l -l label -x -d 'tells instances apart'
 complete -c causality -n '__fish_seen_subcommand_from program' -s k -l key -r -F -d 'the secret of the host'
 complete -c causality -n '__fish_seen_subcommand_from program' -s f -l facts -r -F -d 'record these once it runs'
 complete -c causality -n '__fish_seen_subcommand_from program' -s s -l sign -r -F -d 'sign those facts'
 complete -c causality -n '__fish_seen_subcommand_from program' -s w -l wait -x -d 'milliseconds to wait'
+complete -c causality -n '__fish_seen_subcommand_from vm' -a run
+complete -c causality -n '__fish_seen_subcommand_from vm' -s g -l gas -x -d 'what it may use'
+complete -c causality -n '__fish_seen_subcommand_from vm' -s i -l input -r -F -d 'its input'
+complete -c causality -n '__fish_seen_subcommand_from vm' -s s -l stats -d 'print instructions, gas and time'
+complete -c causality -n '__fish_seen_subcommand_from vm' -l stepwise -d 'one instruction at a time'
 complete -c causality -n '__fish_seen_subcommand_from export' -s f -l format -x -a 'car' -d 'what to write'
 complete -c causality -n '__fish_seen_subcommand_from export' -s o -l output -r -F -d 'where to'
 complete -c causality -n '__fish_seen_subcommand_from export' -s t -l threads -x -d 'threads to use'

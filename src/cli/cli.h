@@ -23,7 +23,9 @@
     X(CZI_EXIT_IO, 5, "input/output error")                                                    \
     X(CZI_EXIT_CORRUPT, 6, "corrupt or tampered with")                                         \
     X(CZI_EXIT_LIMIT, 7, "a limit was reached, or memory ended")                               \
-    X(CZI_EXIT_BUG, 70, "a bug of ours")
+    X(CZI_EXIT_BUG, 70, "a bug of ours")                                                       \
+    X(CZI_EXIT_TRAP, 71, "vm run: the guest trapped")                                          \
+    X(CZI_EXIT_GAS, 72, "vm run: the guest ran out of gas")
 
 enum czi_exit {
 #define CZI_DECLARE(name, value, text) name = value,
@@ -263,6 +265,7 @@ int czi_cli_sim(struct czi_cli *cli, int argc, char **argv);
 int czi_cli_bench(struct czi_cli *cli, int argc, char **argv);
 int czi_cli_reindex(struct czi_cli *cli, int argc, char **argv);
 int czi_cli_version(struct czi_cli *cli, int argc, char **argv);
+int czi_cli_vm(struct czi_cli *cli, int argc, char **argv);
 int czi_cli_help(struct czi_cli *cli, int argc, char **argv);
 
 #endif

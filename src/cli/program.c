@@ -2,6 +2,7 @@
 #include "cli/program.h"
 
 #include "base/error.h"
+#include "cli/code.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -245,6 +246,8 @@ int czi_cli_program(struct czi_cli *cli, int argc, char **argv)
         {"run", "MODULE [NAME [ARGUMENTS]]", 1, 3, " label key facts sign wait ",
          czi_program_run},
         {"cancel", "PROGRAM [MODULE]", 1, 2, " key ", czi_program_cancel},
+        {"inspect", "FILE|CODE", 1, 1, NULL, czi_program_inspect},
+        {"disasm", "FILE|CODE", 1, 1, NULL, czi_program_disasm},
         {0},
     };
 

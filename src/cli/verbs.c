@@ -142,7 +142,7 @@ const struct czi_verb czi_verbs[] = {
      .summary = "list applied effects that rest on a retracted fact",
      .run = czi_cli_disputed},
     {.name = "program",
-     .arguments = "list|show|log|id|run|cancel […]",
+     .arguments = "list|show|log|id|run|cancel|inspect|disasm […]",
      .summary = "programs of shared objects: run them, and read what they did",
      .details =
          "run MODULE NAME [ARGUMENTS] starts a program, or goes on with it, and waits for its\n"
@@ -152,7 +152,9 @@ const struct czi_verb czi_verbs[] = {
          "id NAME [ARGUMENTS] tells id and key of a program before it is started.\n"
          "list, show PROGRAM and log PROGRAM tell what is recorded, by label or id.\n"
          "cancel PROGRAM [MODULE] asks the process that runs it; when there is none, goes on\n"
-         "with it here to cancel it, which needs its module.\n",
+         "with it here to cancel it, which needs its module.\n"
+         "inspect FILE|CODE and disasm FILE|CODE tell what a guest's code is made of: an ELF\n"
+         "file, or a code of the store by label or id.\n",
      .args_min = 1,
      .args_max = UINT8_MAX,
      .options = {{"label", 'l', "LABEL", "tells instances apart; main if not given (id, run)",
@@ -168,6 +170,23 @@ const struct czi_verb czi_verbs[] = {
                  {"wait", 'w', "MS",
                   "milliseconds to wait for its end; no limit if not given (run)", NULL}},
      .run = czi_cli_program},
+    {.name = "vm",
+     .arguments = "run FILE",
+     .summary = "run a RISC-V program alone, without a store",
+     .details =
+         "FILE is a static RV64IMAC ELF, \"-\" standard input. Its output is put out, and the\n"
+         "lowest 8 bits of its exit code are the command's. A trap is exit code 71, and out\n"
+         "of gas 72, with a message that says where; a program that exits with such a number\n"
+         "itself is told apart by --stats and --json.\n",
+     .args_min = 1,
+     .args_max = 2,
+     .options = {{"gas", 'g', "N", "what it may use; no limit if not given", NULL},
+                 {"input", 'i', "FILE|-", "its input, at most 32 KiB", NULL},
+                 {"stats", 's', NULL, "print instructions, gas and time to standard error",
+                  NULL},
+                 {"stepwise", 0, NULL, "one instruction at a time: slower, the same result",
+                  NULL}},
+     .run = czi_cli_vm},
     {.name = "why",
      .arguments = "ID",
      .summary = "show all that an effect or a fact rests on",

@@ -31,6 +31,66 @@ int cz_code_id(const void *elf, size_t len, cz_id *ret, cz_error *err)
     return CZ_OK;
 }
 
+/* ---- What it is made of ------------------------------------------------------------------ */
+
+static unsigned count_calls(const struct czi_image *image)
+{
+    const uint32_t ecall = 0x73;
+    unsigned calls = 0, length;
+    uint32_t bits = 0;
+
+    for (unsigned i = 0; i < image->segment_count; i++) {
+        const struct czi_segment *s = &image->segments[i];
+
+        for (uint64_t at = s->address & 1; at + 2 <= s->bytes.len; at += length) {
+            length = czi_disasm_fetch(s, s->address + at, &bits);
+            calls += (s->mode & CZI_PAGE_EXEC) && length == 4 && bits == ecall;
+        }
+    }
+    return calls;
+}
+
+static void report_image(const struct czi_image *image, cz_code_report *report)
+{
+    _Static_assert(CZI_COUNTOF(report->segments) == CZI_SEGMENTS_MAX, "one for each");
+    report->entry = image->entry;
+    report->segment_count = image->segment_count;
+    report->template_count = image->access.len / sizeof(struct cz_template_entry);
+    report->call_sites = count_calls(image);
+    for (unsigned i = 0; i < image->segment_count; i++) {
+        const struct czi_segment *s = &image->segments[i];
+
+        report->segments[i] = (cz_code_segment){.address = s->address,
+                                                .memory_size = s->memory_size,
+                                                .file_size = s->bytes.len,
+                                                .can_write = (s->mode & CZI_PAGE_WRITE) != 0,
+                                                .can_execute = (s->mode & CZI_PAGE_EXEC) != 0};
+    }
+}
+
+int cz_code_inspect(const void *elf, size_t len, cz_code_report *ret, cz_error *err)
+{
+    cz_code_report report = {.size = len};
+    struct czi_code_info info;
+    struct czi_code *code;
+    int rc = czi_code_new(elf, len, &code, err);
+
+    if (rc != CZ_OK)
+        return rc;
+    info = czi_code_info(code);
+    report.id = czi_code_identity(czi_code_hash(code));
+    report.instructions = info.instructions;
+    report.blocks = info.blocks;
+    report.compressed = info.compressed;
+    report.atomics = info.atomics;
+    report.unknown = info.unknown;
+    report.provable = info.provable;
+    report_image(czi_code_image(code), &report);
+    czi_code_drop(code);
+    *ret = report;
+    return CZ_OK;
+}
+
 /* ---- Text -------------------------------------------------------------------------------- */
 
 /* A symbol's name as it is shown: cut, and nothing in it that a terminal would act on. */
@@ -124,30 +184,50 @@ static void add_target(const struct walk *w, const struct czi_segment *s, uint64
                        (unsigned long long)(target - n->address));
 }
 
+static bool has_name(const struct walk *w, uint64_t address)
+{
+    const struct named *n = find_name(w, address);
+
+    return address == w->image->entry || (n && n->address == address);
+}
+
+/* One instruction, or half of what would be one if no name began in its middle: behind data,
+ * code is found again where it is named. Returns its length. */
+static unsigned describe(const struct walk *w, const struct czi_segment *s, uint64_t address,
+                         uint32_t *ret_bits, char *out, size_t size)
+{
+    unsigned length = czi_disasm_fetch(s, address, ret_bits);
+    uint64_t target = UINT64_MAX;
+
+    if (length == 4 && has_name(w, address + 2)) {
+        length = 2;
+        *ret_bits &= 0xffff;
+    }
+    if (length == czi_disasm_length(*ret_bits))
+        (void)czi_disasm_bits(*ret_bits, address, out, &target);
+    else
+        (void)snprintf(out, size, ".2byte 0x%x", (unsigned)*ret_bits);
+    if (target != UINT64_MAX)
+        add_target(w, s, target, out + strlen(out), size - strlen(out));
+    return length;
+}
+
 static int walk_segment(const struct walk *w, const struct czi_segment *s)
 {
     char text[CZI_DISASM_MAX + NAME_SIZE + 32], name[NAME_SIZE];
     uint32_t bits = 0;
-    uint64_t target;
     unsigned length;
     int rc = 0;
 
     for (uint64_t at = s->address & 1; rc == 0 && at + 2 <= s->bytes.len; at += length) {
         uint64_t address = s->address + at;
         const struct named *n = find_name(w, address);
+        bool begins = n && n->address == address;
 
-        length = czi_disasm_fetch(s, address, &bits);
-        target = UINT64_MAX;
-        if (length == czi_disasm_length(bits))
-            (void)czi_disasm_bits(bits, address, text, &target);
-        else
-            (void)czi_disasm(w->image, address, text);
-        if (target != UINT64_MAX)
-            add_target(w, s, target, text + strlen(text), sizeof text - strlen(text));
-        if (n && n->address == address)
+        length = describe(w, s, address, &bits, text, sizeof text);
+        if (begins)
             show_name(n, name);
-        rc = w->fn(w->arg, address, bits, length, n && n->address == address ? name : NULL,
-                   text);
+        rc = w->fn(w->arg, address, bits, length, begins ? name : NULL, text);
     }
     return rc;
 }

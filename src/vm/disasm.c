@@ -151,7 +151,7 @@ static const struct form compressed[] = {
     {0x0001, 0xef83, "c.nop %I"},
     {0x0001, 0xe003, "add %D,%D,%I"},
     {0x2001, 0xef83, NULL},
-    {0x2001, 0xf07f, "sext.w %D"},
+    {0x2001, 0xf07f, "sext.w %D,%D"},
     {0x2001, 0xe003, "addw %D,%D,%I"},
     {0x4001, 0xef83, "c.li %D,%I"},
     {0x4001, 0xe003, "li %D,%I"},

@@ -130,7 +130,7 @@ class ManPages(Store):
 
     def test_the_page_names_every_exit_code_and_member(self):
         page = (ROOT / "man/causality.1").read_text()
-        for code in (0, 1, 2, 3, 4, 5, 6, 7, 70):
+        for code in (0, 1, 2, 3, 4, 5, 6, 7, 70, 71, 72):
             self.assertRegex(page, rf"(?m)^\.It {code}$")
         self.apply([create("a", 1, 1)])
         for member in self.json("list")[0]:

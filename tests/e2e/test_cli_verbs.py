@@ -11,8 +11,8 @@ FAMILY = [create("alice", 100, 1), create("bob", 0, 2), transfer("alice", "bob",
           {"op": "create", "resource": "note", "data": "h\u00e9llo", "nonce": 3},
           {"op": "create", "resource": "outside", "kind": "position", "asset": "ETH", "nonce": 4}]
 VERBS = ["init", "import", "apply", "show", "list", "log", "domain", "fact", "account", "disputed",
-         "program", "why", "before", "time-map", "root", "audit", "replay", "export", "reindex",
-         "wait-graph", "key", "sim", "bench", "version", "help"]
+         "program", "vm", "why", "before", "time-map", "root", "audit", "replay", "export",
+         "reindex", "wait-graph", "key", "sim", "bench", "version", "help"]
 READING = [["show", "alice"], ["list"], ["log", "alice"], ["root"], ["audit"], ["replay"]]
 
 

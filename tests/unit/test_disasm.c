@@ -139,6 +139,31 @@ static void a_file_is_walked_with_names_and_targets(void **state)
     assert_string_equal((char *)lines.data, expected);
 }
 
+/* A constant whose last half would begin a longer instruction, then code. */
+static void code_behind_data_is_found_again_where_it_is_named(void **state)
+{
+    static const uint16_t text[] = {0x8082, 0x1113, 0x8082, 0x8082};
+    static const struct elf_symbol symbols[] = {{"after", 0x12, 1, 0x10004, 0}};
+    struct elf_plan plan = two_pieces();
+    CZI_AUTOBUF file = {0};
+    CZI_AUTOBUF lines = {0};
+    cz_error err = {0};
+
+    (void)state;
+    plan.segments[0].bytes = text;
+    plan.segments[0].file_size = plan.segments[0].memory_size = sizeof text;
+    plan.segment_count = 1;
+    plan.symbols = symbols;
+    plan.symbol_count = 1;
+    elf_build(&file, &plan);
+    assert_ok(cz_code_disasm(file.data, file.len, note_line, &lines, &err), err);
+    czi_buf_put_byte(&lines, 0);
+    assert_string_equal((char *)lines.data, "10000 8082 2 -|ret\n"
+                                            "10002 1113 2 -|.2byte 0x1113\n"
+                                            "10004 8082 2 after|ret\n"
+                                            "10006 8082 2 -|ret\n");
+}
+
 static void one_instruction_is_found_by_its_address(void **state)
 {
     static const struct {
@@ -203,6 +228,7 @@ int main(void)
         cmocka_unit_test(instructions_read_as_binutils_writes_them),
         cmocka_unit_test(any_bits_have_a_text),
         cmocka_unit_test(a_file_is_walked_with_names_and_targets),
+        cmocka_unit_test(code_behind_data_is_found_again_where_it_is_named),
         cmocka_unit_test(one_instruction_is_found_by_its_address),
         cmocka_unit_test(memory_may_end_while_names_are_sorted),
         cmocka_unit_test(an_id_follows_from_the_bytes_alone),
