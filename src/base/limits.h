@@ -215,6 +215,25 @@
  * and takes about a kilobyte beside. */
 #define CZI_INSTANCES_MAX (1u << 20)
 
+/* Gas of a guest that is a program, over its whole life: about a quarter of an hour of work. */
+#define CZI_PROGRAM_GAS_MAX UINT64_C(1000000000000)
+
+/* Gas after which a guest's task lets the others have a turn: some 10 ms. */
+#define CZI_GUEST_TURN_GAS UINT64_C(10000000)
+
+/* Gas that a guest's task may use after it was cancelled: one that never waits ends too. */
+#define CZI_GUEST_CANCELLED_GAS UINT64_C(10000000)
+
+/* Futures of one guest that are not used up, at about 72 bytes each, and as many of the host's.
+ */
+#define CZI_GUEST_FUTURES_MAX 1024u
+
+/* Decoded codes that a host keeps for the next instance while none runs. */
+#define CZI_GUEST_CODES_IDLE_MAX 16u
+
+/* Bytes of a register that a guest awaits to be equal. */
+#define CZI_GUEST_QUERY_VALUE_MAX 256u
+
 /* Bytes of a task's stack when nothing is said: enough for printf and the like. */
 #define CZI_TASK_STACK_SIZE_DEFAULT (64u << 10)
 

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "codec/blake3.h"
+#include "program/guest.h"
 
 /* How long the thread looks for work before it sleeps: a sleep and a wake cost some 10 us. */
 #define SPINS 2000u
@@ -231,6 +232,8 @@ static void host_main(void *arg)
 
 static int check_programs(const cz_host_options *o, cz_error *err)
 {
+    cz_id code;
+
     for (size_t i = 0; i < o->count; i++) {
         const cz_program_def *d = &o->programs[i];
         size_t len = d->name ? strlen(d->name) : 0;
@@ -240,6 +243,8 @@ static int check_programs(const cz_host_options *o, cz_error *err)
                             "host: program %zu needs a name of 1 to 63 bytes, a version from 1 "
                             "and a function",
                             i);
+        if (czi_guest_is_code(d->name, &code))
+            return czi_fail(err, CZ_INVALID, "host: %s is the name of a code", d->name);
         for (size_t k = 0; k < i; k++)
             if (strcmp(o->programs[k].name, d->name) == 0 &&
                 o->programs[k].version == d->version)
@@ -275,6 +280,7 @@ static int copy_programs(cz_host *h, const cz_host_options *o, cz_error *err)
 const cz_program_def *czi_host_program(const cz_host *h, const char *name, uint32_t version)
 {
     const cz_program_def *best = NULL;
+    cz_id code;
 
     for (size_t i = 0; i < h->program_count; i++) {
         const cz_program_def *d = &h->programs[i];
@@ -284,6 +290,8 @@ const cz_program_def *czi_host_program(const cz_host *h, const char *name, uint3
         if (!best || d->version > best->version)
             best = d;
     }
+    if (!best && version <= 1 && czi_guest_is_code(name, &code))
+        best = &czi_guest_def;
     return best;
 }
 
@@ -326,6 +334,7 @@ int czi_host_make(const cz_host_options *o, cz_host **ret, cz_error *err)
     if (o->secret)
         memcpy(h->secret, o->secret, sizeof h->secret);
     h->no_resume = o->no_resume;
+    h->guest_gas = CZI_PROGRAM_GAS_MAX;
     h->end.open = end;
     h->shut.open = shut;
     h->resend.open = resend;
@@ -348,6 +357,7 @@ void czi_host_done(cz_host *h)
         if (h->instances[i])
             czi_instance_free(h->instances[i]);
     czi_free(h->instances);
+    czi_guest_codes_done(h);
     czi_id_table_done(&h->ids);
     cz_effect_free(h->effect);
     czi_finder_done(&h->finder);

@@ -178,7 +178,9 @@ struct cz_program {
     uint32_t letters;                 /* of these, in the inbox; with the host's lock */
     cz_program *next_over;
     cz_id id;
-    const cz_program_def *def; /* NULL: the host has none that fits */
+    const cz_program_def *def;      /* NULL: the host has none that fits */
+    struct czi_guest_code *code_of; /* of a guest (guest.h), and its run */
+    struct czi_guest *guest;
     uint32_t version;
     char name[64], label[65];
     struct czi_buf args;
@@ -235,6 +237,8 @@ struct cz_host {
     cz_program_def *programs; /* names are in `names` */
     char *names;
     size_t program_count;
+    struct czi_guest_code *codes; /* that were decoded */
+    uint64_t guest_gas;           /* of each guest: CZI_PROGRAM_GAS_MAX, but in tests */
     bool has_secret, no_resume;
     bool keeps_past; /* until the instance is freed: a rerun */
     uint8_t secret[32];
@@ -292,7 +296,7 @@ void czi_host_done(cz_host *h);
 CZI_MUST_USE int czi_host_resume(cz_host *h, cz_error *err);
 /* Turns until no task is ready. */
 void czi_host_settle(cz_host *h);
-/* NULL: there is none. version 0: the newest. */
+/* NULL: there is none. version 0: the newest. Guests have one (guest.h), if they are there. */
 const cz_program_def *czi_host_program(const cz_host *h, const char *name, uint32_t version);
 /* The seed of an instance's key. */
 void czi_program_seed(const uint8_t secret[32], const cz_id *id, uint8_t ret[32]);
@@ -494,6 +498,8 @@ int czi_host_answer(void *host, cz_engine *g, const struct czi_account_question 
 /* There are new items of fact logs: as a runner, and as a letter. */
 void czi_host_facts(struct czi_runner *r, uint64_t count);
 void czi_host_look(cz_host *h, struct czi_letter *l);
+/* ret: what is told, where it must stay until the future is used up; NULL: nobody. */
+cz_future czi_fact_future(cz_program *p, const cz_fact_query *query, cz_fact_seen *ret);
 
 /* A leaf for a deadline. */
 cz_future czi_program_sleep(struct czi_tree *t, const cz_deadline *deadline);

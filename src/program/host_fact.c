@@ -308,7 +308,7 @@ static const char *problem(const cz_fact_query *q)
     return (unsigned)q->finality > CZ_FINAL ? "there is no such finality" : NULL;
 }
 
-static cz_future await_fact(cz_program *p, const cz_fact_query *query, cz_fact_seen *ret)
+cz_future czi_fact_future(cz_program *p, const cz_fact_query *query, cz_fact_seen *ret)
 {
     CZI_AUTOBUF what = {0};
     struct czi_ask *a;
@@ -346,13 +346,13 @@ static cz_future await_fact(cz_program *p, const cz_fact_query *query, cz_fact_s
 
 cz_future cz_fact_future(cz_program *p, const cz_fact_query *query)
 {
-    return await_fact(p, query, NULL);
+    return czi_fact_future(p, query, NULL);
 }
 
 int cz_await_fact(cz_program *p, const cz_fact_query *query, cz_fact_seen *ret, cz_error *err)
 {
     cz_fact_seen seen = {0};
-    int rc = cz_join(p, await_fact(p, query, &seen), NULL, err);
+    int rc = cz_join(p, czi_fact_future(p, query, &seen), NULL, err);
 
     if (!rc && ret)
         *ret = seen;

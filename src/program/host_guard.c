@@ -714,6 +714,8 @@ bool czi_guards_conflict(const cz_program *p, const struct czi_task_part *mine,
 
     if (!p->held || czi_effect_view(effect.data, effect.len, &v, NULL))
         return false;
+    if (v.is_open) /* nobody knows yet what it touches */
+        return !mine || mine->held;
     if (mine)
         return conflicts(mine, effect.data, &v);
     for (const struct czi_task_part *t = p->tasks; t; t = t->next)

@@ -4,7 +4,7 @@
  */
 #include "base/error.h"
 #include "codec/blake3.h"
-#include "program/host.h"
+#include "program/guest.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -73,6 +73,7 @@ void czi_instance_free(cz_program *p)
         czi_buf_done(&t->seen);
         czi_free(t);
     }
+    czi_guest_done(p, true);
     czi_guards_abandon(p);
     czi_invokers_forget(p);
     czi_free(p->end_detail);
@@ -236,6 +237,7 @@ static void over(struct czi_tree *tree, int code, uint64_t value, const cz_error
 
     (void)value;
     p->is_over = true;
+    czi_guest_done(p, false);
     p->host->trees--;
     if (code == CZ_NOMEM) /* which another run would not have met */
         czi_instance_stop(p, code, err ? err->detail : "out of memory");
@@ -463,6 +465,8 @@ static int prepare(cz_host *h, cz_program *p, cz_error *err)
     if (!rc && !p->def)
         rc = czi_fail(err, CZ_UNSUPPORTED, "the host has no program %s version %u", p->name,
                       p->version);
+    if (!rc && p->def == &czi_guest_def)
+        rc = czi_guest_take(p, err);
     return rc;
 }
 

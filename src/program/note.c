@@ -64,9 +64,18 @@ void czi_note_add_emitted(struct czi_note_parts *p, struct czi_slice data)
 /* ---- Instances ------------------------------------------------------------------------------
  */
 
-/* NULL, or what is wrong. */
+/* NULL, or what is wrong. Of a guest the name is a code's id. */
 static const char *name_problem(struct czi_slice name, size_t max)
 {
+    char text[CZ_ID_TEXT_SIZE];
+    cz_id id;
+
+    if (max == CZI_PROGRAM_NAME_MAX && name.len == sizeof text - 1) {
+        memcpy(text, name.data, name.len);
+        text[name.len] = 0;
+        if (cz_id_parse(text, &id, NULL) == CZ_OK)
+            return NULL;
+    }
     if (!name.len)
         return "is empty";
     if (name.len > max)

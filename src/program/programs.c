@@ -5,7 +5,7 @@
  */
 #include "engine/programs.h"
 #include "base/error.h"
-#include "program/host.h"
+#include "program/guest.h"
 
 /* ---- Starting -------------------------------------------------------------------------------
  */
@@ -66,6 +66,14 @@ static int start(cz_host *h, const cz_program_spec *spec, cz_id *ret, cz_error *
         return czi_fail(err, CZ_NOT_FOUND, "program: the host has none named %s, version %u",
                         spec->name, spec->version);
     begin.version = def->version;
+    if (def == &czi_guest_def) {
+        cz_id code;
+
+        rc = czi_guest_is_code(spec->name, &code) ? czi_guest_known(h->engine, &code, err)
+                                                  : CZ_NOT_FOUND;
+    }
+    if (rc)
+        return rc;
     czi_mutex_lock(h->lock);
     rc = enter(h, &begin, &id, false, &p, err);
     czi_mutex_unlock(h->lock);

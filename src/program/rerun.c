@@ -4,10 +4,27 @@
  * is all that there is.
  */
 #include "base/error.h"
-#include "program/host.h"
+#include "program/guest.h"
 
-static int load(const char *dir, const cz_id *id, struct czi_past *past, cz_program_report *ret,
-                cz_error *err)
+/* Of a guest: what the store holds under its name. */
+static int load_code(cz_engine *g, const char *name, struct czi_buf *code, cz_error *err)
+{
+    cz_resource r = {0};
+    cz_id id;
+    int rc;
+
+    if (!czi_guest_is_code(name, &id))
+        return CZ_OK;
+    rc = cz_resource_get(g, &id, &r, err);
+    if (rc)
+        return rc;
+    if (r.data_len)
+        czi_buf_put(code, r.data, r.data_len);
+    return code->failed ? czi_nomem(err, "a code") : CZ_OK;
+}
+
+static int load(const char *dir, const cz_id *id, struct czi_past *past, struct czi_buf *code,
+                cz_program_report *ret, cz_error *err)
 {
     const cz_options options = {.read_only = true, .threads = 1};
     cz_engine *g = NULL;
@@ -18,6 +35,8 @@ static int load(const char *dir, const cz_id *id, struct czi_past *past, cz_prog
     rc = cz_program_get(g, NULL, id, ret, err);
     if (!rc)
         rc = cz_program_log(g, id, czi_past_add, past, err);
+    if (!rc)
+        rc = load_code(g, ret->name, code, err);
     closed = cz_close(g, rc ? NULL : err);
     return rc ? rc : closed;
 }
@@ -36,8 +55,18 @@ static int run(cz_host *h, cz_program *p, cz_program_replay_report *ret, cz_erro
     return CZ_OK;
 }
 
-static int rerun(const struct czi_begin *begin, struct czi_past **past, const cz_id *id,
-                 const cz_host_options *options, cz_program_replay_report *ret, cz_error *err)
+static int take_code(cz_host *h, cz_program *p, struct czi_slice code, cz_error *err)
+{
+    cz_id id;
+    int rc = czi_guest_is_code(p->name, &id) ? czi_guest_give(h, &id, code.data, code.len, err)
+                                             : CZ_NOT_FOUND;
+
+    return rc ? rc : czi_guest_take(p, err);
+}
+
+static int rerun(const struct czi_begin *begin, struct czi_past **past, struct czi_slice code,
+                 const cz_id *id, const cz_host_options *options, cz_program_replay_report *ret,
+                 cz_error *err)
 {
     cz_program *p = NULL;
     cz_host *h = NULL;
@@ -49,6 +78,8 @@ static int rerun(const struct czi_begin *begin, struct czi_past **past, const cz
     if (!rc && !p->def)
         rc = czi_fail(err, CZ_NOT_FOUND, "no program %s version %u is given", p->name,
                       p->version);
+    if (!rc && p->def == &czi_guest_def)
+        rc = take_code(h, p, code, err);
     if (!rc) {
         p->past = *past;
         *past = NULL;
@@ -67,13 +98,14 @@ int cz_program_replay(const char *dir, const cz_id *id, const cz_host_options *o
     struct czi_past *past = czi_alloc_zero(1, sizeof *past);
     cz_program_replay_report report = {0};
     struct czi_begin begin = {0};
-    int rc =
-        past ? load(dir, id, past, &report.program, err) : czi_nomem(err, "a program's log");
+    CZI_AUTOBUF code = {0};
+    int rc = past ? load(dir, id, past, &code, &report.program, err)
+                  : czi_nomem(err, "a program's log");
 
     if (!rc)
         rc = czi_past_start(past, &begin, err);
     if (!rc)
-        rc = rerun(&begin, &past, id, options, &report, err);
+        rc = rerun(&begin, &past, czi_buf_slice(&code), id, options, &report, err);
     czi_past_free(past);
     if (!rc)
         *ret = report;

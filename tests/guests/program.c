@@ -442,37 +442,52 @@ static int64_t watches(void)
 static int64_t times(void)
 {
     struct cz_guest_watch w = {.kind = CZ_GUEST_WATCH_HEIGHT,
-                               .domain = CZG_PTR("eth"),
-                               .domain_len = 3,
+                               .domain = CZG_PTR("moon"),
+                               .domain_len = 4,
                                .height = in->n};
+    struct cz_guest_deadline d = {.domain = CZG_PTR("moon"), .domain_len = 4, .time = 35};
     struct cz_guest_time time;
     uint64_t height = 0;
 
     CHECK(czg_time("nowhere", 7, &time) == -CZ_NOT_FOUND);
+    CHECK(czg_time("a\0b", 3, &time) == -CZ_INVALID);
     CHECK(czg_join(czg_watch(&w), &height) == 0 && height >= in->n);
-    CHECK(czg_time("eth", 3, &time) == 0 && time.height >= in->n);
-    czg_return(time.time);
+    CHECK(czg_join(czg_sleep(&d), NULL) == 0);
+    CHECK(czg_time("moon", 4, &time) == 0 && time.time >= 35);
+    czg_return(time.height * 1000 + time.time);
     return 0;
 }
 
 static int64_t facts(void)
 {
-    struct cz_guest_query q = {.domain = CZG_PTR("eth"),
-                               .domain_len = 3,
-                               .kind = CZ_FACT_PRICE,
-                               .account = CZG_PTR("ETH/USD"),
-                               .account_len = 7,
+    struct cz_guest_query q = {.domain = CZG_PTR("moon"),
+                               .domain_len = 4,
+                               .kind = CZ_FACT_DEPOSIT,
+                               .account = CZG_PTR("alice"),
+                               .account_len = 5,
+                               .asset = CZG_PTR("MOON"),
+                               .asset_len = 4,
                                .amount = in->n};
+    struct cz_guest_query bad = q;
     struct cz_guest_deadline late = {.after_ms = 1000000};
     struct cz_guest_fact fact;
-    uint64_t number = 0;
+    uint64_t number = 0, two[2];
 
+    bad.value = CZG_PTR(in);
+    bad.value_len = 257;
+    CHECK(czg_await_fact(&bad) == -CZ_LIMIT);
+    bad = q;
+    bad.kind = 99;
+    CHECK(czg_await_fact(&bad) == -CZ_INVALID);
     CHECK(czg_fact_seen(&fact) == -CZ_NOT_FOUND);
-    CHECK(czg_join(czg_timeout(&late, czg_await_fact(&q)), &number) == 0);
+    two[0] = (uint64_t)nap(1000000);
+    two[1] = (uint64_t)czg_await_fact(&q);
+    CHECK(czg_join(czg_timeout(&late, czg_race(CZ_RACE_ANY, two, 2)), &number) == 0);
     CHECK(czg_fact_seen(&fact) == 0 && fact.number == number);
-    CHECK(memcmp(fact.domain, "eth", 4) == 0 && memcmp(fact.account, "ETH/USD", 8) == 0);
-    CHECK(fact.amount[0] >= in->n && fact.kind == CZ_FACT_PRICE);
-    czg_return(fact.amount[0]);
+    CHECK(memcmp(fact.domain, "moon", 5) == 0 && memcmp(fact.account, "alice", 6) == 0);
+    CHECK(memcmp(fact.asset, "MOON", 5) == 0 && fact.kind == CZ_FACT_DEPOSIT);
+    CHECK(fact.amount[0] >= in->n);
+    czg_return(fact.amount[0] * 100 + fact.height);
     return 0;
 }
 
@@ -504,21 +519,25 @@ static int64_t says(void)
     return in->n ? (int64_t)in->n : 0;
 }
 
+/* Its id and key go into the register. */
 static int64_t who(void)
 {
-    uint8_t key[32];
-    cz_id self, origin;
+    uint8_t mine[64] = {0}, more[32];
+    struct cz_guest_op op = {.code = CZ_OP_WRITE,
+                             .a = CZG_PTR(&in->counter),
+                             .data = CZG_PTR(mine),
+                             .data_len = sizeof mine};
+    cz_id self;
 
     CHECK(czg_way() == 'p');
     czg_self(&self);
-    czg_origin(&origin);
-    CHECK(memcmp(&self, &origin, sizeof self) != 0);
-    CHECK(memcmp(&self, &in->a, sizeof self) == 0 && memcmp(&origin, &in->b, 32) == 0);
-    CHECK(czg_signer(0, key) == (in->n ? 0 : -CZ_NOT_FOUND));
-    CHECK(czg_signer(1, key) == -CZ_NOT_FOUND);
-    CHECK(!in->n || memcmp(key, &in->c, 32) == 0);
+    CHECK(memcmp(&self, &in->a, sizeof self) == 0);
+    czg_origin((cz_id *)mine);
+    CHECK(czg_signer(0, mine + 32) == (in->n ? 0 : -CZ_NOT_FOUND));
+    CHECK(czg_signer(1, more) == -CZ_NOT_FOUND);
     CHECK(czg_random() != czg_random());
-    return 0;
+    CHECK(czg_emit(&op) == 0);
+    return czg_perform(NULL);
 }
 
 /* An effect that runs a code, and one that calls it. */
