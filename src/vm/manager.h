@@ -56,7 +56,7 @@ struct czi_access {
     bool touched, read, written;
     bool ran;                /* of a code: it was invoked here, and exited with 0 */
     uint64_t found_position; /* czi_found.position; 0: it was not there */
-    uint64_t loads, stores;  /* calls and first touches of windows */
+    uint64_t loads, stores;  /* calls; 1 when there were none and its window was touched */
 };
 
 struct czi_run_input {

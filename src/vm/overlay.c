@@ -93,12 +93,12 @@ void czi_index_note(struct czi_vm_manager *m, struct czi_frame *f, unsigned inde
         return;
     if (czi_space_window_read(f->space, index)) {
         a->touched = a->read = true;
-        a->loads++;
+        a->loads += !a->loads;
     }
     if (czi_space_window_written(f->space, index)) {
         a->touched = true;
         m->places[x->place].now.written = true;
-        a->stores++;
+        a->stores += !a->stores;
     }
 }
 

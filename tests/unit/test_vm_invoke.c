@@ -1,21 +1,6 @@
 /* test_vm_invoke.c - a guest that runs another code: what that sees, what it does, and how it
  * is undone. */
-#include "guest_world.h"
-
-static struct guest_world w;
-
-static int begin(void **state)
-{
-    (void)state;
-    world_begin(&w);
-    return 0;
-}
-static int end(void **state)
-{
-    (void)state;
-    world_end(&w);
-    return 0;
-}
+#include "guest_test.h"
 
 /* Scripts within scripts: each invokes the next one, which lies in its input. */
 static void codes_invoke_each_other_so_deep(void **state)

@@ -1,21 +1,6 @@
 /* test_vm_manager.c - a guest's run over resources: what it may, what is tracked, and what it
  * wants done. */
-#include "guest_world.h"
-
-static struct guest_world w;
-
-static int begin(void **state)
-{
-    (void)state;
-    world_begin(&w);
-    return 0;
-}
-static int end(void **state)
-{
-    (void)state;
-    world_end(&w);
-    return 0;
-}
+#include "guest_test.h"
 
 static void what_is_stored_is_written_when_it_exits_with_zero(void **state)
 {
