@@ -1719,7 +1719,8 @@ typedef struct cz_program_replay_report {
 } cz_program_replay_report;
 /* Runs an instance's code on its log alone: no engine writes, no domain, no clock. Each effect
  * and note that it makes is compared with the log's, byte for byte. CZ_DIFFERS: the detail
- * names the first entry that does not fit, and how. options: programs, stack_size, secret. */
+ * names the first entry that does not fit, and how. options: programs, stack_size, secret; NULL:
+ * none. A guest's code comes out of the store. */
 CZ_API CZ_MUST_USE int cz_program_replay(const char *dir, const cz_id *id,
                                          const cz_host_options *options,
                                          cz_program_replay_report *ret, cz_error *err);

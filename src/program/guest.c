@@ -352,7 +352,7 @@ static int exited(struct czi_guest_task *t, cz_error *err)
 
 static bool is_code(int64_t value)
 {
-    return (value < 0 && value >= -CZ_REJECTED) ||
+    return (value < 0 && value >= -CZ_REJECTED && value != -CZ_NOMEM) ||
            (value <= -CZ_UNKNOWN_DOMAIN && value >= -CZ_FACT_CONFLICT);
 }
 

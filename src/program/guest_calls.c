@@ -118,6 +118,8 @@ int64_t czi_guest_result(struct czi_guest_task *t, int rc, const cz_error *err)
 
     if (!rc)
         return CZ_OK;
+    if (rc == CZ_NOMEM) /* which is nothing that another run would meet */
+        return czi_guest_nomem(t);
     (void)snprintf(g->failed, sizeof g->failed, "%s",
                    err && err->detail[0] ? err->detail : cz_code_name(rc));
     return -rc;

@@ -152,7 +152,7 @@ int64_t czi_guest_acquire(struct czi_guest_task *t, const uint64_t *a)
         rc = bind(g, i, &claims[i], &err);
     if (rc)
         czi_guest_let_go(t);
-    return rc == CZ_NOMEM ? czi_guest_nomem(t) : czi_guest_result(t, rc, &err);
+    return czi_guest_result(t, rc, &err);
 }
 
 int64_t czi_guest_release(struct czi_guest_task *t, const uint64_t *a)

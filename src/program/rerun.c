@@ -68,9 +68,10 @@ static int rerun(const struct czi_begin *begin, struct czi_past **past, struct c
                  const cz_id *id, const cz_host_options *options, cz_program_replay_report *ret,
                  cz_error *err)
 {
+    static const cz_host_options none;
     cz_program *p = NULL;
     cz_host *h = NULL;
-    int rc = czi_host_make(options, &h, err);
+    int rc = czi_host_make(options ? options : &none, &h, err);
 
     if (rc)
         return rc;

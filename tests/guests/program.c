@@ -79,7 +79,7 @@ static int64_t everything(void)
     int64_t winner;
 
     CHECK(czg_join(czg_barrier(both, 2), NULL) == 0);
-    CHECK(czg_read(&in->b, &info, NULL, 0) == 0);
+    CHECK(czg_read(&in->c, &info, NULL, 0) == 0);
     CHECK(info.quantity[0] == 1 && info.kind == CZ_FUNGIBLE);
     sleeps[0] = (uint64_t)nap(50);
     sleeps[1] = (uint64_t)nap(5);
@@ -91,7 +91,7 @@ static int64_t everything(void)
     for (unsigned i = 0; i < 3; i++)
         CHECK(czg_join((int64_t)three[i], &values[i]) == 0);
     czg_send("done", 4);
-    czg_return((uint64_t)winner + 10 * first + 100 * (values[0] + values[1] * values[2]) +
+    czg_return((uint64_t)winner + 10 * first + 100 * (values[0] + values[1] + values[2]) +
                (czg_random() & 0));
     return 0;
 }
