@@ -173,6 +173,11 @@
  * each way of running it. */
 #define CZI_PREDICT_RULES_MAX 64u
 
+/* Resources that a placement can put into groups, at 34 bytes each in its file, and pairs of
+ * them that are counted to find it, at 24 bytes each. */
+#define CZI_PLACEMENT_RESOURCES_MAX (1u << 20)
+#define CZI_PLACEMENT_PAIRS_MAX (1u << 20)
+
 /* A journal segment is sealed and indexed beyond this size: recovery re-executes at most
  * this much (about a second), and index work stays rare. */
 #define CZI_SEGMENT_SIZE_MAX (256ull * 1024ull * 1024ull)

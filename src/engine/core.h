@@ -230,10 +230,11 @@ struct czi_core {
     /* An effect that must wait closes a cycle through one who awaits, whom this refuses. False:
      * out of memory. */
     bool (*refuse)(void *arg, struct czi_owner *awaiting);
-    void *breathe_arg;       /* of all three */
-    bool plan_only;          /* no posts are kept: nothing can be sealed */
-    bool met_watched;        /* something watched was written since the last look */
-    struct general *general; /* scratch of the general way */
+    void *breathe_arg;               /* of all three */
+    bool plan_only;                  /* no posts are kept: nothing can be sealed */
+    bool met_watched;                /* something watched was written since the last look */
+    struct general *general;         /* scratch of the general way */
+    struct czi_placement *placement; /* groups of resources; NULL: all are in group 0 */
     /* Answers for a submission's predecessors, one per predecessor, in the order cited. */
     const struct czi_predecessor *(*predecessors)(void *arg, const struct czi_pending *p);
     void *predecessors_arg;

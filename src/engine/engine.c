@@ -8,6 +8,7 @@
 #include "codec/blake3.h"
 #include "engine/cite.h"
 #include "engine/control.h"
+#include "engine/placement.h"
 #include "engine/seal.h"
 #include "platform/simulated.h"
 
@@ -772,7 +773,7 @@ static int open_store(const struct czi_ledger_options *store, const cz_options *
     ledger.read_only = g->options.read_only;
     g->in_memory = ledger.memory_index;
     if (!rc)
-        rc = czi_ledger_open(&ledger, &g->ledger, err);
+        rc = czi_placement_open(&ledger, &g->step.core, &g->ledger, err);
     if (rc)
         return free_engine(g, rc, err);
     g->finder.ledger = g->look_up.ledger = g->reader.ledger = g->ledger;

@@ -1,6 +1,7 @@
 /* names.c - numbers for origins, assets and tasks, and the end of the state; see core.h. */
 #include "codec/blake3.h"
 #include "engine/cite.h"
+#include "engine/placement.h"
 
 /* Room for one more element; the new part is zero. */
 static bool grow(void *array, uint32_t *room, uint32_t count, size_t size)
@@ -154,5 +155,6 @@ void czi_core_done(struct czi_core *core)
     czi_id_table_done(&core->program_ids);
     czi_resources_done(&core->resources);
     czi_parking_done(core);
+    czi_placement_free(core->placement);
     *core = (struct czi_core){0};
 }

@@ -3,7 +3,7 @@
  * Layer: engine. Thread: the engine's, while nothing executes.
  *
  * Rows (canonical DAG-CBOR values):
- *   'r' group (2 bytes, 0) id  [creator, controller, label, kind, state, asset|null,
+ *   'r' group (2 bytes) id     [creator, controller, label, kind, state, asset|null,
  *                               quantity|data, version, position, lamport, head, clock|null,
  *                               controlled]
  *   'o' id      next nonce           'a' name   supply
@@ -12,6 +12,7 @@
  *   'k' program, task (u32)          [position, lamport, clock]
  *   'q' first position (u64)         [program, entries, last position, head] of its log
  *   'c'         [applied, rejected, batches, lamport]
+ *   'l'         hash of the placement that groups are of; none: all are 0
  * A clock is [program, [task, count]…].
  */
 #include "engine/rows.h"
@@ -21,6 +22,7 @@
 #include "codec/dag_cbor.h"
 #include "engine/cite.h"
 #include "engine/engine.h"
+#include "engine/placement.h"
 #include "resource/policy.h"
 
 /* ---- Rows ------------------------------------------------------------------------------- */
@@ -118,6 +120,18 @@ static void put_counts(struct czi_buf *b, const struct czi_core *core)
     czi_cbor_add_head(b, 0, core->lamport);
 }
 
+#define RESOURCE_KEY_SIZE (2 + sizeof(cz_id))
+static void resource_key(const struct czi_core *core, uint32_t slot,
+                         uint8_t key[RESOURCE_KEY_SIZE])
+{
+    const cz_id *id = czi_id_table_id(&core->resources.ids, slot);
+    uint16_t group = czi_placement_group(core->placement, id);
+
+    key[0] = (uint8_t)(group >> 8);
+    key[1] = (uint8_t)group;
+    memcpy(key + 2, id, sizeof *id);
+}
+
 static void add_row(struct czi_rows *rows, uint8_t table, const void *key, size_t key_len,
                     struct czi_buf *value)
 {
@@ -125,10 +139,6 @@ static void add_row(struct czi_rows *rows, uint8_t table, const void *key, size_
     size_t n = 0;
 
     full[n++] = table;
-    if (table == 'r') {
-        full[n++] = 0;
-        full[n++] = 0;
-    }
     CZI_CHECK(key_len <= sizeof full - n);
     if (key_len)
         memcpy(full + n, key, key_len);
@@ -144,9 +154,11 @@ static void add_resources(struct czi_core *core, struct czi_rows *rows, struct c
 
     for (uint32_t i = 0; i < r->dirty_count; i++) {
         uint32_t slot = r->dirty[i];
+        uint8_t key[RESOURCE_KEY_SIZE];
 
         put_resource(value, core, slot);
-        add_row(rows, 'r', czi_id_table_id(&r->ids, slot), sizeof(cz_id), value);
+        resource_key(core, slot, key);
+        add_row(rows, 'r', key, sizeof key, value);
     }
     for (uint32_t i = 0; i < core->dirty_origin_count; i++) {
         uint32_t n = core->dirty_origins[i];
@@ -193,6 +205,10 @@ static void add_names(struct czi_core *core, struct czi_rows *rows, struct czi_b
     }
     put_counts(value, core);
     add_row(rows, 'c', NULL, 0, value);
+    if (core->placement && core->placement->ids.count) {
+        czi_buf_put(value, core->placement->hash, sizeof core->placement->hash);
+        add_row(rows, 'l', NULL, 0, value);
+    }
 }
 
 static int add_book_row(void *arg, const uint8_t *key, size_t key_len,

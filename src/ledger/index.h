@@ -8,7 +8,7 @@
  * position of a frame, big endian -> segment, offset · 'g' the same by the facts before it ·
  * 'm' meta: how far the index goes · all others belong to the engine: 'r' group and resource
  * id, 'o' origin, 'a' asset, 'd' domain, 'b' what the book says, 'k' tasks, 'q' programs, 'c'
- * counts.
+ * counts, 'l' whose groups those of 'r' are.
  */
 #ifndef CZI_INDEX_H
 #define CZI_INDEX_H

@@ -169,6 +169,10 @@ int czi_ledger_close(struct czi_ledger *l, cz_error *err);
 
 /* Removes the derived index of a store that nobody has open for writing (CZ_BUSY). */
 CZI_MUST_USE int czi_ledger_drop_index(struct czi_fs *fs, cz_error *err);
+/* The same once `first` has returned CZ_OK: it is called while nobody else can write. */
+CZI_MUST_USE int czi_ledger_drop_index_after(struct czi_fs *fs,
+                                             int (*first)(void *arg, cz_error *err), void *arg,
+                                             cz_error *err);
 
 /* Bytes in all segments. */
 uint64_t czi_ledger_size(const struct czi_ledger *l);

@@ -581,7 +581,20 @@ static int remove_index(struct czi_fs *fs, const struct names *n, cz_error *err)
     return rc ? rc : fs->ops->sync_dir(fs, "index", err);
 }
 
+static int drop_nothing(void *arg, cz_error *err)
+{
+    (void)arg;
+    (void)err;
+    return CZ_OK;
+}
+
 int czi_ledger_drop_index(struct czi_fs *fs, cz_error *err)
+{
+    return czi_ledger_drop_index_after(fs, drop_nothing, NULL, err);
+}
+
+int czi_ledger_drop_index_after(struct czi_fs *fs, int (*first)(void *arg, cz_error *err),
+                                void *arg, cz_error *err)
 {
     struct names names = {0};
     struct czi_file *lock = NULL;
@@ -592,7 +605,12 @@ int czi_ledger_drop_index(struct czi_fs *fs, cz_error *err)
     if (!rc)
         rc = fs->ops->lock(lock, err);
     if (!rc)
-        rc = fs->ops->list(fs, "index", collect_name, &names, err);
+        rc = first(arg, err);
+    if (rc) {
+        fs->ops->close(lock);
+        return rc;
+    }
+    rc = fs->ops->list(fs, "index", collect_name, &names, err);
     if (!rc)
         rc = remove_index(fs, &names, err);
     else if (rc == CZ_NOT_FOUND)
