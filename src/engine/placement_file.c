@@ -196,7 +196,7 @@ int czi_placement_open(const struct czi_ledger_options *options, struct czi_core
                        struct czi_ledger **ret, cz_error *err)
 {
     struct czi_placement *p;
-    bool agrees;
+    bool agrees = false;
     int rc = czi_ledger_open(options, ret, err);
 
     /* What has no index of its own on disk has no use for groups. A reader takes the index as
