@@ -171,10 +171,10 @@ static enum czi_input_step next_item(struct czi_input *in, struct czi_slice *ret
     return CZI_INPUT_RECORD;
 }
 
-/* An effect is an array of ten or thirteen: no JSON text begins with these bytes. */
+/* An effect is an array of ten, eleven or thirteen: no JSON text begins with these bytes. */
 static bool begins_effect(uint8_t byte)
 {
-    return byte == 0x8a || byte == 0x8d;
+    return byte == 0x8a || byte == 0x8b || byte == 0x8d;
 }
 
 enum czi_input_step czi_input_next(struct czi_input *in, struct czi_slice *ret)

@@ -129,7 +129,8 @@ CZI_MUST_USE bool czi_cli_open(struct czi_cli *cli, const cz_options *options, i
 /* Closes it if it is open, and reports an error of that. Returns exit_code, or that error's. */
 int czi_cli_close(struct czi_cli *cli, int exit_code);
 
-/* The id that a label or the text of an id names, where nothing must exist. */
+/* The id that a label or the text of an id names, where nothing must exist. A label "code:ID"
+ * is that of a code, which nobody created. */
 CZI_MUST_USE int czi_name_id(const char *text, size_t len, cz_id *ret, cz_error *err);
 
 /* What a person's text names: a label; ACCOUNT/LABEL, what that account has under a label; or
@@ -220,6 +221,10 @@ void czi_print_name(const struct czi_cli *cli, FILE *out, const cz_id *id);
 /* In a few words: the first operation that does not only make sure that something is there,
  * present a capability or take notes, and how many more; or "event of task 2". */
 void czi_print_what(const struct czi_cli *cli, FILE *out, const uint8_t *bytes, size_t len);
+
+/* How the guest of an effect ended; run NULL: null. The second: lines. */
+void czi_print_run_json(struct czi_json *j, const char *key, const cz_guest_run *run);
+void czi_print_run(const cz_guest_run *run);
 
 /* The facts that canonical effect bytes cite, with their terms. JSON: "facts", as apply reads
  * it; text: a line each. */

@@ -184,7 +184,7 @@ int czi_fields_name(struct reader *r, const struct object *o, enum field f, cz_i
 int czi_fields_choice(struct reader *r, const struct object *o, enum field f,
                       const char *const *names, unsigned *ret)
 {
-    char all[160] = "";
+    char all[256] = "";
     size_t len = 0;
     struct czi_slice text = {0};
     int rc = czi_fields_string(r, o, f, &text);
@@ -212,20 +212,24 @@ int czi_fields_bool(struct reader *r, const struct object *o, enum field f, bool
     return CZ_OK;
 }
 
-int czi_fields_data(struct reader *r, const struct object *o, struct czi_slice *ret)
+/* text: the first of three keys, before those for hex and base64. */
+static int read_bytes(struct reader *r, const struct object *o, enum field text_field,
+                      struct czi_slice *ret)
 {
     struct czi_buf *b = &r->memory->data;
-    bool hex = o->has & SET(DATA_HEX), base64 = o->has & SET(DATA_BASE64);
-    enum field f = hex ? FIELD_DATA_HEX : base64 ? FIELD_DATA_BASE64 : FIELD_DATA;
+    uint64_t has = o->has >> text_field;
+    bool hex = has & 2, base64 = has & 4;
+    enum field f = text_field + (hex ? 1u : base64 ? 2u : 0u);
     struct czi_slice text = {0};
     uint8_t *out;
     int rc = czi_fields_string(r, o, f, &text);
 
     *ret = text;
-    if (rc || f == FIELD_DATA)
+    if (rc || f == text_field)
         return rc;
-    if (__builtin_popcountll(o->has & DATA_FIELDS) > 1)
-        return czi_fields_bad(r, o->keys[f], "data is given more than once");
+    if (__builtin_popcountll(has & 7) > 1)
+        return czi_fields_bad(r, o->keys[f], "\"%s\" is given more than once",
+                              czi_field_names[text_field]);
     b->len = 0;
     out = czi_buf_reserve(b, text.len + 1);
     if (hex && out && czi_unhex(out, text.len / 2, (const char *)text.data, text.len))
@@ -237,6 +241,20 @@ int czi_fields_data(struct reader *r, const struct object *o, struct czi_slice *
                                             : "base64 with padding (RFC 4648, section 4)");
     *ret = czi_buf_slice(b);
     return rc;
+}
+
+_Static_assert(FIELD_DATA_HEX == FIELD_DATA + 1 && FIELD_DATA_BASE64 == FIELD_DATA + 2 &&
+                   FIELD_INPUT_HEX == FIELD_INPUT + 1 && FIELD_INPUT_BASE64 == FIELD_INPUT + 2,
+               "text, hex, base64");
+
+int czi_fields_data(struct reader *r, const struct object *o, struct czi_slice *ret)
+{
+    return read_bytes(r, o, FIELD_DATA, ret);
+}
+
+int czi_fields_input(struct reader *r, const struct object *o, struct czi_slice *ret)
+{
+    return read_bytes(r, o, FIELD_INPUT, ret);
 }
 
 int czi_fields_copy(struct reader *r, const struct object *o, enum field f,

@@ -65,7 +65,13 @@
     X(RIGHTS, "rights")                                                                        \
     X(CEILING, "ceiling")                                                                      \
     X(EXPIRE_DOMAIN, "expire_domain")                                                          \
-    X(EXPIRE_TIME, "expire_time")
+    X(EXPIRE_TIME, "expire_time")                                                              \
+    X(CODE, "code")                                                                            \
+    X(GAS, "gas")                                                                              \
+    X(ACCESSES, "accesses")                                                                    \
+    X(INPUT, "input")                                                                          \
+    X(INPUT_HEX, "input_hex")                                                                  \
+    X(INPUT_BASE64, "input_base64")
 
 enum field {
 #define CZI_DECLARE(field, name) FIELD_##field,
@@ -79,6 +85,7 @@ extern const char *const czi_field_names[];
 
 #define SET(field) ((uint64_t)1 << FIELD_##field)
 #define DATA_FIELDS (SET(DATA) | SET(DATA_HEX) | SET(DATA_BASE64))
+#define INPUT_FIELDS (SET(INPUT) | SET(INPUT_HEX) | SET(INPUT_BASE64))
 #define CONTENTS_FIELDS (DATA_FIELDS | SET(POLICY) | SET(GRANT))
 #define COMMON_FIELDS                                                                          \
     (SET(ORIGIN) | SET(NONCE) | SET(PRIORITY) | SET(FACTS) | SET(AFTER) | SET(SIGNATURE) |     \
@@ -129,8 +136,12 @@ CZI_MUST_USE int czi_fields_choice(struct reader *r, const struct object *o, enu
                                    const char *const *names, unsigned *ret);
 CZI_MUST_USE int czi_fields_bool(struct reader *r, const struct object *o, enum field f,
                                  bool *ret);
+/* Text, or bytes in hex or base64, under one of the keys of DATA_FIELDS. */
 CZI_MUST_USE int czi_fields_data(struct reader *r, const struct object *o,
                                  struct czi_slice *ret);
+/* The same of INPUT_FIELDS. */
+CZI_MUST_USE int czi_fields_input(struct reader *r, const struct object *o,
+                                  struct czi_slice *ret);
 CZI_MUST_USE int czi_fields_copy(struct reader *r, const struct object *o, enum field f,
                                  char out[CZI_LABEL_SIZE_MAX + 2]);
 /* f: for messages. */

@@ -282,6 +282,86 @@ static int add_closing(struct reader *r, const struct object *o, unsigned code)
                                                  r->err));
 }
 
+/* ---- Guests ----------------------------------------------------------------------------- */
+
+/* Where each access of a run goes. */
+struct seen {
+    cz_guest_access accesses[CZI_ACCESSES_MAX];
+    unsigned count;
+};
+
+static int read_access(struct reader *r, const struct czi_json_token *t, cz_id *ret,
+                       unsigned *ret_mode)
+{
+    struct object o;
+    int rc = czi_fields_object(r, t, &o);
+
+    if (!rc)
+        rc = czi_fields_check(r, &o, "an access", SET(RESOURCE) | SET(MODE),
+                              SET(RESOURCE) | SET(MODE));
+    if (!rc)
+        rc = czi_fields_name(r, &o, FIELD_RESOURCE, ret);
+    return rc ? rc : czi_fields_choice(r, &o, FIELD_MODE, modes, ret_mode);
+}
+
+static int add_seen(struct reader *r, enum field f, const struct czi_json_token *t, void *arg)
+{
+    struct seen *s = arg;
+    cz_guest_access *a = &s->accesses[s->count];
+    unsigned mode = CZ_READ;
+    int rc;
+
+    if (s->count == CZI_ACCESSES_MAX)
+        return czi_fields_bad(r, t, "\"%s\" holds at most %d", czi_field_names[f],
+                              CZI_ACCESSES_MAX);
+    rc = read_access(r, t, &a->resource, &mode);
+    a->mode = mode ? CZ_WRITE : CZ_READ;
+    s->count++;
+    return rc;
+}
+
+/* What a run and a call need. */
+static int read_guest(struct reader *r, const struct object *o, cz_id *ret_code,
+                      uint64_t *ret_gas, struct czi_slice *ret_input)
+{
+    int rc = czi_fields_name(r, o, FIELD_CODE, ret_code);
+
+    if (!rc)
+        rc = czi_fields_u64(r, o, FIELD_GAS, ret_gas);
+    return rc || !(o->has & INPUT_FIELDS) ? rc : czi_fields_input(r, o, ret_input);
+}
+
+static int add_run(struct reader *r, const struct object *o, unsigned code)
+{
+    struct seen seen = {.count = 0};
+    struct czi_slice input = {0};
+    uint64_t gas = 0;
+    cz_id id = {{0}};
+    int rc = read_guest(r, o, &id, &gas, &input);
+
+    (void)code;
+    if (!rc && o->has & SET(ACCESSES))
+        rc = czi_fields_each(r, o, FIELD_ACCESSES, add_seen, &seen);
+    return rc ? rc
+              : czi_fields_at(r, o->self,
+                              cz_effect_run(r->effect, &id, gas, seen.accesses, seen.count,
+                                            input.data, input.len, r->err));
+}
+
+static int add_call(struct reader *r, const struct object *o, unsigned code)
+{
+    struct czi_slice input = {0};
+    uint64_t gas = 0;
+    cz_id id = {{0}};
+    int rc = read_guest(r, o, &id, &gas, &input);
+
+    (void)code;
+    return rc ? rc
+              : czi_fields_at(r, o->self,
+                              cz_effect_call(r->effect, &id, gas, input.data, input.len,
+                                             r->err));
+}
+
 #define LIFECYCLE {add_lifecycle, 0, SET(RESOURCE)}
 #define PAIR {add_pair, 0, SET(FROM) | SET(TO) | SET(QUANTITY)}
 
@@ -312,6 +392,8 @@ static const struct {
                              SET(DESTINATION)},
     [CZI_OP_CONFIRM] = {add_closing, 0, SET(OUTBOX) | SET(RESERVE) | SET(FACT)},
     [CZI_OP_RELEASE] = {add_closing, 0, SET(OUTBOX) | SET(RESERVE) | SET(TO) | SET(FACT)},
+    [CZI_OP_RUN] = {add_run, SET(ACCESSES) | INPUT_FIELDS, SET(CODE) | SET(GAS)},
+    [CZI_OP_CALL] = {add_call, INPUT_FIELDS, SET(CODE) | SET(GAS)},
 };
 
 /* common: the fields that may stand beside the operation's. ret_first: whether to take the
@@ -412,20 +494,12 @@ static int add_fact(struct reader *r, enum field f, const struct czi_json_token 
 
 static int add_access(struct reader *r, enum field f, const struct czi_json_token *t, void *arg)
 {
-    struct object o;
     unsigned mode = 0;
     cz_id id = {{0}};
-    int rc = czi_fields_object(r, t, &o);
+    int rc = read_access(r, t, &id, &mode);
 
     (void)f;
     (void)arg;
-    if (!rc)
-        rc = czi_fields_check(r, &o, "an access", SET(RESOURCE) | SET(MODE),
-                              SET(RESOURCE) | SET(MODE));
-    if (!rc)
-        rc = czi_fields_name(r, &o, FIELD_RESOURCE, &id);
-    if (!rc)
-        rc = czi_fields_choice(r, &o, FIELD_MODE, modes, &mode);
     return rc ? rc
               : czi_fields_at(r, t,
                               cz_effect_access(r->effect, &id, mode ? CZ_WRITE : CZ_READ,

@@ -13,7 +13,7 @@ int czi_name_id(const char *text, size_t len, cz_id *ret, cz_error *err)
 {
     char copy[CZI_LABEL_SIZE_MAX + 1];
     const char *problem;
-    cz_id creator = cz_operator();
+    cz_id creator = cz_operator(), hash;
 
     if (len < sizeof copy) {
         memcpy(copy, text, len);
@@ -24,6 +24,11 @@ int czi_name_id(const char *text, size_t len, cz_id *ret, cz_error *err)
     problem = czi_label_problem((struct czi_slice){(const uint8_t *)text, len});
     if (problem)
         return czi_fail(err, CZ_INVALID, "a label %s", problem);
+    if (len == CZI_CODE_LABEL_SIZE - 1 && memcmp(text, "code:", 5) == 0 &&
+        cz_id_parse(copy + 5, &hash, NULL) == CZ_OK) {
+        *ret = czi_code_identity(&hash);
+        return CZ_OK;
+    }
     *ret = czi_identity_id(&creator, (struct czi_slice){(const uint8_t *)text, len});
     return CZ_OK;
 }

@@ -79,6 +79,7 @@ static const struct shape {
     [CZI_OP_WITHDRAW] = {{"from", "outbox", "reserve"}, true, false, {" from "}},
     [CZI_OP_CONFIRM] = {{"outbox", "reserve"}, false, true, {" from ", NULL}},
     [CZI_OP_RELEASE] = {{"outbox", "reserve", "to"}, false, true, {NULL, " from ", " to "}},
+    [CZI_OP_RUN] = {{"code"}, false, false, {" "}},
 };
 
 static void json_name(const struct czi_cli *cli, struct czi_json *j, const char *key,
@@ -111,6 +112,37 @@ static void json_creation(struct czi_json *j, const struct czi_op *op)
     czi_json_id(j, "controller", &controller);
     if (op->if_absent)
         czi_json_bool(j, "if_absent", true);
+}
+
+static void json_guest(const struct czi_cli *cli, struct czi_json *j, const struct operation *o)
+{
+    uint8_t places[CZI_ACCESSES_MAX];
+    unsigned count = czi_op_places(&o->op, places);
+    cz_id id;
+
+    if (o->op.code == CZI_OP_CALL) {
+        id = id_at(o->op.code_id);
+        json_name(cli, j, "code", &id);
+    }
+    czi_json_u64(j, "gas", o->op.gas);
+    if (count)
+        czi_json_open(j, "accesses", '[');
+    for (unsigned i = 0; i < count; i++) {
+        id = access_of(o, places[i]);
+        czi_json_open(j, NULL, '{');
+        json_name(cli, j, "resource", &id);
+        czi_json_string(j, "mode", places[i] < o->view.write_count ? "write" : "read");
+        czi_json_close(j, '}');
+    }
+    if (count)
+        czi_json_close(j, ']');
+    if (o->op.data.len)
+        czi_json_base64(j, "input_base64", o->op.data.data, o->op.data.len);
+}
+
+static bool starts_guest(const struct czi_op *op)
+{
+    return op->code == CZI_OP_RUN || op->code == CZI_OP_CALL;
 }
 
 static void json_rest(struct czi_json *j, const struct czi_op *op)
@@ -158,6 +190,8 @@ static void json_op(const struct czi_cli *cli, struct czi_json *j, const struct 
 
         czi_json_id(j, "fact", &fact);
     }
+    if (starts_guest(op))
+        json_guest(cli, j, o);
     json_rest(j, op);
     czi_json_close(j, '}');
 }
@@ -215,6 +249,26 @@ static void text_when(FILE *out, const struct czi_op *op)
         (void)fprintf(out, " to %llu", (unsigned long long)op->not_after);
 }
 
+static void text_guest(const struct czi_cli *cli, FILE *out, const struct operation *o)
+{
+    uint8_t places[CZI_ACCESSES_MAX];
+    unsigned count = czi_op_places(&o->op, places);
+    cz_id id;
+
+    if (o->op.code == CZI_OP_CALL) {
+        id = id_at(o->op.code_id);
+        (void)fputc(' ', out);
+        czi_print_name(cli, out, &id);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        id = access_of(o, places[i]);
+        (void)fputs(i ? ", " : " on ", out);
+        czi_print_name(cli, out, &id);
+    }
+    if (o->op.data.len)
+        (void)fprintf(out, " with %zu bytes", o->op.data.len);
+}
+
 static void text_op(const struct czi_cli *cli, FILE *out, const struct operation *o)
 {
     const struct czi_op *op = &o->op;
@@ -243,6 +297,8 @@ static void text_op(const struct czi_cli *cli, FILE *out, const struct operation
     }
     if (op->code == CZI_OP_WHEN)
         text_when(out, op);
+    if (starts_guest(op))
+        text_guest(cli, out, o);
     text_requirement(out, &op->requirement);
 }
 

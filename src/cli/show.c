@@ -65,6 +65,11 @@ static void print_resource(const struct czi_cli *cli, const cz_resource *r)
     id_line("head", &r->head);
     if (!czi_kind_has_data(r->kind))
         return;
+    if (r->kind == CZ_CODE) {
+        printf("%-11s%zu bytes; causality program inspect tells what they say\n", "data",
+               r->data_len);
+        return;
+    }
     if (r->kind > CZ_DATA) {
         printf("%-11s%zu bytes; causality account show tells what they say\n", "data",
                r->data_len);
@@ -203,6 +208,8 @@ static void json_effect(const struct effect *e)
     czi_json_string(&j, "priority", priorities[e->view.priority]);
     czi_print_ops_json(e->cli, &j, "ops", r->effect_bytes, r->effect_len);
     json_posts(&j, e);
+    if (e->view.has_guest)
+        czi_print_run_json(&j, "run", r->run);
     czi_print_facts_json(&j, r->effect_bytes, r->effect_len);
     json_after(&j, e);
     json_times(&j, e);
@@ -285,6 +292,8 @@ static void print_effect(const struct effect *e)
     czi_print_ops_text(e->cli, stdout, r->effect_bytes, r->effect_len);
     printf("\n");
     print_signers(e);
+    if (r->run)
+        czi_print_run(r->run);
     print_posts(e);
     czi_print_facts_text(stdout, r->effect_bytes, r->effect_len);
     for (unsigned i = 0; i < e->view.after_count; i++) {

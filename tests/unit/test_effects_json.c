@@ -2,6 +2,7 @@
  * wrong is refused at its column. */
 #include "base/limits.h"
 #include "cli/effects_json.h"
+#include "codec/blake3.h"
 #include "test.h"
 
 #include <stdlib.h>
@@ -651,6 +652,97 @@ static void an_effect_is_signed_with_key_files_when_all_else_is_said(void **stat
     cz_effect_free(e);
 }
 
+/* ---- Guests ----------------------------------------------------------------------------- */
+
+static void a_run_names_its_code_and_what_the_guest_sees(void **state)
+{
+    cz_id us = cz_operator(), code = id_of("token"), a = id_of("a"), b = id_of("b");
+    cz_guest_access seen[] = {{b, CZ_READ}, {a, CZ_WRITE}};
+    cz_effect *e = fresh(&us, 1), *bare = fresh(&us, 1);
+    cz_error err = {0};
+
+    (void)state;
+    assert_ok(cz_effect_run(e, &code, 5000, seen, 2, "hello", 5, &err), err);
+    assert_means("{\"op\":\"run\",\"code\":\"token\",\"gas\":5000,\"nonce\":1,"
+                 "\"accesses\":[{\"resource\":\"b\",\"mode\":\"read\"},"
+                 "{\"resource\":\"a\",\"mode\":\"write\"}],\"input\":\"hello\"}",
+                 e);
+    assert_ok(cz_effect_run(bare, &code, 0, NULL, 0, NULL, 0, &err), err);
+    assert_means("{\"op\":\"run\",\"code\":\"token\",\"gas\":\"0\",\"nonce\":1}", bare);
+}
+
+static void a_call_declares_nothing(void **state)
+{
+    cz_id us = cz_operator(), code = id_of("token");
+    cz_effect *hex = fresh(&us, 1), *base64 = fresh(&us, 1);
+    cz_error err = {0};
+
+    (void)state;
+    assert_ok(cz_effect_call(hex, &code, 9, "\x01\xff", 2, &err), err);
+    assert_means("{\"op\":\"call\",\"code\":\"token\",\"gas\":9,\"nonce\":1,"
+                 "\"input_hex\":\"01ff\"}",
+                 hex);
+    assert_ok(cz_effect_when(base64, "moon", 3, 4, &err), err);
+    assert_ok(cz_effect_call(base64, &code, 9, "\x01\xff", 2, &err), err);
+    assert_means("{\"nonce\":1,\"ops\":[{\"op\":\"when\",\"domain\":\"moon\","
+                 "\"not_before\":3,\"not_after\":4},{\"op\":\"call\",\"code\":\"token\","
+                 "\"gas\":9,\"input_base64\":\"Af8=\"}]}",
+                 base64);
+}
+
+static void a_code_is_named_by_its_label_too(void **state)
+{
+    cz_id us = cz_operator(), id;
+    cz_effect *e = fresh(&us, 1), *deploy = fresh(&us, 1);
+    char text[512], label[CZ_ID_TEXT_SIZE];
+    cz_id hash;
+    cz_error err = {0};
+
+    (void)state;
+    czi_blake3("file", 4, hash.bytes);
+    cz_id_print(&hash, label);
+    assert_ok(cz_effect_deploy(deploy, "file", 4, &id, &err), err);
+    assert_ok(cz_effect_call(e, &id, 9, NULL, 0, &err), err);
+    (void)snprintf(text, sizeof text,
+                   "{\"op\":\"call\",\"code\":\"code:%s\",\"gas\":9,\"nonce\":1}", label);
+    assert_means(text, e);
+    cz_effect_free(deploy);
+}
+
+static void assert_refused(const char *text, const char *what)
+{
+    cz_effect *e = cz_effect_new();
+    cz_error err = {0};
+
+    assert_int_not_equal(czi_effect_from_json(text, strlen(text), e, &err), CZ_OK);
+    assert_true(err.detail[0] >= '1' && err.detail[0] <= '9'); /* a column */
+    assert_non_null(strstr(err.detail, what));
+    cz_effect_free(e);
+}
+
+static void what_a_run_cannot_say_is_refused_at_its_place(void **state)
+{
+    (void)state;
+    assert_refused("{\"op\":\"run\",\"code\":\"c\",\"nonce\":1}", "gas");
+    assert_refused("{\"op\":\"run\",\"gas\":1,\"nonce\":1}", "code");
+    assert_refused("{\"op\":\"run\",\"code\":\"c\",\"gas\":10000000001,\"nonce\":1}", "10^10");
+    assert_refused("{\"op\":\"run\",\"code\":\"c\",\"gas\":1,\"data\":\"x\",\"nonce\":1}",
+                   "\"data\"");
+    assert_refused("{\"op\":\"run\",\"code\":\"c\",\"gas\":1,\"input\":\"x\","
+                   "\"input_hex\":\"00\",\"nonce\":1}",
+                   "more than once");
+    assert_refused("{\"op\":\"call\",\"code\":\"c\",\"gas\":1,\"nonce\":1,"
+                   "\"accesses\":[]}",
+                   "\"accesses\"");
+    assert_refused("{\"op\":\"call\",\"code\":\"c\",\"gas\":1,\"nonce\":1,"
+                   "\"access\":[{\"resource\":\"a\",\"mode\":\"read\"}]}",
+                   "no other resource");
+    assert_refused("{\"op\":\"run\",\"code\":\"c\",\"gas\":1,\"nonce\":1,"
+                   "\"accesses\":[{\"resource\":\"a\",\"mode\":\"read\"},"
+                   "{\"resource\":\"a\",\"mode\":\"read\"}]}",
+                   "listed before");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -675,6 +767,10 @@ int main(void)
         cmocka_unit_test(an_account_is_told_by_its_policy_in_any_order),
         cmocka_unit_test(a_capability_is_told_by_its_grant),
         cmocka_unit_test(an_effect_is_signed_with_key_files_when_all_else_is_said),
+        cmocka_unit_test(a_run_names_its_code_and_what_the_guest_sees),
+        cmocka_unit_test(a_call_declares_nothing),
+        cmocka_unit_test(a_code_is_named_by_its_label_too),
+        cmocka_unit_test(what_a_run_cannot_say_is_refused_at_its_place),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
