@@ -1,9 +1,10 @@
 /* test_vm_lockstep.c - at every limit of gas czi_vm_run is where czi_vm_step is.
  *
- * Random programs (vm_generate.h) whose pointers also go to the edges of stack, input, image
- * and windows. For every K up to a program's length, or STEPS_MAX: a run with K gas, from the
- * beginning, has the registers, pc, gas, reservation and memory of K single steps; and so have
- * runs with more gas than the program needs, and runs that stop and go on.
+ * Every two instructions behind each other, since the interpreter makes one of some of them;
+ * and random programs (vm_generate.h) whose pointers also go to the edges of stack, input,
+ * image and windows. For every K up to a program's length, or STEPS_MAX: a run with K gas, from
+ * the beginning, has the registers, pc, gas, reservation and memory of K single steps; and so
+ * have runs with more gas than the program needs, and runs that stop and go on.
  */
 #include "vm_machine.h"
 
@@ -176,9 +177,70 @@ static void run_and_step_agree_at_every_limit_of_gas(void **state)
     assert_true(steps > 10 * programs);
 }
 
+/* Registers of a first and a second instruction: independent, the one's result as the other's
+ * operand, results that are overwritten, x0, addresses that are none. x11 and x14 are pointers,
+ * x12 is small. */
+static const uint8_t pair_registers[][6] = {
+    {10, 11, 12, 13, 14, 12}, {10, 11, 12, 13, 10, 12}, {10, 11, 12, 13, 14, 10},
+    {10, 11, 12, 10, 10, 12}, {10, 11, 12, 13, 10, 10}, {10, 11, 12, 10, 14, 12},
+    {0, 11, 12, 13, 0, 12},   {11, 11, 12, 13, 11, 12}, {10, 11, 12, 0, 10, 12},
+    {10, 11, 12, 11, 14, 12}, {10, 12, 11, 13, 10, 11}, {10, 11, 12, 13, 12, 10},
+    {14, 11, 12, 12, 14, 11}, {10, 14, 11, 10, 11, 14},
+};
+enum { PAIRS = CZI_COUNTOF(pair_registers) };
+
+static struct vm_program pair_program(struct czi_rng *rng, unsigned first, unsigned second,
+                                      const uint8_t r[6], uint64_t address)
+{
+    struct vm_program p = {.x = {address}, .count = 4};
+    uint32_t imm[2], bits[2];
+
+    for (unsigned i = 0; i < 2; i++)
+        imm[i] = (uint32_t)czi_rng_below(rng, 4) ? (uint32_t)czi_rng_below(rng, 64) * 8 & 0xfff
+                                                 : (uint32_t)czi_rng_below(rng, 4096);
+    bits[0] = vm_form(first, r[0], r[1], r[2], imm[0]);
+    bits[1] = vm_form(second, r[3], r[4], r[5], imm[1]);
+    for (unsigned i = 0; i < VM_PROGRAM_HALVES; i++)
+        p.text[i] = i < 4 ? (uint16_t)(bits[i / 2] >> 16 * (i % 2)) : 0x9002;
+    for (unsigned i = 1; i < 32; i++)
+        p.x[i] = vm_corner(rng);
+    p.x[11] = VM_SANDBOX + 2048 + 8 * czi_rng_below(rng, 128);
+    p.x[14] = VM_SANDBOX + 2048 + 8 * czi_rng_below(rng, 128);
+    p.x[12] = czi_rng_below(rng, 64) * 4;
+    return p;
+}
+
+static void run_and_step_agree_on_every_two_instructions(void **state)
+{
+    unsigned forms = vm_form_count();
+    uint64_t seed = test_env("CAUSALITY_SEED", 1);
+    cz_error err = {0};
+
+    (void)state;
+    for (unsigned first = 0; first < forms; first++) {
+        struct vm_program *programs = calloc((size_t)forms * PAIRS, sizeof *programs);
+        struct czi_rng rng = czi_rng(seed + first);
+        struct czi_space *other;
+        struct vm_machine m;
+
+        assert_non_null(programs);
+        for (unsigned i = 0; i < forms * PAIRS; i++)
+            programs[i] = pair_program(&rng, first, i / PAIRS, pair_registers[i % PAIRS],
+                                       VM_TEXT + (uint64_t)i * VM_SLOT);
+        m = vm_machine_of(programs, forms * PAIRS, seed);
+        assert_ok(czi_space_new(&other, &err), err);
+        for (unsigned i = 0; i < m.count; i++)
+            check_program(&(struct pair){&m, other, seed, i});
+        czi_space_free(other);
+        vm_machine_done(&m);
+    }
+    printf("%u pairs of instructions, %u ways each\n", forms * forms, (unsigned)PAIRS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(run_and_step_agree_on_every_two_instructions),
         cmocka_unit_test(run_and_step_agree_at_every_limit_of_gas),
     };
 

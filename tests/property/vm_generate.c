@@ -3,32 +3,42 @@
 
 #include <string.h>
 
-enum form { R, I, SHIFT, SHIFT_W, U, LOADS, STORES, AMO, LR, FENCE };
+enum form { R, I, SHIFT, SHIFT_W, U, LOADS, STORES, AMO, LR, FENCE, BRANCHES };
+enum { BRANCH_FORMS = 6 };
 /* The instruction with all operands zero, as the manual's opcode tables have it. */
 static const struct {
     uint32_t bits;
     enum form form;
 } forms[] = {
-    {0x00000033, R},       {0x40000033, R},      {0x00001033, R},       {0x00002033, R},
-    {0x00003033, R},       {0x00004033, R},      {0x00005033, R},       {0x40005033, R},
-    {0x00006033, R},       {0x00007033, R},      {0x0000003b, R},       {0x4000003b, R},
-    {0x0000103b, R},       {0x0000503b, R},      {0x4000503b, R},       {0x02000033, R},
-    {0x02001033, R},       {0x02002033, R},      {0x02003033, R},       {0x02004033, R},
-    {0x02005033, R},       {0x02006033, R},      {0x02007033, R},       {0x0200003b, R},
-    {0x0200403b, R},       {0x0200503b, R},      {0x0200603b, R},       {0x0200703b, R},
-    {0x00000013, I},       {0x00002013, I},      {0x00003013, I},       {0x00004013, I},
-    {0x00006013, I},       {0x00007013, I},      {0x0000001b, I},       {0x00001013, SHIFT},
-    {0x00005013, SHIFT},   {0x40005013, SHIFT},  {0x0000101b, SHIFT_W}, {0x0000501b, SHIFT_W},
-    {0x4000501b, SHIFT_W}, {0x00000037, U},      {0x00000017, U},       {0x00000003, LOADS},
-    {0x00001003, LOADS},   {0x00002003, LOADS},  {0x00003003, LOADS},   {0x00004003, LOADS},
-    {0x00005003, LOADS},   {0x00006003, LOADS},  {0x00003003, LOADS},   {0x00002003, LOADS},
-    {0x00000023, STORES},  {0x00001023, STORES}, {0x00002023, STORES},  {0x00003023, STORES},
-    {0x00002023, STORES},  {0x00003023, STORES}, {0x0000202f, AMO},     {0x0800202f, AMO},
-    {0x2000202f, AMO},     {0x4000202f, AMO},    {0x6000202f, AMO},     {0x8000202f, AMO},
-    {0xa000202f, AMO},     {0xc000202f, AMO},    {0xe000202f, AMO},     {0x0000302f, AMO},
-    {0x0800302f, AMO},     {0x2000302f, AMO},    {0x4000302f, AMO},     {0x6000302f, AMO},
-    {0x8000302f, AMO},     {0xa000302f, AMO},    {0xc000302f, AMO},     {0xe000302f, AMO},
-    {0x1000202f, LR},      {0x1000302f, LR},     {0x0000000f, FENCE},
+    {0x00000033, R},        {0x40000033, R},        {0x00001033, R},
+    {0x00002033, R},        {0x00003033, R},        {0x00004033, R},
+    {0x00005033, R},        {0x40005033, R},        {0x00006033, R},
+    {0x00007033, R},        {0x0000003b, R},        {0x4000003b, R},
+    {0x0000103b, R},        {0x0000503b, R},        {0x4000503b, R},
+    {0x02000033, R},        {0x02001033, R},        {0x02002033, R},
+    {0x02003033, R},        {0x02004033, R},        {0x02005033, R},
+    {0x02006033, R},        {0x02007033, R},        {0x0200003b, R},
+    {0x0200403b, R},        {0x0200503b, R},        {0x0200603b, R},
+    {0x0200703b, R},        {0x00000013, I},        {0x00002013, I},
+    {0x00003013, I},        {0x00004013, I},        {0x00006013, I},
+    {0x00007013, I},        {0x0000001b, I},        {0x00001013, SHIFT},
+    {0x00005013, SHIFT},    {0x40005013, SHIFT},    {0x0000101b, SHIFT_W},
+    {0x0000501b, SHIFT_W},  {0x4000501b, SHIFT_W},  {0x00000037, U},
+    {0x00000017, U},        {0x00000003, LOADS},    {0x00001003, LOADS},
+    {0x00002003, LOADS},    {0x00003003, LOADS},    {0x00004003, LOADS},
+    {0x00005003, LOADS},    {0x00006003, LOADS},    {0x00003003, LOADS},
+    {0x00002003, LOADS},    {0x00000023, STORES},   {0x00001023, STORES},
+    {0x00002023, STORES},   {0x00003023, STORES},   {0x00002023, STORES},
+    {0x00003023, STORES},   {0x0000202f, AMO},      {0x0800202f, AMO},
+    {0x2000202f, AMO},      {0x4000202f, AMO},      {0x6000202f, AMO},
+    {0x8000202f, AMO},      {0xa000202f, AMO},      {0xc000202f, AMO},
+    {0xe000202f, AMO},      {0x0000302f, AMO},      {0x0800302f, AMO},
+    {0x2000302f, AMO},      {0x4000302f, AMO},      {0x6000302f, AMO},
+    {0x8000302f, AMO},      {0xa000302f, AMO},      {0xc000302f, AMO},
+    {0xe000302f, AMO},      {0x1000202f, LR},       {0x1000302f, LR},
+    {0x0000000f, FENCE},    {0x00000063, BRANCHES}, {0x00001063, BRANCHES},
+    {0x00004063, BRANCHES}, {0x00005063, BRANCHES}, {0x00006063, BRANCHES},
+    {0x00007063, BRANCHES},
 };
 /* Quadrant and funct3 of compressed ones without a target. */
 static const uint16_t compressed[] = {0x0000, 0x4000, 0x6000, 0xc000, 0xe000, 0x0001,
@@ -160,37 +170,65 @@ static uint32_t upper(struct gen *g)
     }
 }
 
+unsigned vm_form_count(void)
+{
+    return CZI_COUNTOF(forms);
+}
+
+uint32_t vm_form(unsigned form, unsigned rd, unsigned rs1, unsigned rs2, uint32_t imm)
+{
+    uint32_t bits = forms[form].bits, to = rd << 7, a = rs1 << 15, b = rs2 << 20;
+
+    switch (forms[form].form) {
+    case R:
+    case AMO:
+        return bits | to | a | b;
+    case I:
+    case LOADS:
+        return bits | to | a | imm << 20;
+    case SHIFT:
+        return bits | to | a | (imm & 63) << 20;
+    case SHIFT_W:
+        return bits | to | a | (imm & 31) << 20;
+    case U:
+        return bits | to | imm << 12;
+    case STORES:
+        return bits | a | b | (imm & 31) << 7 | (imm >> 5 & 127) << 25;
+    case LR:
+        return bits | to | a;
+    case FENCE:
+        return bits | imm << 20;
+    case BRANCHES: /* forward */
+        return bits | a | b | (imm & 15) << 8;
+    }
+    return bits;
+}
+
 static uint32_t well_formed(struct gen *g)
 {
-    unsigned i = below(g, CZI_COUNTOF(forms));
-    uint32_t bits = forms[i].bits, rd = target_register(g) << 7, rs1 = any_register(g) << 15;
-    uint32_t rs2 = any_register(g) << 20, imm = below(g, 4096);
+    unsigned i = below(g, CZI_COUNTOF(forms) - BRANCH_FORMS);
+    unsigned rd = target_register(g), rs1 = any_register(g), rs2 = any_register(g);
+    uint32_t imm = chance(g, 30) ? below(g, 16) - 8 : below(g, 4096);
 
-    if (chance(g, 30))
-        imm = below(g, 16) - 8;
     switch (forms[i].form) {
-    case R:
-        return bits | rd | rs1 | rs2;
-    case I:
-        return bits | rd | rs1 | imm << 20;
-    case SHIFT:
-        return bits | rd | rs1 | below(g, 64) << 20;
-    case SHIFT_W:
-        return bits | rd | rs1 | below(g, 32) << 20;
     case U:
-        return bits | rd | upper(g);
+        return vm_form(i, rd, rs1, rs2, upper(g) >> 12);
     case LOADS:
-        return bits | rd | pointer(g) << 15 | imm << 20;
     case STORES:
-        return bits | pointer(g) << 15 | rs2 | (imm & 31) << 7 | (imm >> 5 & 127) << 25;
+        return vm_form(i, rd, pointer(g), rs2, imm);
     case AMO:
-        return bits | rd | aligned_pointer(g) << 15 | rs2 | below(g, 4) << 25;
     case LR:
-        return bits | rd | aligned_pointer(g) << 15 | below(g, 4) << 25;
+        return vm_form(i, rd, aligned_pointer(g), rs2, imm) | below(g, 4) << 25;
     case FENCE:
-        return bits | below(g, 2) << 12 | (chance(g, 50) ? imm << 20 : 0x0ff00000);
+        return vm_form(i, rd, rs1, rs2, imm) | below(g, 2) << 12;
+    case R:
+    case I:
+    case SHIFT:
+    case SHIFT_W:
+    case BRANCHES:
+        break;
     }
-    return 0x00000013;
+    return vm_form(i, rd, rs1, rs2, imm);
 }
 
 /* Its target comes when all instructions are there. */

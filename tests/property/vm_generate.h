@@ -18,15 +18,18 @@ struct vm_program {
     uint16_t text[VM_PROGRAM_HALVES]; /* at pc; ends with breakpoints */
     unsigned count;                   /* halfwords of it that are not the filling at the end */
 };
-/* Where pointers may go; `ends` are addresses of which the bytes before may be accessed. */
+/* Where pointers go. */
 struct vm_places {
     uint64_t sandbox, sandbox_size;
-    const uint64_t *edges; /* other addresses worth accessing */
+    const uint64_t *edges; /* addresses that are worth to be accessed, and those before */
     unsigned edge_count;
 };
 void vm_generate(uint64_t seed, uint64_t address, const struct vm_places *places,
                  struct vm_program *ret);
-/* Words that begin with more or less the same bits for the same seed. */
+/* The forms of instructions without jumps, of branches last; and one of them with operands. */
+unsigned vm_form_count(void);
+uint32_t vm_form(unsigned form, unsigned rd, unsigned rs1, unsigned rs2, uint32_t imm);
+/* Numbers at which instructions differ, often. */
 uint64_t vm_corner(struct czi_rng *r);
 
 #endif

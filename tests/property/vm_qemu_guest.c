@@ -35,6 +35,7 @@ static const struct vm_batch *batch;
 static int64_t at = -1;
 static struct vm_record records[VM_BATCH_MAX];
 static uint8_t handler_stack[65536];
+static uint32_t unreserved;
 
 static long call(long number, long a, long b, long c, long d, long e, long f)
 {
@@ -71,6 +72,8 @@ static void on_signal(int number, void *info, void *context)
     uint64_t *sandbox = (uint64_t *)VM_SANDBOX;
 
     (void)info;
+    /* QEMU keeps a reservation over signals; any sc ends it. */
+    __asm__ volatile("sc.w zero, zero, (%0)" ::"r"(&unreserved) : "memory");
     if (at >= 0) {
         records[at].signal = (uint64_t)number;
         for (int i = 0; i < 32; i++)
