@@ -3,7 +3,7 @@
 _causality() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev= verb= domain= i
     local verbs='init import apply show list log domain fact account disputed program vm why before'
-    verbs+=' time-map root audit replay export reindex wait-graph key sim bench version help'
+    verbs+=' time-map root audit replay export reindex placement wait-graph key sim bench version help'
     local common='-C --directory --json -h --help' options= files=
     COMPREPLY=()
     ((COMP_CWORD)) && prev=${COMP_WORDS[COMP_CWORD - 1]}
@@ -97,6 +97,10 @@ _causality() {
     replay) options='-t --threads -p --program -k --key' files=-f ;;
     export) options='-f --format -o --output -t --threads' ;;
     wait-graph) options='-d --dot' ;;
+    placement)
+        options='-g --group-max'
+        if [[ -z $domain ]]; then options+=' show suggest apply'; else files=-d; fi
+        ;;
     bench)
         options='-n --accounts -z --zipf -e --effects -m --mode -r --read-percent -b --batch'
         options+=' -c --causal -d --dir -t --threads transfers'

@@ -1,6 +1,6 @@
 # Completion of causality for fish. tests/e2e/test_cli_docs.py compares it with the command.
 
-set -l verbs init import apply show list log domain fact account disputed program vm why before time-map root audit replay export reindex wait-graph key sim bench version help
+set -l verbs init import apply show list log domain fact account disputed program vm why before time-map root audit replay export reindex placement wait-graph key sim bench version help
 
 complete -c causality -f
 complete -c causality -s C -l directory -x -a '(__fish_complete_directories)' -d 'directory of the store'
@@ -18,6 +18,7 @@ complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a audit -d 'c
 complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a replay -d 'execute everything again from the journal'
 complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a export -d 'write everything recorded as a CAR file'
 complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a reindex -d 'make the index again from the journal'
+complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a placement -d 'which resources lie together'
 complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a wait-graph -d 'show who holds and who waits'
 complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a domain -d 'the domains that the store knows'
 complete -c causality -n "not __fish_seen_subcommand_from $verbs" -a fact -d 'what is known of domains, with its proofs'
@@ -43,6 +44,7 @@ complete -c causality -n '__fish_seen_subcommand_from account' -a 'new show poli
 complete -c causality -n '__fish_seen_subcommand_from key' -a 'new show'
 complete -c causality -n '__fish_seen_subcommand_from fact key' -F
 complete -c causality -n '__fish_seen_subcommand_from bench' -a transfers
+complete -c causality -n '__fish_seen_subcommand_from placement' -x -a 'show suggest apply (__fish_complete_directories)'
 
 complete -c causality -n '__fish_seen_subcommand_from import' -l trust -x -d 'the newest blocks hash'
 complete -c causality -n '__fish_seen_subcommand_from import' -s t -l threads -x -d 'threads to use'
@@ -120,3 +122,4 @@ complete -c causality -n '__fish_seen_subcommand_from account' -l ceiling -x -d 
 complete -c causality -n '__fish_seen_subcommand_from account' -l until -x -d 'DOMAIN:TIME'
 complete -c causality -n '__fish_seen_subcommand_from account' -l parent -x -d 'delegate this one'
 complete -c causality -n '__fish_seen_subcommand_from account' -l open -d 'only open withdrawals'
+complete -c causality -n '__fish_seen_subcommand_from placement' -s g -l group-max -x -d 'resources in a group'

@@ -269,6 +269,7 @@ int czi_cli_time_map(struct czi_cli *cli, int argc, char **argv);
 int czi_cli_sim(struct czi_cli *cli, int argc, char **argv);
 int czi_cli_bench(struct czi_cli *cli, int argc, char **argv);
 int czi_cli_reindex(struct czi_cli *cli, int argc, char **argv);
+int czi_cli_placement(struct czi_cli *cli, int argc, char **argv);
 int czi_cli_version(struct czi_cli *cli, int argc, char **argv);
 int czi_cli_vm(struct czi_cli *cli, int argc, char **argv);
 int czi_cli_help(struct czi_cli *cli, int argc, char **argv);

@@ -244,6 +244,19 @@ const struct czi_verb czi_verbs[] = {
      .arguments = "",
      .summary = "make the index again from the journal",
      .run = czi_cli_reindex},
+    {.name = "placement",
+     .arguments = "show|suggest|apply [DIR]",
+     .summary = "which resources lie together on disk and in memory, and which should",
+     .details =
+         "show tells what is, suggest what the journal speaks for: resources that effects use\n"
+         "together in one group. apply makes that so and writes the index again. It changes\n"
+         "how fast things are found and nothing else. The store is DIR, or that of -C.\n",
+     .args_min = 1,
+     .args_max = 2,
+     .options = {{"group-max", 'g', "N",
+                  "resources in a group; 256 if not given, 1 for no groups (suggest, apply)",
+                  NULL}},
+     .run = czi_cli_placement},
     {.name = "wait-graph",
      .arguments = "",
      .summary = "show who holds and who waits in the process that writes the store",

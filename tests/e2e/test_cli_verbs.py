@@ -12,7 +12,7 @@ FAMILY = [create("alice", 100, 1), create("bob", 0, 2), transfer("alice", "bob",
           {"op": "create", "resource": "outside", "kind": "position", "asset": "ETH", "nonce": 4}]
 VERBS = ["init", "import", "apply", "show", "list", "log", "domain", "fact", "account", "disputed",
          "program", "vm", "why", "before", "time-map", "root", "audit", "replay", "export",
-         "reindex", "wait-graph", "key", "sim", "bench", "version", "help"]
+         "reindex", "placement", "wait-graph", "key", "sim", "bench", "version", "help"]
 READING = [["show", "alice"], ["list"], ["log", "alice"], ["root"], ["audit"], ["replay"]]
 
 
