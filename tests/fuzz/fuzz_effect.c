@@ -26,7 +26,19 @@ static void check_full(const uint8_t *data, size_t size, const struct czi_effect
     CZI_CHECK(v->has_time == (time != NULL) && v->has_program == (program != NULL));
     CZI_CHECK(!time || (time > data && time + 32 < data + size));
     CZI_CHECK(!program || (program > data && program + 32 < data + size));
-    CZI_CHECK(v->is_full || (!v->has_terms && !v->has_time && !v->has_program));
+    CZI_CHECK(v->is_full || v->is_open || (!v->has_terms && !v->has_time && !v->has_program));
+}
+
+static void check_guest(const struct czi_effect_view *v, const struct czi_op *op)
+{
+    uint8_t places[CZI_ACCESSES_MAX];
+    bool run = op->code == CZI_OP_RUN, call = op->code == CZI_OP_CALL;
+
+    CZI_CHECK(!(run || call) || (v->has_guest && v->is_open == call));
+    CZI_CHECK(op->place_count <= CZI_ACCESSES_MAX && (run || !op->place_count));
+    for (unsigned i = 0; i < czi_op_places(op, places); i++)
+        CZI_CHECK(places[i] < czi_effect_accesses(v));
+    CZI_CHECK(op->gas <= CZ_GAS_MAX && call == (op->code_id != NULL));
 }
 
 static void check_view(const uint8_t *data, size_t size)
@@ -46,7 +58,9 @@ static void check_view(const uint8_t *data, size_t size)
         struct czi_op op;
 
         czi_op_next(&c, &op);
-        CZI_CHECK(!c.what && op.a < czi_effect_accesses(&v) && op.b < CZI_ACCESSES_MAX);
+        CZI_CHECK(!c.what && op.b < CZI_ACCESSES_MAX);
+        CZI_CHECK(op.a < czi_effect_accesses(&v) || (op.a == 0 && v.is_open));
+        check_guest(&v, &op);
     }
     CZI_CHECK(czi_cbor_end(&c, &err) == CZ_OK);
     check_full(data, size, &v);
@@ -131,9 +145,22 @@ static void add_full(cz_effect *e, size_t i, const cz_id *a)
         cz_effect_set_program(e, a, 70000);
 }
 
-/* One of each operation, with all other parts; then one of all of them; then none. */
+/* One of each operation, with all other parts; then one of all of them; then none; then calls
+ * of a guest in short and at length, and a run. */
+static void add_guest(cz_effect *e, bool call, const cz_id *a, const cz_id *b)
+{
+    cz_guest_access seen[] = {{*b, CZ_WRITE}, {*a, CZ_READ}};
+    cz_error err = {0};
+
+    if (call)
+        CZI_CHECK(!cz_effect_call(e, a, CZ_GAS_MAX, "input", 5, &err));
+    else
+        CZI_CHECK(!cz_effect_run(e, a, 300, seen, 2, "input", 5, &err));
+}
+
 bool fuzz_seed(size_t i, struct czi_buf *out)
 {
+    bool call = i == 10 || i == 11;
     cz_id a = {{1}}, b = {{2}};
     cz_effect *e = cz_effect_new();
     const uint8_t *bytes;
@@ -145,13 +172,15 @@ bool fuzz_seed(size_t i, struct czi_buf *out)
         if (k == i || i == 8)
             add_op(e, k, &a, &b);
     CZI_CHECK(!cz_effect_cite(e, &a, &err) && !cz_effect_follow(e, &b, &err));
-    CZI_CHECK(!cz_effect_access(e, &b, CZ_READ, &err));
+    if (i >= 10)
+        add_guest(e, call, &a, &b);
+    CZI_CHECK(call || !cz_effect_access(e, &b, CZ_READ, &err));
     CZI_CHECK(i % 2 == 0 || !cz_effect_sign(e, a.bytes, &err));
-    add_full(e, i < 9 ? i : 7, &a);
-    if (i <= 9) {
+    add_full(e, i < 9 ? i : i == 10 ? 0 : 7, &a);
+    if (i <= 12) {
         CZI_CHECK(cz_effect_encode(e, &bytes, &len, &err) == CZ_OK);
         czi_buf_put(out, bytes, len);
     }
     cz_effect_free(e);
-    return i <= 9;
+    return i <= 12;
 }
