@@ -1719,8 +1719,8 @@ typedef struct cz_program_replay_report {
 } cz_program_replay_report;
 /* Runs an instance's code on its log alone: no engine writes, no domain, no clock. Each effect
  * and note that it makes is compared with the log's, byte for byte. CZ_DIFFERS: the detail
- * names the first entry that does not fit, and how. options: programs, stack_size, secret; NULL:
- * none. A guest's code comes out of the store. */
+ * names the first entry that does not fit, and how. options: programs, stack_size, secret;
+ * NULL: none. A guest's code comes out of the store. */
 CZ_API CZ_MUST_USE int cz_program_replay(const char *dir, const cz_id *id,
                                          const cz_host_options *options,
                                          cz_program_replay_report *ret, cz_error *err);
@@ -2023,6 +2023,16 @@ typedef struct cz_code_segment {
     uint64_t address, memory_size, file_size;
     bool can_write, can_execute;
 } cz_code_segment;
+/* A resource that the code says it will touch (struct cz_template_entry in guest.h has what the
+ * members mean), or that a constant in its text names where it calls OPEN. */
+typedef struct cz_code_access {
+    bool of_text;
+    unsigned from; /* enum cz_template_from */
+    enum cz_access mode;
+    unsigned offset, length;
+    uint8_t prefix[56];
+    size_t prefix_len;
+} cz_code_access;
 typedef struct cz_code_report {
     cz_id id;
     uint64_t entry, instructions, blocks, compressed, atomics;
@@ -2033,6 +2043,13 @@ typedef struct cz_code_report {
     size_t segment_count;
     size_t template_count; /* entries of its access template */
     size_t call_sites;     /* ecall instructions */
+    /* What is seen in its text without running it. */
+    uint64_t calls[64]; /* numbers of calls (guest.h), ascending */
+    size_t call_count;
+    size_t unknown_calls; /* sites where the number is not seen */
+    bool may_write;       /* as an effect that declares nothing: it opens something to write */
+    cz_code_access accesses[48]; /* template first; beyond that cut */
+    size_t access_count;
 } cz_code_report;
 CZ_API CZ_MUST_USE int cz_code_inspect(const void *elf, size_t len, cz_code_report *ret,
                                        cz_error *err);

@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "cli/code.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <unistd.h>
@@ -72,6 +73,109 @@ static void line(const char *key, uint64_t v, const char *text)
     printf("%-13s %" PRIu64 "%s\n", key, v, text);
 }
 
+/* "open" for CZ_CALL_OPEN; the number where there is no such call. */
+static const char *call_name(uint64_t number, char out[24])
+{
+    static const struct {
+        uint64_t number;
+        const char *name;
+    } names[] = {
+#define CZ_DECLARE(name, number, gas, gas_64, ways) {number, #name},
+        CZ_GUEST_CALLS(CZ_DECLARE)
+#undef CZ_DECLARE
+    };
+    size_t skip = strlen("CZ_CALL_"), n = 0;
+
+    for (size_t i = 0; i < CZI_COUNTOF(names); i++) {
+        if (names[i].number != number)
+            continue;
+        for (const char *c = names[i].name + skip; *c && n < 23; c++)
+            out[n++] = (char)(*c == '_' ? '-' : tolower(*c));
+        out[n] = 0;
+        return out;
+    }
+    (void)snprintf(out, 24, "%" PRIu64, number);
+    return out;
+}
+
+/* The part of the input that an access is about. */
+static void part_text(const cz_code_access *a, char *out, size_t size)
+{
+    if (a->from == CZ_TEMPLATE_INPUT_ID)
+        (void)snprintf(out, size, "the id in the input at %u", a->offset);
+    else if (!a->length)
+        out[0] = 0;
+    else if (a->length == UINT16_MAX)
+        (void)snprintf(out, size, "the input from %u on", a->offset);
+    else
+        (void)snprintf(out, size, "%u bytes of the input at %u", a->length, a->offset);
+}
+
+static const char *const froms[] = {"input-id", "own-label", "own-hex", "fixed-id"};
+
+static void print_access(const cz_code_access *a)
+{
+    char part[64], id[CZ_ID_TEXT_SIZE];
+    cz_id fixed;
+
+    part_text(a, part, sizeof part);
+    printf("%-13s %s, %s: ", "access", a->of_text ? "text" : "template",
+           a->mode == CZ_WRITE ? "write" : "read");
+    if (a->from == CZ_TEMPLATE_FIXED_ID) {
+        memcpy(&fixed, a->prefix, sizeof fixed);
+        cz_id_print(&fixed, id);
+        printf("%s\n", id);
+    } else if (a->from == CZ_TEMPLATE_INPUT_ID) {
+        printf("%s\n", part);
+    } else {
+        printf("own resource labelled \"");
+        (void)czi_print_text(stdout, (const char *)a->prefix, a->prefix_len);
+        printf("\"%s%s%s\n", part[0] ? " and " : "", part,
+               a->from == CZ_TEMPLATE_OWN_HEX ? " in hex" : "");
+    }
+}
+
+static void print_calls(const cz_code_report *r)
+{
+    char name[24];
+
+    printf("%-13s", "calls");
+    for (size_t i = 0; i < r->call_count; i++)
+        printf(" %s", call_name(r->calls[i], name));
+    if (r->unknown_calls)
+        printf(", and %zu whose number is not seen", r->unknown_calls);
+    printf("\n%-13s %s\n", "may write",
+           r->may_write ? "yes" : "no: undeclared, it opens nothing to write");
+    for (size_t i = 0; i < r->access_count; i++)
+        print_access(&r->accesses[i]);
+}
+
+static void print_calls_json(const cz_code_report *r, struct czi_json *j)
+{
+    char name[24];
+
+    czi_json_open(j, "calls", '[');
+    for (size_t i = 0; i < r->call_count; i++)
+        czi_json_string(j, NULL, call_name(r->calls[i], name));
+    czi_json_close(j, ']');
+    czi_json_u64(j, "unknown_calls", r->unknown_calls);
+    czi_json_bool(j, "may_write", r->may_write);
+    czi_json_open(j, "accesses", '[');
+    for (size_t i = 0; i < r->access_count; i++) {
+        const cz_code_access *a = &r->accesses[i];
+
+        czi_json_open(j, NULL, '{');
+        czi_json_string(j, "source", a->of_text ? "text" : "template");
+        czi_json_string(j, "from", froms[a->from]);
+        czi_json_string(j, "mode", a->mode == CZ_WRITE ? "write" : "read");
+        czi_json_number(j, "offset", a->offset);
+        czi_json_number(j, "length", a->length);
+        czi_json_hex(j, "prefix", a->prefix, a->prefix_len);
+        czi_json_close(j, '}');
+    }
+    czi_json_close(j, ']');
+}
+
 static void print_report(const cz_code_report *r, const struct czi_image *image)
 {
     char id[CZ_ID_TEXT_SIZE], name[CZI_CODE_NAME_SIZE];
@@ -95,6 +199,7 @@ static void print_report(const cz_code_report *r, const struct czi_image *image)
     line("unknown", r->unknown, " halfwords");
     line("call sites", r->call_sites, "");
     line("template", r->template_count, " entries");
+    print_calls(r);
     printf("%-13s %s\n", "provable",
            r->provable ? "yes: RV64IM only" : "no: it is not RV64IM only");
 }
@@ -129,6 +234,7 @@ static void print_report_json(const cz_code_report *r)
     czi_json_u64(&j, "unknown", r->unknown);
     czi_json_u64(&j, "call_sites", r->call_sites);
     czi_json_u64(&j, "template", r->template_count);
+    print_calls_json(r, &j);
     czi_json_bool(&j, "provable", r->provable);
     czi_json_close(&j, '}');
     printf("\n");

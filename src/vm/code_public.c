@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "codec/blake3.h"
 #include "resource/resource.h"
+#include "vm/analyse.h"
 #include "vm/disasm.h"
 
 #include <stdio.h>
@@ -68,6 +69,59 @@ static void report_image(const struct czi_image *image, cz_code_report *report)
     }
 }
 
+static cz_code_access *next_access(cz_code_report *report)
+{
+    return report->access_count == CZI_COUNTOF(report->accesses)
+               ? NULL
+               : &report->accesses[report->access_count++];
+}
+
+static int report_template(const struct czi_image *image, cz_code_report *report, cz_error *err)
+{
+    const struct cz_template_entry *entries;
+    cz_code_access *a;
+    size_t count;
+    int rc = czi_elf_template(image, &entries, &count, err);
+
+    for (size_t i = 0; !rc && i < count && (a = next_access(report)); i++) {
+        *a = (cz_code_access){.from = entries[i].from,
+                              .mode = entries[i].mode ? CZ_WRITE : CZ_READ,
+                              .offset = entries[i].offset,
+                              .length = entries[i].length,
+                              .prefix_len = entries[i].prefix_len};
+        memcpy(a->prefix, entries[i].prefix, sizeof a->prefix);
+    }
+    return rc;
+}
+
+static int report_text(const struct czi_image *image, cz_code_report *report, cz_error *err)
+{
+    struct czi_analysis analysis;
+    cz_code_access *a;
+    int rc = czi_analyse(image, &analysis, err);
+
+    if (rc)
+        return rc;
+    _Static_assert(sizeof report->calls == sizeof analysis.calls, "as many");
+    memcpy(report->calls, analysis.calls, sizeof report->calls);
+    report->call_count = analysis.call_count;
+    report->unknown_calls = analysis.unknown_sites;
+    report->may_write = analysis.may_write;
+    for (unsigned i = 0; i < analysis.open_count && (a = next_access(report)); i++) {
+        const struct czi_open_site *o = &analysis.opens[i];
+
+        *a = (cz_code_access){.of_text = true,
+                              .from = o->from,
+                              .mode = o->write ? CZ_WRITE : CZ_READ,
+                              .offset = o->offset};
+        if (o->from == CZ_TEMPLATE_FIXED_ID) {
+            memcpy(a->prefix, o->id, sizeof o->id);
+            a->prefix_len = sizeof o->id;
+        }
+    }
+    return CZ_OK;
+}
+
 int cz_code_inspect(const void *elf, size_t len, cz_code_report *ret, cz_error *err)
 {
     cz_code_report report = {.size = len};
@@ -86,9 +140,13 @@ int cz_code_inspect(const void *elf, size_t len, cz_code_report *ret, cz_error *
     report.unknown = info.unknown;
     report.provable = info.provable;
     report_image(czi_code_image(code), &report);
+    rc = report_template(czi_code_image(code), &report, err);
+    if (!rc)
+        rc = report_text(czi_code_image(code), &report, err);
     czi_code_drop(code);
-    *ret = report;
-    return CZ_OK;
+    if (!rc)
+        *ret = report;
+    return rc;
 }
 
 /* ---- Text -------------------------------------------------------------------------------- */

@@ -316,6 +316,30 @@ _start: c.nop
         self.assertIn("entry         " + found["entry"] + " <_start>\n",
                       self.ok("program", "inspect", elf))
 
+    def test_inspect_says_what_the_text_opens(self):
+        elf = self.assemble(f""".globl _start
+_start: addi a0, a0, 64
+    li a1, 1
+    li a7, 1040
+    ecall
+    lla a0, fixed
+    li a1, 0
+    ecall
+    {EXIT}
+.section .rodata
+fixed: .fill 32, 1, 0x11
+""")
+        found = json.loads(self.ok("program", "inspect", elf, "--json"))
+        self.assertEqual((found["calls"], found["unknown_calls"], found["may_write"]),
+                         (["exit", "open"], "0", True))
+        self.assertEqual([(a["source"], a["from"], a["mode"], a["offset"], a["prefix"])
+                          for a in found["accesses"]],
+                         [("text", "input-id", "write", 64, ""),
+                          ("text", "fixed-id", "read", 0, "11" * 32)])
+        text = self.ok("program", "inspect", elf)
+        self.assertIn("calls         exit open\n", text)
+        self.assertIn("access        text, write: the id in the input at 64\n", text)
+
     def test_a_stripped_code_has_no_names_and_another_id(self):
         elf = self.assemble(self.SOURCE)
         whole = json.loads(self.ok("program", "inspect", elf, "--json"))
