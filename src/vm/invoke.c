@@ -146,11 +146,12 @@ static bool set_up(struct czi_call *c, const struct invocation *v, struct czi_fr
 /* The frame below gets what was changed. CZ_OK also when the call is stopped. */
 static int hand_back(struct czi_call *c, struct czi_frame *f)
 {
-    bool all[CZ_GUEST_WINDOWS_MAX];
+    bool which[CZ_GUEST_WINDOWS_MAX];
     int rc;
 
-    memset(all, true, sizeof all);
-    rc = keep_loose(c, f, all);
+    for (unsigned i = 0; i < f->index_count; i++)
+        which[i] = f->indexes[i].writable;
+    rc = keep_loose(c, f, which);
     if (rc || c->stop)
         return rc;
     for (unsigned i = 0; i < f->index_count; i++) {
@@ -158,6 +159,7 @@ static int hand_back(struct czi_call *c, struct czi_frame *f)
 
         if (!x->is_kept)
             continue;
+        czi_index_note(c->m, c->f, x->outer);
         czi_index_map(c->m, c->f, x->outer, c->m->places[x->place].now.data);
         c->f->indexes[x->outer].is_kept = true;
     }
