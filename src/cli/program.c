@@ -1,6 +1,8 @@
 /* program.c - `causality program`: what programs there are, and what they did. */
 #include "cli/program.h"
 
+#include "cli/program_guest.h"
+
 #include "base/error.h"
 #include "cli/code.h"
 
@@ -133,7 +135,7 @@ static int on_listed(void *arg, const cz_program_report *r)
         return ferror(stdout) ? CZ_IO : CZ_OK;
     }
     cz_id_print(&r->id, id);
-    printf("%.*s  %-9s  %7" PRIu64 "  %-16s  ", ID_SHOWN, id,
+    printf("%.*s  %-9s  %7" PRIu64 "  %-20.20s  ", ID_SHOWN, id,
            cz_program_state_name((int)r->state), r->entries, r->name);
     (void)czi_print_text(stdout, r->label, strlen(r->label));
     printf("\n");
@@ -149,7 +151,7 @@ static int program_list(struct czi_cli *cli, int argc, char **argv)
     if (!czi_cli_open(cli, NULL, &rc))
         return rc;
     if (!cli->json)
-        printf("%s%-*s  %-9s  %7s  %-16s  %s%s\n", czi_bold(cli), ID_SHOWN, "PROGRAM", "STATE",
+        printf("%s%-*s  %-9s  %7s  %-20s  %s%s\n", czi_bold(cli), ID_SHOWN, "PROGRAM", "STATE",
                "ENTRIES", "CODE", "LABEL", czi_plain(cli));
     rc = cz_program_list(cli->engine, on_listed, cli, &cli->err);
     if (rc == CZ_IO && ferror(stdout))
@@ -243,8 +245,9 @@ int czi_cli_program(struct czi_cli *cli, int argc, char **argv)
         {"show", "PROGRAM", 1, 1, NULL, program_show},
         {"log", "PROGRAM", 1, 1, NULL, program_log},
         {"id", "NAME [ARGUMENTS]", 1, 2, " label key ", czi_program_id},
-        {"run", "MODULE [NAME [ARGUMENTS]]", 1, 3, " label key facts sign wait ",
-         czi_program_run},
+        {"run", "MODULE [NAME [ARGUMENTS]] | FILE|CODE [ARGUMENTS]", 1, 3,
+         " label key facts sign wait input ", czi_program_run},
+        {"deploy", "FILE", 1, 1, NULL, czi_program_deploy},
         {"cancel", "PROGRAM [MODULE]", 1, 2, " key ", czi_program_cancel},
         {"inspect", "FILE|CODE", 1, 1, NULL, czi_program_inspect},
         {"disasm", "FILE|CODE", 1, 1, NULL, czi_program_disasm},

@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "cli/fact_add.h"
 #include "cli/program.h"
+#include "cli/program_guest.h"
 
 #include <dlfcn.h>
 #include <inttypes.h>
@@ -57,6 +58,7 @@ static void say_programs(const struct czi_module *m)
 struct running {
     struct czi_cli *cli;
     struct czi_module module;
+    struct czi_guest_given guest; /* instead of a module */
     uint8_t room[32];
     const uint8_t *secret;
     cz_host *host;
@@ -76,12 +78,18 @@ static cz_program_spec spec_of(const struct czi_cli *cli, int argc, char **argv)
     return spec;
 }
 
+static bool is_given(const struct running *r, const char *name)
+{
+    return r->guest.is_guest ? strcmp(r->guest.name, name) == 0
+                             : def_of(&r->module, name) != NULL;
+}
+
 /* What this store has of the module's programs and has not ended; some end soon after. */
 static int on_unfinished(void *arg, const cz_program_report *report)
 {
     struct running *r = arg;
 
-    if (report->state != CZ_PROGRAM_RUNNING || !def_of(&r->module, report->name))
+    if (report->state != CZ_PROGRAM_RUNNING || !is_given(r, report->name))
         return CZ_OK;
     czi_buf_put(&r->unfinished, &report->id, sizeof report->id);
     return r->unfinished.failed ? CZ_NOMEM : CZ_OK;
@@ -93,7 +101,9 @@ static int open_host(struct running *r, const char *module, int *ret_exit)
     cz_host_options options = {0};
     int rc = czi_cli_seed(czi_cli_option(r->cli, "key"), r->room, &r->secret, &r->cli->err);
 
-    if (!rc)
+    if (!rc && module)
+        rc = czi_guest_look(r->cli, module, &r->guest);
+    if (!rc && module && !r->guest.is_guest)
         rc = czi_module_load(module, &r->module, &r->cli->err);
     if (rc) {
         *ret_exit = czi_cli_fail(rc, &r->cli->err);
@@ -104,7 +114,10 @@ static int open_host(struct running *r, const char *module, int *ret_exit)
     options.programs = r->module.programs;
     options.count = r->module.count;
     options.secret = r->secret;
-    rc = cz_program_list(r->cli->engine, on_unfinished, r, &r->cli->err);
+    if (r->guest.is_guest)
+        rc = czi_guest_find(r->cli, &r->guest);
+    if (!rc)
+        rc = cz_program_list(r->cli->engine, on_unfinished, r, &r->cli->err);
     if (!rc)
         rc = cz_host_new(r->cli->engine, &options, &r->host, &r->cli->err);
     if (rc)
@@ -118,6 +131,7 @@ static int close_host(struct running *r, int exit_code)
     int rc = cz_host_close(r->host, &err);
 
     r->host = NULL;
+    czi_guest_given_done(&r->guest);
     czi_buf_done(&r->unfinished);
     return rc && exit_code <= CZI_EXIT_NO ? czi_cli_fail(rc, &err) : exit_code;
 }
@@ -173,12 +187,29 @@ static int wait_for(struct running *r, const cz_id *id)
 }
 
 /* The one that is named, instead of all that are unfinished. */
+static int start(struct running *r, const cz_program_spec *spec)
+{
+    cz_id id;
+    int rc = cz_program_start(r->host, spec, &id, &r->cli->err);
+
+    r->unfinished.len = 0;
+    if (!rc)
+        czi_buf_put(&r->unfinished, &id, sizeof id);
+    if (!rc && r->unfinished.failed)
+        rc = czi_nomem(&r->cli->err, "the program");
+    return rc ? czi_cli_fail(rc, &r->cli->err) : CZI_EXIT_OK;
+}
+
 static int start_one(struct running *r, int argc, char **argv)
 {
     cz_program_spec spec;
-    cz_id id;
-    int rc;
 
+    if (r->guest.is_guest) {
+        spec = czi_guest_spec(r->cli, &r->guest, argc, argv);
+        return spec.args_len || czi_cli_option(r->cli, "label") || !r->unfinished.len
+                   ? start(r, &spec)
+                   : CZI_EXIT_OK;
+    }
     if (!argc)
         return CZI_EXIT_OK;
     spec = spec_of(r->cli, argc, argv);
@@ -187,13 +218,7 @@ static int start_one(struct running *r, int argc, char **argv)
         say_programs(&r->module);
         return CZI_EXIT_NOT_FOUND;
     }
-    rc = cz_program_start(r->host, &spec, &id, &r->cli->err);
-    r->unfinished.len = 0;
-    if (!rc)
-        czi_buf_put(&r->unfinished, &id, sizeof id);
-    if (!rc && r->unfinished.failed)
-        rc = czi_nomem(&r->cli->err, "the program");
-    return rc ? czi_cli_fail(rc, &r->cli->err) : CZI_EXIT_OK;
+    return start(r, &spec);
 }
 
 /* The facts are given while the programs run. */
@@ -226,8 +251,12 @@ int czi_program_run(struct czi_cli *cli, int argc, char **argv)
 
     if (!czi_cli_number(cli, "wait", 0, UINT32_MAX, &r.wait_ms))
         return CZI_EXIT_USAGE;
-    if (open_host(&r, argv[0], &exit_code))
+    if (open_host(&r, argv[0], &exit_code)) {
+        czi_guest_given_done(&r.guest);
         return exit_code;
+    }
+    if (r.guest.is_guest && argc > 2)
+        return close_host(&r, czi_cli_usage(cli, "a guest has arguments alone, and no name"));
     return close_host(&r, run(&r, argc - 1, argv + 1));
 }
 
@@ -248,6 +277,7 @@ static int ask_other(struct czi_cli *cli, const cz_id *id, bool *ret_other)
 int czi_program_cancel(struct czi_cli *cli, int argc, char **argv)
 {
     struct running r = {.cli = cli, .wait_ms = CZ_FOREVER};
+    cz_program_report report;
     bool other;
     cz_id id;
     int rc, exit_code;
@@ -255,6 +285,8 @@ int czi_program_cancel(struct czi_cli *cli, int argc, char **argv)
     if (!czi_cli_open(cli, NULL, &rc))
         return rc;
     rc = czi_program_find_one(cli, argv[0], &id);
+    if (!rc)
+        rc = cz_program_get(cli->engine, NULL, &id, &report, &cli->err);
     if (rc)
         return czi_cli_fail(rc, &cli->err);
     exit_code = czi_cli_close(cli, CZI_EXIT_OK);
@@ -263,10 +295,10 @@ int czi_program_cancel(struct czi_cli *cli, int argc, char **argv)
     exit_code = ask_other(cli, &id, &other);
     if (other || exit_code)
         return exit_code;
-    if (argc < 2)
+    if (argc < 2 && !czi_guest_is(&report))
         return czi_cli_usage(cli, "no process runs it: give its module, to go on with it and "
                                   "cancel it");
-    if (open_host(&r, argv[1], &exit_code))
+    if (open_host(&r, argc < 2 ? NULL : argv[1], &exit_code))
         return exit_code;
     rc = cz_program_cancel(r.host, &id, &cli->err);
     exit_code = rc ? czi_cli_fail(rc, &cli->err) : wait_for(&r, &id);

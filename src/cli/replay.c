@@ -3,6 +3,7 @@
  */
 #include "cli/inspect.h"
 #include "cli/program.h"
+#include "cli/program_guest.h"
 
 #include <inttypes.h>
 
@@ -33,13 +34,18 @@ static int replay_all(struct czi_cli *cli)
 }
 
 /* The store is closed meanwhile: the code sees the log alone. */
-static int find_program(struct czi_cli *cli, const char *text, cz_id *ret)
+static int find_program(struct czi_cli *cli, const char *text, const char *path, cz_id *ret)
 {
+    cz_program_report report;
     int exit_code, rc;
 
     if (!czi_cli_open(cli, NULL, &exit_code))
         return exit_code;
     rc = czi_program_find_one(cli, text, ret);
+    if (!rc)
+        rc = cz_program_get(cli->engine, NULL, ret, &report, &cli->err);
+    if (!rc && !path && !czi_guest_is(&report))
+        return czi_cli_usage(cli, "it is no guest: give the module with its code");
     exit_code = rc ? czi_cli_fail(rc, &cli->err) : CZI_EXIT_OK;
     return czi_cli_close(cli, exit_code);
 }
@@ -51,12 +57,12 @@ static int replay_program(struct czi_cli *cli, const char *text, const char *pat
     cz_program_replay_report r;
     uint8_t room[32];
     cz_id id;
-    int rc = find_program(cli, text, &id);
+    int rc = find_program(cli, text, path, &id);
 
     if (rc)
         return rc;
     rc = czi_cli_seed(czi_cli_option(cli, "key"), room, &options.secret, &cli->err);
-    if (!rc)
+    if (!rc && path)
         rc = czi_module_load(path, &module, &cli->err);
     options.programs = module.programs;
     options.count = module.count;
@@ -76,9 +82,7 @@ int czi_cli_replay(struct czi_cli *cli, int argc, char **argv)
 {
     const char *program = czi_cli_option(cli, "program");
 
-    if (program && argc == 0)
-        return czi_cli_usage(cli, "--program needs the module with its code");
     if (!program && argc)
         return czi_cli_usage(cli, "a module goes with --program");
-    return program ? replay_program(cli, program, argv[0]) : replay_all(cli);
+    return program ? replay_program(cli, program, argc ? argv[0] : NULL) : replay_all(cli);
 }

@@ -142,13 +142,17 @@ const struct czi_verb czi_verbs[] = {
      .summary = "list applied effects that rest on a retracted fact",
      .run = czi_cli_disputed},
     {.name = "program",
-     .arguments = "list|show|log|id|run|cancel|inspect|disasm […]",
-     .summary = "programs of shared objects: run them, and read what they did",
+     .arguments = "list|show|log|id|run|cancel|deploy|inspect|disasm […]",
+     .summary = "programs, native and guests: run them, and read what they did",
      .details =
          "run MODULE NAME [ARGUMENTS] starts a program, or goes on with it, and waits for its\n"
          "end; run MODULE goes on with all that its store has unfinished. What stops "
          "meanwhile\n"
          "goes on the next time.\n"
+         "run FILE|CODE [ARGUMENTS] does that with a guest: a RISC-V ELF file, which is "
+         "deployed,\n"
+         "or a code of the store. Without any it goes on with those that are unfinished.\n"
+         "deploy FILE puts a guest's code into the store, and tells its id.\n"
          "id NAME [ARGUMENTS] tells id and key of a program before it is started.\n"
          "list, show PROGRAM and log PROGRAM tell what is recorded, by label or id.\n"
          "cancel PROGRAM [MODULE] asks the process that runs it; when there is none, goes on\n"
@@ -167,6 +171,7 @@ const struct czi_verb czi_verbs[] = {
                   "more (run)",
                   NULL, true},
                  {"sign", 's', "KEYFILE", "sign those facts as an observer (run)", NULL},
+                 {"input", 'i', "FILE|-", "a guest's arguments, at most 32 KiB (run)", NULL},
                  {"wait", 'w', "MS",
                   "milliseconds to wait for its end; no limit if not given (run)", NULL}},
      .run = czi_cli_program},
@@ -227,7 +232,7 @@ const struct czi_verb czi_verbs[] = {
      .arguments = "[MODULE]",
      .summary = "execute everything again from the journal, and compare",
      .details = "Changes nothing; may run beside a writer. With --program the code of one\n"
-                "program, in MODULE, runs again on its log alone.\n",
+                "program, in MODULE or a guest's, runs again on its log alone.\n",
      .args_max = 1,
      .options = {THREADS,
                  {"program", 'p', "PROGRAM", "only this one, by label or id", NULL},
