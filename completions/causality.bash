@@ -18,7 +18,7 @@ _causality() {
     done
     case $verb,$prev in
     *,-C | *,--directory | bench,-d | bench,--dir) files=-d ;;
-    list,-k | list,--kind) options='fungible position data account capability outbox' ;;
+    list,-k | list,--kind) options='fungible position data account capability outbox code' ;;
     list,-s | list,--state) options='active locked frozen consumed archived' ;;
     apply,-f | apply,--format) options='json cbor' ;;
     export,-f | export,--format) options='car' ;;
@@ -31,7 +31,7 @@ _causality() {
         ;;
     account,-f | account,--finality) options='seen safe final' ;;
     account,-r | account,--right) options='debit withdraw write lifecycle create delegate' ;;
-    account,-k | account,--key | program,-[kfs] | program,--sign | program,--key | program,--facts) files=-f ;;
+    account,-k | account,--key | program,-[kfsi] | program,--input | program,--sign | program,--key | program,--facts) files=-f ;;
     replay,-k | replay,--key) files=-f ;;
     domain,-p | domain,--parameters | fact,-[se] | fact,--sign | fact,--evidence) files=-f ;;
     sim,-s | sim,--sign | vm,-i | vm,--input) files=-f ;;
@@ -76,8 +76,12 @@ _causality() {
         fi
         ;;
     program)
-        options='-l --label -k --key -f --facts -s --sign -w --wait'
-        if [[ -z $domain ]]; then options+=' list show log id run cancel inspect disasm'; else files=-f; fi
+        options='-l --label -k --key -f --facts -s --sign -i --input -w --wait'
+        if [[ -z $domain ]]; then
+            options+=' list show log id run cancel deploy inspect disasm'
+        else
+            files=-f
+        fi
         ;;
     vm)
         options='-g --gas -i --input -s --stats --stepwise'

@@ -52,7 +52,7 @@ complete -c causality -n '__fish_seen_subcommand_from apply' -s t -l threads -x 
 complete -c causality -n '__fish_seen_subcommand_from apply' -s b -l batch -x -d 'largest number of effects in a batch'
 complete -c causality -n '__fish_seen_subcommand_from apply' -s f -l format -x -a 'json cbor' -d 'what FILE holds'
 complete -c causality -n '__fish_seen_subcommand_from apply' -s p -l propose -d 'check what effects cite first'
-complete -c causality -n '__fish_seen_subcommand_from list' -s k -l kind -x -a 'fungible position data account capability outbox' -d 'only those of this kind'
+complete -c causality -n '__fish_seen_subcommand_from list' -s k -l kind -x -a 'fungible position data account capability outbox code' -d 'only those of this kind'
 complete -c causality -n '__fish_seen_subcommand_from list' -s p -l prefix -x -d 'only labels that begin with TEXT'
 complete -c causality -n '__fish_seen_subcommand_from list' -s a -l asset -x -d 'only those of this asset'
 complete -c causality -n '__fish_seen_subcommand_from list' -s s -l state -x -a 'active locked frozen consumed archived' -d 'only those in this state'
@@ -60,11 +60,12 @@ complete -c causality -n '__fish_seen_subcommand_from audit' -s t -l threads -x 
 complete -c causality -n '__fish_seen_subcommand_from replay' -s t -l threads -x -d 'threads to use'
 complete -c causality -n '__fish_seen_subcommand_from replay' -s p -l program -x -d 'only this one'
 complete -c causality -n '__fish_seen_subcommand_from replay' -s k -l key -r -F -d 'the secret of its host'
-complete -c causality -n '__fish_seen_subcommand_from program' -a 'list show log id run cancel inspect disasm'
+complete -c causality -n '__fish_seen_subcommand_from program' -a 'list show log id run cancel deploy inspect disasm'
 complete -c causality -n '__fish_seen_subcommand_from program' -s l -l label -x -d 'tells instances apart'
 complete -c causality -n '__fish_seen_subcommand_from program' -s k -l key -r -F -d 'the secret of the host'
 complete -c causality -n '__fish_seen_subcommand_from program' -s f -l facts -r -F -d 'record these once it runs'
 complete -c causality -n '__fish_seen_subcommand_from program' -s s -l sign -r -F -d 'sign those facts'
+complete -c causality -n '__fish_seen_subcommand_from program' -s i -l input -r -F -d "a guest's arguments"
 complete -c causality -n '__fish_seen_subcommand_from program' -s w -l wait -x -d 'milliseconds to wait'
 complete -c causality -n '__fish_seen_subcommand_from vm' -a run
 complete -c causality -n '__fish_seen_subcommand_from vm' -s g -l gas -x -d 'what it may use'

@@ -1,7 +1,7 @@
 /* verbs.c - the table of verbs: what help, usage and completions are made of. */
 #include "cli/cli.h"
 
-#define KINDS "fungible|position|data|account|capability|outbox"
+#define KINDS "fungible|position|data|account|capability|outbox|code"
 #define THREADS {"threads", 't', "N", "threads to use, 1 to 64; all cores if not given", NULL}
 #define STATES "active|locked|frozen|consumed|archived"
 
