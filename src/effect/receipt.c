@@ -53,6 +53,10 @@ cz_guest_run *czi_guest_run_copy(const cz_guest_run *run)
     if (!copy)
         return NULL;
     *copy = *run;
+    if (copy->status != CZ_GUEST_TRAPPED)
+        copy->trap = 0;
+    if (copy->status == CZ_GUEST_NO_GAS)
+        copy->code = 0;
     copy->output = bytes;
     copy->messages = bytes + run->output_len;
     if (run->output_len)

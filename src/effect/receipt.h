@@ -58,7 +58,8 @@ struct czi_extra {
     const cz_guest_run *run; /* NULL: no guest was started */
 };
 
-/* A copy in one piece of heap memory, with what it put out; NULL: out of memory. czi_free. */
+/* A copy in one piece of heap memory, with what it put out, and with zeroes where such an end
+ * has no trap or code; NULL: out of memory. czi_free. */
 cz_guest_run *czi_guest_run_copy(const cz_guest_run *run);
 bool czi_guest_run_same(const cz_guest_run *a, const cz_guest_run *b); /* either may be NULL */
 

@@ -197,6 +197,12 @@ static void a_copy_of_a_run_is_the_same_and_its_own(void **state)
     other.gas++;
     assert_false(czi_guest_run_same(&other, &run));
     czi_free(copy);
+    other.status = CZ_GUEST_NO_GAS;
+    other.trap = 5;
+    copy = czi_guest_run_copy(&other);
+    assert_non_null(copy);
+    assert_int_equal(copy->trap + copy->code, 0);
+    czi_free(copy);
 }
 
 static void a_log_node_links_the_one_before_and_the_item(void **state)
