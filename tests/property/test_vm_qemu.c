@@ -20,9 +20,9 @@
 #include <unistd.h>
 
 enum { STEPS_MAX = 2000 };
-enum excluded { COMPARED, ENDLESS, CALL, ELSEWHERE, SC, VECTOR, EXCLUDED_COUNT };
-static const char *const excluded_names[] = {"compared",  "endless", "call",
-                                             "elsewhere", "sc",      "vector"};
+enum excluded { COMPARED, ENDLESS, CALL, ELSEWHERE, FAR, SC, VECTOR, EXCLUDED_COUNT };
+static const char *const excluded_names[] = {"compared", "endless", "call",  "elsewhere",
+                                             "far",      "sc",      "vector"};
 /* rv64imac without what QEMU's default has beside it */
 static const char cpu[] = "rv64,g=false,f=false,d=false,Zicsr=false,zba=false,zbb=false,"
                           "zbc=false,zbs=false";
@@ -92,6 +92,11 @@ static struct end run_stepwise(const struct vm_machine *m, unsigned i)
     e.memory = memory_hash(m->space);
     if (czi_space_dirty(m->space) > VM_SANDBOX_SIZE / CZ_GUEST_PAGE)
         e.excluded = ELSEWHERE;
+    if (e.stop == CZI_STOP_TRAP &&
+        (e.hart.trap == CZI_TRAP_LOAD || e.hart.trap == CZI_TRAP_STORE ||
+         e.hart.trap == CZI_TRAP_MISALIGNED) &&
+        e.hart.trap_value >> 32 != 0 && e.hart.trap_value >> 48 == 0)
+        e.excluded = FAR;
     if (e.stop == CZI_STOP_CALL)
         e.excluded = CALL;
     if (e.stop == CZI_STOP_GAS)
