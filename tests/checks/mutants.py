@@ -1,4 +1,6 @@
-"""Faults planted in src/lock and src/program, one at a time: the tests must find each of them.
+"""Faults planted in src/lock, src/program and src/vm, one at a time: the tests must find each.
+
+usage: mutants.py [ROOM...] [--verbose]
 
 A mutant is one place of one file with other text. It is compiled with the test that is to find it,
 and found when that test fails, crashes or hangs. The same tests must pass without it. A mutant
@@ -12,10 +14,11 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
+import mutants_vm
 import tree
 
 CC = ["gcc", "-std=gnu11", "-D_GNU_SOURCE", "-O1", "-w"]
-SECONDS_MAX = 10
+SECONDS_MAX = 30
 PROPERTY = "tests/property/test_lock_property.c"
 WATCH = "tests/unit/test_watch.c"
 SCALE = "tests/unit/test_lock_scale.c"
@@ -27,16 +30,22 @@ TIMERS = "tests/unit/test_timers.c"
 CORE = {"lock": ["src/lock/lock.c", "src/lock/deadlock.c", "src/lock/watch.c"],
         "program": [f"src/program/{name}.c" for name in (
             "await", "combine", "fiber", "future", "runtime", "timers")] + [
-                "src/platform/posix.c"]}
+                "src/platform/posix.c"],
+        "vm": ["src/codec/blake3.c", "src/codec/blake3_lanes.c"] + [f"src/vm/{name}.c" for name in (
+            "decode", "decode_bits", "disasm", "elf", "run", "space", "step")]}
 WITH = {PROPERTY: ["tests/property/lock_model.c"], WATCH: [], SCALE: [], CLAIMS: [],
-        COMBINATORS: ["tests/property/combinator_model.c"], TASKS: [], TASK_FAULTS: [], TIMERS: []}
-ROOM = {test: "program" if test in (COMBINATORS, TASKS, TASK_FAULTS, TIMERS) else "lock"
-        for test in WITH}
+        COMBINATORS: ["tests/property/combinator_model.c"], TASKS: [], TASK_FAULTS: [], TIMERS: [],
+        mutants_vm.LOCKSTEP: ["tests/property/vm_generate.c"],
+        mutants_vm.ISA: [], mutants_vm.MEMORY: [], mutants_vm.SHORT: []}
+ROOM = {test: "program" if test in (COMBINATORS, TASKS, TASK_FAULTS, TIMERS) else
+        "vm" if "test_vm_" in test else "lock" for test in WITH}
 BASE = ["src/base/alloc.c", "src/base/bytes.c", "src/base/error.c", "src/base/pool.c"]
-LIBS = {"lock": [], "program": ["-lboost_context", "-lpthread"]}
+LIBS = {"lock": [], "program": ["-lboost_context", "-lpthread"], "vm": []}
 ENV = {PROPERTY: {"CAUSALITY_SEEDS": "3000"}, WATCH: {"CAUSALITY_SEEDS": "20"},
        SCALE: {"CMOCKA_TEST_FILTER": "deadlines*"}, CLAIMS: {}, TASKS: {}, TIMERS: {},
-       COMBINATORS: {"CAUSALITY_SEEDS": "5000"}, TASK_FAULTS: {}}
+       COMBINATORS: {"CAUSALITY_SEEDS": "5000"}, TASK_FAULTS: {},
+       mutants_vm.LOCKSTEP: {"CAUSALITY_SEEDS": "500"}, mutants_vm.ISA: {}, mutants_vm.MEMORY: {},
+       mutants_vm.SHORT: {}}
 
 # (what is wrong, file, place, text instead[, the test that finds it])
 LOCK_MUTANTS = [
@@ -311,7 +320,11 @@ PROGRAM_MUTANTS = [
 ]
 
 MUTANTS = ([("lock", PROPERTY, m) for m in LOCK_MUTANTS] +
-           [("program", COMBINATORS, m) for m in PROGRAM_MUTANTS])
+           [("program", COMBINATORS, m) for m in PROGRAM_MUTANTS] +
+           [("vm", mutants_vm.LOCKSTEP, m) for m in mutants_vm.VM_MUTANTS])
+ROOMS = [room for room in sys.argv[1:] if room in CORE] or list(CORE)
+TESTS = [test for test in WITH if ROOM[test] in ROOMS]
+MUTANTS_OF_ROOMS = [i for i, m in enumerate(MUTANTS) if m[0] in ROOMS]
 
 
 def run(command, **env):
@@ -328,8 +341,9 @@ class Bench:
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
-        everything = {*CORE["lock"], *CORE["program"], *BASE, *WITH,
-                      *(f for files in WITH.values() for f in files)}
+        everything = {*BASE}
+        for test in TESTS:
+            everything |= {test, *CORE[ROOM[test]], *WITH[test]}
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for name, problem in pool.map(self.compile_clean, sorted(everything)):
                 if problem:
@@ -393,12 +407,12 @@ class Bench:
 def check():
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(folder)
-        for test in WITH:
+        for test in TESTS:
             failure = bench.failure(test)
             if failure:
                 return [f"{test}:1: fails without a mutant: {failure}"]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            found = pool.map(bench.try_mutant, range(len(MUTANTS)))
+            found = pool.map(bench.try_mutant, MUTANTS_OF_ROOMS)
             return [finding for finding in found if finding]
 
 
@@ -406,5 +420,6 @@ if __name__ == "__main__":
     findings = check()
     for finding in findings:
         print(finding)
-    print(f"{len(MUTANTS) - len(findings)} of {len(MUTANTS)} mutants found")
+    total = len(MUTANTS_OF_ROOMS)
+    print(f"{total - len(findings)} of {total} mutants found")
     sys.exit(1 if findings else 0)
