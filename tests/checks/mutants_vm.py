@@ -1,5 +1,5 @@
-"""Faults for mutants.py, of src/vm: how instructions are decoded, paired and carried out, what memory
-may be accessed, and how the single-stepper does the same.
+"""Faults for mutants.py, of src/vm: how instructions are decoded, paired and carried out, what
+memory may be accessed, and how the single-stepper does the same.
 
 Each is found by a test of instructions against the manual, or by one that holds the interpreter
 and the stepper against each other.
