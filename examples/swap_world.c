@@ -58,7 +58,7 @@ static void reopen(struct swap_world *w)
 
 void swap_crash(struct swap_world *w)
 {
-    cz_program_spec spec = {w->programs->name, 0, "demo", w->args, strlen(w->args)};
+    cz_program_spec spec = {w->name, 0, "demo", w->args, strlen(w->args)};
     cz_error err = {0};
 
     w->crashes++;
@@ -138,6 +138,19 @@ static void make_escrow(struct swap_world *w)
     perform(w, e);
 }
 
+/* The program is a code in the store then, and its name is the code's id. */
+static void deploy(struct swap_world *w)
+{
+    cz_error err = {0};
+    cz_id id;
+    CZ_EFFECT(e);
+
+    check(cz_effect_deploy(e, w->guest, w->guest_len, &id, &err), &err);
+    perform(w, e);
+    cz_id_print(&id, w->guest_name);
+    w->name = w->guest_name;
+}
+
 /* The program may withdraw, and nothing else. */
 static void grant(struct swap_world *w)
 {
@@ -160,13 +173,20 @@ void swap_world_init(struct swap_world *w, const cz_sim_options *options,
     cz_program_spec spec = {programs->name, 0, "demo", NULL, 0};
     cz_error err = {0};
 
-    *w = (struct swap_world){.programs = programs, .say = w->say};
+    *w = (struct swap_world){.programs = programs,
+                             .name = programs->name,
+                             .say = w->say,
+                             .guest = w->guest,
+                             .guest_len = w->guest_len};
     memcpy(w->sides, sides, sizeof sides);
     check(cz_sim_world_new(options, &w->sim, &err), &err);
     reopen(w);
     for (int i = 0; i < SIDES; i++)
         know_chain(w, &w->sides[i], options->seed * SIDES + (uint64_t)i);
     make_escrow(w);
+    if (w->guest)
+        deploy(w);
+    spec.name = w->name;
     check(cz_resource_id(&w->account, "swap", &w->capability, &err), &err);
     (void)snprintf(w->args, sizeof w->args,
                    "escrow swap %llu %llu %llu moon MOON 100 alice-moon bob-moon sun SUN 50 "

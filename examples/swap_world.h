@@ -36,13 +36,18 @@ struct swap_world {
     cz_engine *engine;
     cz_host *host;
     const cz_program_def *programs;
+    const char *name; /* of the program: the first of those, or the guest */
+    char guest_name[CZ_ID_TEXT_SIZE];
     struct side sides[SIDES];
     struct payment payments[PAYMENTS_MAX];
     unsigned payment_count;
     cz_id account, capability, program;
     char args[512];
     uint64_t crashes;
+    /* Set before swap_world_init: */
     void (*say)(struct swap_world *w, const char *what); /* NULL: nobody listens */
+    const void *guest; /* a RISC-V program that does the same, to run instead; NULL: none */
+    size_t guest_len;
 };
 
 /* Blocks that must be built on one so that it is final, and their distance in time. */

@@ -20,7 +20,7 @@
 #define STAGE_SEEDS 500
 #define STAGE_CROWD 2000
 #else
-#define STAGE_SEEDS 2500
+#define STAGE_SEEDS 1000
 #define STAGE_CROWD 10000
 #endif
 

@@ -1,6 +1,6 @@
-/* test_swap.c - the swap of examples/swap.c under everything that may happen to it: delays,
- * reorderings, retractions and crashes anywhere, from seeds. Value is conserved, nobody has
- * both legs, no leg goes half way, and who has paid is paid.
+/* test_swap.c - the swap of examples/swap.c, and that of guest/swap.c, under everything that
+ * may happen to it: delays, reorderings, retractions and crashes anywhere, from seeds. Value is
+ * conserved, nobody has both legs, no leg goes half way, and who has paid is paid.
  *
  * CAUSALITY_LONG=1: 10,000 seeds, and a crash at every step. SWAP_SEED=N: that one alone.
  */
@@ -164,17 +164,18 @@ static void assert_kept(struct swap_world *w)
     assert_int_equal(system(remove), 0);
 }
 
-static void try_seeds(uint64_t from, uint64_t count, bool sample)
+static void try_seeds(uint64_t from, uint64_t count, struct czi_slice guest)
 {
     for (uint64_t seed = from; seed < from + count; seed++) {
-        struct swap_world w = {.say = getenv("SWAP_SEED") ? show : NULL};
+        struct swap_world w = {.say = getenv("SWAP_SEED") ? show : NULL,
+                               .guest = guest.data,
+                               .guest_len = guest.len};
         const char *wrong = run(&w, seed, cz_module_programs(), UINT64_MAX);
 
         if (wrong)
             fail_msg("SWAP_SEED=%" PRIu64 ": %s", seed, wrong);
-        if (sample && seed % 64 == 0) {
+        if (seed % 64 == 0)
             assert_kept(&w);
-        }
         swap_world_done(&w);
     }
 }
@@ -185,9 +186,27 @@ static void no_seed_breaks_it(void **state)
 
     (void)state;
     if (one)
-        try_seeds(strtoull(one, NULL, 10), 1, true);
+        try_seeds(strtoull(one, NULL, 10), 1, (struct czi_slice){NULL, 0});
     else
-        try_seeds(1, is_long() ? 10000 : SEEDS, true);
+        try_seeds(1, is_long() ? 10000 : SEEDS, (struct czi_slice){NULL, 0});
+}
+
+/* guest/swap.c instead of examples/swap.c, in the same worlds. */
+static void no_seed_breaks_the_guest(void **state)
+{
+    static uint8_t bytes[65536];
+    const char *one = getenv("SWAP_SEED");
+    struct czi_slice guest = {bytes, 0};
+    FILE *f = fopen(CAUSALITY_GUESTS "/swap.elf", "rb");
+
+    (void)state;
+    assert_non_null(f);
+    guest.len = fread(bytes, 1, sizeof bytes, f);
+    assert_int_equal(fclose(f), 0);
+    if (one)
+        try_seeds(strtoull(one, NULL, 10), 1, guest);
+    else
+        try_seeds(1, is_long() ? 10000 : SEEDS / 4, guest);
 }
 
 /* The world runs the same way up to there, so each step of it has its crash. */
@@ -249,6 +268,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_seed_breaks_it),
+        cmocka_unit_test(no_seed_breaks_the_guest),
         cmocka_unit_test(no_crash_breaks_it),
         cmocka_unit_test(the_same_seed_is_the_same_run),
         cmocka_unit_test(two_separate_claims_are_found_out),
