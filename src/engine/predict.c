@@ -7,8 +7,8 @@
 
 #include "resource/resource.h"
 
-/* Counts are halved here, so that about the last dozen runs decide. */
-#define RUNS_KEPT 16u
+/* Counts are halved here, so that about the last two dozen runs decide. */
+#define RUNS_KEPT 32u
 /* Searches that are free when a code is new. */
 #define FIRST_TOKENS 32u
 

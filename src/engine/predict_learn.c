@@ -12,7 +12,7 @@
 /* Runs for one more study, and how many of them can be saved up. */
 #define RUNS_A_STUDY 4u
 #define TOKENS_MAX 32u
-#define BACK_OFF_MAX 255u
+#define BACK_OFF_MAX 63u
 /* Where an id or a name is looked for in an input, and in how many places it may be. */
 #define LOOK_AT_MAX 1024u
 #define PLACES_MAX 3u
