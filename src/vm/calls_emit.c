@@ -234,14 +234,14 @@ SAME(WITHDRAW);
 uint64_t czi_call_do_emit(struct czi_call *c)
 {
     const struct emission *e;
-    struct asked a;
+    struct asked a = {.indexes = {0}};
 
     if (!czi_call_get(c, c->a[0], &a.in, sizeof a.in))
         return 0;
     if (a.in.code >= CZI_COUNTOF(emissions) || !emissions[a.in.code].fn)
         return czi_call_code(CZ_UNSUPPORTED);
     e = &emissions[a.in.code];
-    for (unsigned i = 0; i < e->named; i++) {
+    for (unsigned i = 0; i < CZI_MIN(e->named, 3u); i++) {
         const uint64_t ids[] = {a.in.a, a.in.b, a.in.c};
 
         if (!find_named(c, ids[i], e->only_reads ? CZ_READ : CZ_WRITE, &a.indexes[i]))

@@ -146,7 +146,7 @@ static bool set_up(struct czi_call *c, const struct invocation *v, struct czi_fr
 /* The frame below gets what was changed. CZ_OK also when the call is stopped. */
 static int hand_back(struct czi_call *c, struct czi_frame *f)
 {
-    bool which[CZ_GUEST_WINDOWS_MAX];
+    bool which[CZ_GUEST_WINDOWS_MAX] = {false};
     int rc;
 
     for (unsigned i = 0; i < f->index_count; i++)
