@@ -1,8 +1,9 @@
 """What gcc makes of C does in the virtual machine what it does under QEMU and on this machine.
 
-tests/e2e/vm_kernels.c: divisions of all widths, 128 bits, packed structures, recursion, jump tables,
-function pointers, floating point in software, atomics; with and without compressed instructions,
-from -O0 to -O3. Output, exit code, blockwise and stepwise; and the count of instructions.
+tests/e2e/vm_kernels.c: divisions of all widths, 128 bits, packed structures, recursion, jump
+tables, function pointers, floating point in software, atomics; with and without compressed
+instructions, from -O0 to -O3. Output, exit code, blockwise and stepwise; and how many
+instructions.
 """
 import json
 import re

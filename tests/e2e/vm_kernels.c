@@ -354,9 +354,11 @@ static uint64_t variadic(void)
 {
     uint64_t h = 0;
 
-    for (int i = 0; i < 50; i++)
-        h = mix(h,
-                sum_of(11, i, next(), i * 0.5, -i, next(), -1.5, 7, next(), 1e100, i, next()));
+    for (int i = 0; i < 50; i++) {
+        uint64_t a = next(), b = next(), c = next(), d = next();
+
+        h = mix(h, sum_of(11, i, a, i * 0.5, -i, b, -1.5, 7, c, 1e100, i, d));
+    }
     return h;
 }
 
