@@ -361,7 +361,7 @@ static const struct {
 
 bool czi_vm_manager_call(struct czi_vm_manager *m, struct czi_hart *h, enum czi_stop *ret)
 {
-    uint64_t number = h->x[17], before = h->gas, result;
+    uint64_t number = h->x[17], before = h->gas, size, result;
     const struct row *r = find_row(number);
     struct czi_call c = {.m = m, .f = czi_frame_now(m), .h = h};
     unsigned row;
@@ -377,12 +377,14 @@ bool czi_vm_manager_call(struct czi_vm_manager *m, struct czi_hart *h, enum czi_
     c.name = r->name;
     c.number = (unsigned)number;
     memcpy(c.a, &h->x[10], sizeof c.a);
-    if (czi_call_pay(h, c.number,
-                     functions[row].sized ? c.a[functions[row].sized - 1] : functions[row].size,
-                     &c.stop)) {
+    size = functions[row].sized ? c.a[functions[row].sized - 1] : functions[row].size;
+    if (czi_call_pay(h, c.number, size, &c.stop)) {
         result = functions[row].fn(&c);
         if (c.stop == CZI_STOP_NONE)
             h->x[10] = result;
+    } else if (c.stop == CZI_STOP_TRAP) {
+        (void)snprintf(m->detail, sizeof m->detail, "%s: %llu bytes; no memory has so many",
+                       c.name, (unsigned long long)size);
     }
     m->call_gas += before - h->gas - c.inner;
     *ret = c.stop;

@@ -171,19 +171,23 @@ static void tell_window(const struct czi_vm_manager *m, const struct czi_hart *h
     uint64_t number = (h->trap_value - CZ_GUEST_WINDOWS) / CZ_GUEST_WINDOW_SIZE;
     const struct czi_index *x;
     unsigned window = (unsigned)number;
+    bool is_store = h->trap == CZI_TRAP_STORE;
+    size_t len;
 
     if (h->trap_value < CZ_GUEST_WINDOWS || number >= f->index_count)
         return;
     x = &f->indexes[window];
+    len = czi_space_window(f->space, window).len;
     if (!x->is_mapped)
         (void)snprintf(out, size, ": resource %u %s", window,
                        m->places[x->place].now.exists ? "has no data" : "does not exist");
-    else if (h->trap_value - CZ_GUEST_WINDOW(window) >= czi_space_window(f->space, window).len)
-        (void)snprintf(out, size, ": resource %u ends at %zu bytes", window,
-                       czi_space_window(f->space, window).len);
-    else
-        (void)snprintf(out, size, ": resource %u is %s", window,
-                       x->writable ? "not of kind data" : "declared read");
+    else if (h->trap_value - CZ_GUEST_WINDOW(window) < len && is_store && !x->writable)
+        (void)snprintf(out, size, ": resource %u is declared read", window);
+    else if (h->trap_value - CZ_GUEST_WINDOW(window) < len && is_store &&
+             m->places[x->place].now.kind != CZ_DATA)
+        (void)snprintf(out, size, ": resource %u is not of kind data", window);
+    else /* at its end, or across it */
+        (void)snprintf(out, size, ": resource %u ends at %zu bytes", window, len);
 }
 
 static void tell_trap(const struct czi_vm_manager *m, const struct czi_hart *h,

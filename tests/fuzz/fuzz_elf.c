@@ -4,8 +4,9 @@
  * struct czi_image, is decoded, and has a text for every address of its code; loading and
  * running it is an end, and the same one stepwise.
  */
-#include "fuzz.h"
 #include "../unit/elf_fixture.h"
+#include "fuzz.h"
+#include "vm/manager.h"
 
 static int count_line(void *arg, uint64_t address, uint32_t bits, unsigned length,
                       const char *symbol, const char *text)
@@ -64,22 +65,26 @@ static void check_names(const struct czi_image *image)
     CZI_CHECK(!czi_disasm(image, UINT64_MAX, text) && !czi_disasm(image, 0, text));
 }
 
+/* Both ways on one memory, which is kept: a new one each time is most of the work. */
 static void check_runs(const uint8_t *data, size_t size)
 {
-    cz_vm_options options = {.gas = 300};
-    cz_vm_report runs[2] = {0};
+    static struct czi_vm_manager *manager;
+    struct czi_run_input in = {.way = 'v', .gas = 300};
+    struct czi_run_result runs[2];
     cz_error err = {0};
 
+    if (!manager)
+        CZI_CHECK(czi_vm_manager_new(&manager, &err) == CZ_OK);
+    CZI_CHECK(czi_code_new(data, size, &in.code, &err) == CZ_OK);
     for (int i = 0; i < 2; i++) {
-        options.stepwise = i;
-        CZI_CHECK(cz_vm_run(data, size, &options, &runs[i], &err) == CZ_OK);
+        in.stepwise = i;
+        czi_vm_manager_run(manager, &in, &runs[i]);
     }
-    CZI_CHECK(runs[0].run.status == runs[1].run.status &&
-              runs[0].run.code == runs[1].run.code && runs[0].run.trap == runs[1].run.trap &&
-              runs[0].run.pc == runs[1].run.pc && runs[0].run.gas == runs[1].run.gas &&
-              runs[0].pages_written == runs[1].pages_written);
-    cz_vm_report_done(&runs[0]);
-    cz_vm_report_done(&runs[1]);
+    CZI_CHECK(runs[0].status == runs[1].status && runs[0].value == runs[1].value &&
+              runs[0].trap == runs[1].trap && runs[0].pc == runs[1].pc &&
+              runs[0].gas == runs[1].gas);
+    czi_space_clear(czi_vm_manager_space(manager));
+    czi_code_drop(in.code);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

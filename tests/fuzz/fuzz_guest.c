@@ -4,8 +4,8 @@
  * which were written apart, end in the same state; with the gas at which they stopped, and one
  * less.
  */
-#include "fuzz.h"
 #include "../unit/elf_fixture.h"
+#include "fuzz.h"
 
 #define TEXT 0x10000u
 #define DATA 0x20000u

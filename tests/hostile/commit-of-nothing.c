@@ -1,0 +1,7 @@
+/* commit-of-nothing.c - commits without guards. */
+#include "attack.h"
+
+ATTACK
+{
+    return czg_commit(NULL);
+}

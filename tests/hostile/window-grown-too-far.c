@@ -1,0 +1,7 @@
+/* window-grown-too-far.c - grows a resource beyond its window. */
+#include "attack.h"
+
+ATTACK
+{
+    return czg_resize(TO_WRITE, CZ_GUEST_WINDOW_SIZE + 1);
+}
