@@ -7,7 +7,9 @@ usage: verify.py STORE                    prints positions, facts and root; exit
        verify.py --stream TEST_STREAM N   on N random ones, whose roots this program prints
 
 It uses Python's standard library, and b3sum for what is long. It does not verify domains' proofs
-and the signatures of facts: its use is that it shares no line with the engine.
+and the signatures of facts, and runs no guests: what one wrote it takes from the record, and does
+not judge what depends on bytes that it has not seen. Its use is that it shares no line with the
+engine.
 """
 import pathlib
 import random
@@ -18,7 +20,8 @@ import tempfile
 from verify_codec import (Finding, Link, Reader, blake3, cbor, is_bytes, is_text, is_uint, need,
                           need_ascending, put)
 from verify_ed25519 import is_signed
-from verify_rules import Ledger, Refused, strict_operations
+from verify_rules import (BAD_CODE, CALL, CODE, GUEST_FAILED, GUESTS, NOT_CODE, OUT_OF_GAS,
+                          TRAPPED, Ledger, Refused, Unjudged, strict_operations)
 
 # ---- Fact logs ------------------------------------------------------------------------------
 
@@ -350,7 +353,9 @@ PLAIN = [1, False, 0, 0, None, None]
 CITED = {11, 12} | set(range(32, 46))
 OPERATIONS_TOO = {32, 41}  # reasons that an operation gives too
 NO_ROOM = 15  # which a verifier cannot tell
-REASONS = set(range(1, 16)) | CITED | set(range(49, 68))
+REASONS = set(range(1, 16)) | CITED | set(range(49, 74))
+OF_RUNS = {TRAPPED, OUT_OF_GAS, GUEST_FAILED}
+SCOPE_MAX, OUTPUT_MAX = 16, 4096
 
 
 class State:
@@ -376,17 +381,24 @@ def node(previous, item):
     return blake3(put([Link(previous) if previous else None, Link(item)]))
 
 
+FORMS = {1: 10, 5: 11, 13: 13}  # elements of each
+
+
 class Effect:
     """The tuple of an effect, if it has just the form that the page gives."""
 
     def __init__(self, data):
         t = cbor(data)
         need(len(data) <= 131072 and isinstance(t, list) and put(t) == data, "an effect's form")
+        need(t[0] in FORMS and len(t) == FORMS[t[0]], "not an effect")
+        self.is_open = t[0] == 5
+        if self.is_open:
+            need(len(data) <= 61440, "an open effect's size")
+            t = t[:4] + [[], []] + t[4:]
         full = t[0] == 13
-        need(len(t) == (13 if full else 10) and t[0] in (1, 13), "not an effect")
         (self.origin, self.nonce, priority, self.writes, self.reads, self.operations, self.facts,
          self.after) = t[1:9]
-        terms, self.time, self.program = t[9:12] if full else ([], None, None)
+        terms, self.time, self.program = t[9:12] if len(t) == 13 else ([], None, None)
         need(is_bytes(self.origin, 32) and is_uint(self.nonce, priority) and priority <= 3
              and self.nonce < (1 << 64) - 1, "an effect's head")
         self.accesses = self.writes + self.reads
@@ -401,7 +413,7 @@ class Effect:
              "signatures")
         self.signers = [t[-1][i:i + 32] for i in range(0, len(t[-1] or b""), 96)]
         need_ascending(self.signers, "keys of signatures do not ascend")
-        self.check_signatures(t)
+        self.check_signatures(cbor(data))
         need(self.time is None or isinstance(self.time, Link), "a proposal's time")
         if self.program is not None:
             need(len(self.program) == 2 and is_bytes(self.program[0], 32)
@@ -412,6 +424,20 @@ class Effect:
              "the full form without need")
         self.terms = terms or [PLAIN] * len(self.facts)
         strict_operations(self)
+        self.guests = [op for op in self.operations if op[0] in GUESTS]
+
+    def read_scope(self, record):
+        """What an open effect touched; its bytes."""
+        begin = record.at
+        self.writes, self.reads = record.cbor(), record.cbor()
+        scope = record.data[begin:record.at]
+        need(put(self.writes) + put(self.reads) == scope, "a scope's form")
+        self.accesses = self.writes + self.reads
+        need(all(is_bytes(i, 32) for i in self.accesses) and len(self.accesses) <= SCOPE_MAX
+             and not set(self.writes) & set(self.reads), "a scope")
+        need_ascending(self.writes, "ids do not ascend")
+        need_ascending(self.reads, "ids do not ascend")
+        return scope
 
     def check_signatures(self, t):
         signed = blake3(put(t[:-1] + [None])) if self.signers else None
@@ -445,7 +471,7 @@ def read_post(record, position, old, write):
     kind, lifecycle = both >> 4, both & 15
     value = record.take(32) if kind >= 2 else record.zigzag()
     need(version == old[0] + 1, "a version")
-    need(kind <= 5 and lifecycle <= 4 and old[3] in (None, kind), "a kind or state")
+    need(kind <= CODE and lifecycle <= 4 and old[3] in (None, kind), "a kind or state")
     need(kind != 0 or value >= 0, "a negative balance")
     return [version, lifecycle, value], [version, position, None, kind, value, old[5], old[6]]
 
@@ -480,6 +506,26 @@ def read_links(state, record, e, position, left_out, clock):
     need(parts == (clock[1] if clock else []), "a vector clock")
 
 
+def read_run(record, e, reason):
+    """How its guest ended, as the receipt has it."""
+    begin = record.byte()
+    if begin == 0:
+        need(reason and reason not in OF_RUNS, "a reason of a run that never was")
+        return None
+    status, code, trap, pc, gas = begin - 1, *(record.varint() for _ in range(4))
+    output, messages = (record.take(record.varint()) for _ in range(2))
+    need(status <= 2 and (status == 1) == (0 < trap < 256) and (status != 2 or code == 0)
+         and (status == 1 or trap == 0), "an end of a run")
+    need(gas <= e.guests[0][-2], "more gas than there was")
+    need(len(output) + len(messages) <= OUTPUT_MAX, "output")
+    each = Reader(messages)
+    while each.at < len(messages):
+        each.take(each.varint())
+    must = {1: TRAPPED, 2: OUT_OF_GAS}.get(status, GUEST_FAILED if code else 0)
+    need(reason == must if must else reason not in OF_RUNS, "a reason of a run")
+    return [status, code, trap, pc, gas, output, messages]
+
+
 def judge_citations(state, e):
     reason, left_out, uses = state.book.judge_facts(e.facts, e.terms)
     if not reason and not all(state.effects.get(bytes(i), (False,))[0] for i in e.after):
@@ -500,11 +546,16 @@ def perform(state, e, effect, reason, left_out):
     programs = set(state.programs) | ({e.program[0]} if e.program else set())
     try:
         act = state.ledger.perform(e, effect, e.signers, left_out, programs)
+    except Unjudged:
+        need(e.guests or reason not in OF_RUNS | {NOT_CODE}, "a reason without a guest")
+        return None
     except Refused as refused:
         need(reason, f"it applied, but should have been rejected for {refused.reason}")
         need(reason == refused.reason,
              f"it is rejected for {reason}, but should have been for {refused.reason}")
         return None
+    if reason == BAD_CODE and any(op[0] == 0 and op[4] == CODE for op in e.operations):
+        return None  # only who can load programs can tell
     need(reason == 0, f"it is rejected for {reason}, but nothing is wrong with it")
     return act
 
@@ -512,6 +563,8 @@ def perform(state, e, effect, reason, left_out):
 def read_effect(state, record, position, applied, time):
     data = record.take(record.varint())
     e = Effect(data)
+    if e.is_open:
+        e.read_scope(record)
     need(e.nonce >= state.nonces.get(e.origin, 0), "a nonce does not rise")
     state.nonces[e.origin] = e.nonce + 1
     lamport, reason = record.varint(), 0 if applied else record.byte()
@@ -535,7 +588,7 @@ def read_effect(state, record, position, applied, time):
             new[6] = clock or old[6]
             news.append(new)
             if new[3] == 1:
-                asset = act.now[e.accesses[n]].asset
+                asset = (act.now if act else state.ledger.things)[e.accesses[n]].asset
                 state.sums[asset] = state.sums.get(asset, 0) + new[4] - old[4]
         if new and act:
             there = act.now[e.accesses[n]]
@@ -543,8 +596,16 @@ def read_effect(state, record, position, applied, time):
                  f"access {n} is not what the operations make of it")
     need(all(v == 0 for v in state.sums.values()), "positions do not sum to zero")
     read_links(state, record, e, position, left_out, clock)
-    receipt = blake3(put([3, Link(effect), position, lamport, Link(time) if time else None,
-                          clock[1] if clock else None, left_out, reason, posts]))
+    said = [3, Link(effect), position, lamport, Link(time) if time else None,
+            clock[1] if clock else None, left_out, reason, posts]
+    if e.is_open:
+        need(applied or not e.writes, "a rejected effect wrote")
+        need(all(old[0] for old in before[len(e.writes):]), "a scope names what is not there")
+    if e.guests:
+        said[0] = 26
+        said.insert(7, [e.writes, e.reads] if e.is_open else None)
+        said.append(read_run(record, e, reason))
+    receipt = blake3(put(said))
     for i, new in zip(e.writes, news):
         new[5] = node(new[5], receipt)
         state.resources[i] = new
@@ -556,7 +617,11 @@ def read_effect(state, record, position, applied, time):
         state.programs[e.program[0]] = (position, entries + 1, node(head, receipt))
     if applied:
         state.book.used.update(uses)
-        state.ledger.keep(act)
+        if act:
+            state.ledger.keep(act)
+        else:
+            state.ledger.trust([(i, new[3], post[1], new[4])
+                                for i, new, post in zip(e.writes, news, posts)])
     return receipt
 
 
@@ -673,6 +738,8 @@ class Record:
 
     def take_outcome(self, reader):
         e, f = self.effect, self.fields
+        if e.is_open:
+            f["scope"] = e.read_scope(reader)
         f["lamport"] = reader.varint()
         if self.type == 2:
             f["reason"] = reader.take(1)
@@ -691,6 +758,13 @@ class Record:
                                                    reader.varint())
             for n in range(f["clock"]):
                 f[f"clock task {n}"], f[f"clock count {n}"] = reader.varint(), reader.varint()
+        if e.guests:
+            f["run"] = reader.take(1)
+            for name in ("code", "trap", "pc", "gas") if f["run"] != b"\0" else ():
+                f[name] = reader.varint()
+            for name in ("output", "messages") if f["run"] != b"\0" else ():
+                f[f"{name} length"] = reader.varint()
+                f[name] = reader.take(f[f"{name} length"])
 
     def put(self):
         out = bytes([self.type])
@@ -736,9 +810,15 @@ class Forger:
         (self.store / "CHECKPOINT").write_bytes(place + blake3(place))
 
 
+# What only who runs the guest can tell.
+OPAQUE = {"code", "pc", "gas", "output length", "output", "messages length", "messages"}
+
+
 def outcome_changes(record):
     """Each number of what is recorded of an effect, changed."""
     for name, value in record.fields.items():
+        if name in OPAQUE or value == b"":
+            continue
         if name == "reason":
             yield from ((name, bytes([n])) for n in (1, 38, 51) if n != value[0])
         elif isinstance(value, bytes):

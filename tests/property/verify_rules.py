@@ -6,10 +6,11 @@ import copy
 
 from verify_codec import blake3, cbor, is_bytes, is_text, is_uint, need, need_ascending, put
 
-FUNGIBLE, POSITION, DATA, ACCOUNT, CAPABILITY, OUTBOX = range(6)
+FUNGIBLE, POSITION, DATA, ACCOUNT, CAPABILITY, OUTBOX, CODE = range(7)
 ACTIVE, LOCKED, FROZEN, CONSUMED, ARCHIVED = range(5)
 (CREATE, TRANSFER, MOVE, WRITE, LOCK, UNLOCK, FREEZE, UNFREEZE, CONSUME, ARCHIVE, REQUIRE, USE,
- NOTE, WHEN, DEPOSIT, WITHDRAW, CONFIRM, RELEASE) = range(18)
+ NOTE, WHEN, DEPOSIT, WITHDRAW, CONFIRM, RELEASE, RUN, CALL) = range(20)
+GUESTS, GAS_MAX, INPUT_MAX = {RUN, CALL}, 10 ** 10, 32768
 MOVES = {LOCK: {ACTIVE: LOCKED}, UNLOCK: {LOCKED: ACTIVE}, FREEZE: {ACTIVE: FROZEN},
          UNFREEZE: {FROZEN: ACTIVE}, CONSUME: {ACTIVE: CONSUMED, LOCKED: CONSUMED},
          ARCHIVE: {ACTIVE: ARCHIVED, FROZEN: ARCHIVED}}
@@ -22,7 +23,12 @@ FACT, DEPOSITED, WITHDRAWN, REGISTER = 6, 3, 4, 8
 NOT_EMPTY, UNKNOWN_DOMAIN, EVENT_CONSUMED = 14, 32, 41
 (UNSIGNED, WRONG_KEY, BELOW_THRESHOLD, UNDECLARED, REVOKED, EXPIRED, OTHER_RESOURCE, RIGHT_MISSING,
  OVER_CEILING, NOT_ATTENUATED, DIRECT_OWNERSHIP, RATE_LIMIT, BAD_POLICY, UNPROVEN, WRONG_FACT,
- NO_WITHDRAWAL, OUTBOX_FULL, TOO_EARLY, TOO_LATE) = range(49, 68)
+ NO_WITHDRAWAL, OUTBOX_FULL, TOO_EARLY, TOO_LATE, NOT_CODE, TRAPPED, OUT_OF_GAS, GUEST_FAILED,
+ BAD_CODE, CODE_ONLY) = range(49, 74)
+
+
+class Unjudged(Exception):
+    """What depends on what only a guest knows: this verifier runs none."""
 
 
 class Refused(Exception):
@@ -170,6 +176,13 @@ def read_form(kind, data):
 
 
 class Thing:
+    """An attribute that is not there is one that a guest has set, unseen."""
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise Unjudged(name)
+
     def __init__(self, kind, creator, controller, label, asset):
         self.kind, self.creator, self.controller, self.label = kind, creator, controller, label
         self.asset = asset
@@ -177,7 +190,26 @@ class Thing:
         self.controlled = False
 
     def value(self):
-        return blake3(self.data) if self.kind >= DATA else self.quantity
+        if self.kind < DATA:
+            return self.quantity
+        return blake3(self.data) if "data" in self.__dict__ else self.hash
+
+    @staticmethod
+    def unseen(kind):
+        """What a guest has created."""
+        new = Thing(kind, None, None, None, None)
+        for name in ("creator", "controller", "label", "asset", "controlled", "data"):
+            delattr(new, name)
+        return new
+
+    def become(self, state, value):
+        """As a guest has left it."""
+        self.state = state
+        if self.kind < DATA:
+            self.quantity = value
+        elif self.value() != value:
+            self.hash = value
+            self.__dict__.pop("data", None)
 
 
 class Ledger:
@@ -207,10 +239,21 @@ class Ledger:
         for asset, change in act.supply.items():
             self.supply[asset] = self.supply.get(asset, 0) + change
 
+    def trust(self, writes):
+        """Keeps what is recorded of writes: (id, kind, state, value). What they make of the sum of
+        an asset, they make of its supply."""
+        for ident, kind, state, value in writes:
+            there = self.things.setdefault(ident, Thing.unseen(kind))
+            if kind == FUNGIBLE and "asset" in there.__dict__:
+                change = value - there.quantity
+                self.supply[there.asset] = self.supply.get(there.asset, 0) + change
+            there.become(state, value)
+            there.version += 1
+
     def check_sums(self):
         sums = {}
         for t in self.things.values():
-            if t.kind == FUNGIBLE:
+            if t.kind == FUNGIBLE and "asset" in t.__dict__:
                 sums[t.asset] = sums.get(t.asset, 0) + t.quantity
         need(all(self.supply.get(a, 0) == n for a, n in sums.items()), "a supply")
 
@@ -220,12 +263,12 @@ class Ledger:
 # One letter for each argument: w access that is written, r any, q quantity, d bytes, f fact, t
 # destination; the others have forms of their own.
 ARGUMENTS = {TRANSFER: "wwq", MOVE: "wwq", WRITE: "wd", REQUIRE: "r???", USE: "r", NOTE: "d",
-             WHEN: "???", DEPOSIT: "wf", WITHDRAW: "wwwqt", CONFIRM: "wwf", RELEASE: "wwwf",
+             WHEN: "???", RUN: "rg?i", CALL: "kgi", DEPOSIT: "wf", WITHDRAW: "wwwqt", CONFIRM: "wwf", RELEASE: "wwwf",
              **{code: "w" for code in MOVES}}
 
 
 def strict_creation(effect, access, creator, label, kind, asset, value, controller, if_absent):
-    need(is_uint(access, kind) and access < len(effect.writes) and kind <= OUTBOX
+    need(is_uint(access, kind) and access < len(effect.writes) and kind <= CODE
          and is_bytes(creator, 32) and is_bytes(controller, 32) and is_label(label)
          and isinstance(if_absent, bool), "a creation")
     need(resource_id(creator, label) == effect.accesses[access], "a created resource's id")
@@ -240,6 +283,9 @@ def strict_other(effect, code, rest):
         need(rest[1:] != [None] * 3 and (state is None or (is_uint(state) and state <= ARCHIVED))
              and (version is None or is_uint(version))
              and (quantity is None or is_quantity(quantity, LEAST)), "a requirement")
+    elif code == RUN:
+        need(len(rest[2]) <= 64 and len(set(rest[2])) == len(rest[2]) and is_uint(*rest[2])
+             and all(n < len(effect.accesses) for n in rest[2]), "accesses of a run")
     elif code == WHEN:
         need(is_text(rest[0], 1, 32) and is_uint(*rest[1:]) and rest[1] <= rest[2], "a time")
     need(code != NOTE or effect.program is not None, "a note of no program")
@@ -255,7 +301,9 @@ def strict_operation(effect, code, rest):
         need({"w": is_uint(value) and value < writes, "r": is_uint(value) and value < accesses,
               "f": is_uint(value) and value < len(effect.facts),
               "q": is_quantity(value, 0 if code == MOVE else 1), "d": is_bytes(value, 0, 65536),
-              "t": is_clean(value, 60), "?": True}[letter], "an argument")
+              "g": is_uint(value) and value <= GAS_MAX, "i": is_bytes(value, 0, INPUT_MAX),
+              "k": is_bytes(value, 32), "t": is_clean(value, 60), "?": True}[letter],
+             "an argument")
     return strict_other(effect, code, rest)
 
 
@@ -263,6 +311,10 @@ def strict_operations(effect):
     for n, (code, *rest) in enumerate(effect.operations):
         need(is_uint(code) and (code != NOTE or n == 0), "an operation")
         strict_operation(effect, code, rest)
+    codes = [op[0] for op in effect.operations]
+    calls = codes.count(CALL)
+    need(codes.count(RUN) + calls <= 1 and calls == effect.is_open, "guests of an effect")
+    need(not effect.is_open or set(codes) <= {CALL, NOTE, WHEN}, "an open effect's operations")
 
 
 def is_asset_of(asset, domain, name):
@@ -292,7 +344,7 @@ class Act:
         steps = {CREATE: self.create, TRANSFER: self.transfer, MOVE: self.move, WRITE: self.write,
                  REQUIRE: self.require, USE: self.use, NOTE: lambda *_: None, WHEN: self.when,
                  DEPOSIT: self.deposit, WITHDRAW: self.withdraw, CONFIRM: self.confirm,
-                 RELEASE: self.release}
+                 RELEASE: self.release, RUN: self.guest, CALL: self.guest}
         for code, *rest in self.effect.operations:
             if code in MOVES:
                 self.lifecycle(code, *rest)
@@ -302,6 +354,9 @@ class Act:
         for i in self.effect.writes:
             self.written_alone(i)
         demand(all(self.now.values()), UNKNOWN_RESOURCE)
+
+    def guest(self, *_):
+        raise Unjudged("a guest's run")
 
     def at(self, access, touches=True):
         """The id of an access, and what exists there."""
@@ -328,6 +383,7 @@ class Act:
         controller = self.see(thing.controller)
         if controller.kind == OUTBOX:
             return controller.controller, True
+        demand(controller.kind != CODE, CODE_ONLY)
         return thing.controller, False
 
     def owners_fault(self, account, lifecycle=False):
@@ -417,19 +473,23 @@ class Act:
         if self.now[ident]:
             there, master = self.now[ident], self.see(controller)
             demand(if_absent and there.kind == kind and there.asset == asset, EXISTS)
-            demand(not master or master.kind not in (ACCOUNT, OUTBOX)
+            demand(not master or master.kind not in (ACCOUNT, OUTBOX, CODE)
                    or (there.controlled and there.controller == controller), EXISTS)
-            if is_canonical(kind, creator, label, asset, value, controller):
+            if is_canonical(kind, creator, label, asset, value, controller) and (
+                    not master or master.kind != CODE):
                 self.touched.add(ident)
             return
+        if kind == CODE or (creator == bytes(32) and label.startswith("code:")):
+            demand(kind == CODE and creator == controller == bytes(32)
+                   and label == "code:" + id_text(blake3(value)), BAD_CODE)
         if kind == FUNGIBLE and value:
             demand(not self.ledger.is_external(asset), UNPROVEN)
         new = Thing(kind, creator, controller, label, asset)
         new.quantity, new.data = (0, value) if kind >= DATA else (value or 0, None)
         master = self.see(controller)
-        new.controlled = master is not None and master.kind in (ACCOUNT, OUTBOX)
+        new.controlled = master is not None and master.kind in (ACCOUNT, OUTBOX, CODE)
         if kind == FUNGIBLE and self.ledger.is_external(asset):
-            demand(new.controlled, DIRECT_OWNERSHIP)
+            demand(new.controlled and master.kind != CODE, DIRECT_OWNERSHIP)
         demand(controller not in self.programs, DIRECT_OWNERSHIP)
         self.may_create(ident, new)
         self.now[ident] = new
@@ -453,15 +513,17 @@ class Act:
                    and self.see(new.controller).kind == ACCOUNT, DIRECT_OWNERSHIP)
             demand(not read_form(OUTBOX, new.data).open, BAD_POLICY)
             return None
+        master = self.see(new.controller)
         if not is_canonical(new.kind, new.creator, new.label, new.asset, new.quantity,
-                            new.controller):
+                            new.controller) or (master and master.kind == CODE):
             self.ask_party(new.creator, ident, new)
             self.ask_party(new.controller, ident, new)
         return None
 
     def ask_party(self, party, ident, new):
         there = self.see(party)
-        if there and there.kind in (ACCOUNT, OUTBOX):
+        if there and there.kind in (ACCOUNT, OUTBOX, CODE):
+            demand(there.kind != CODE, CODE_ONLY)
             demand(there.kind == ACCOUNT, UNPROVEN)
             self.authorise(party, CREATES, ident, new.asset)
 
@@ -536,6 +598,7 @@ class Act:
 
     def lifecycle(self, code, access):
         ident, thing = self.at(access)
+        demand(thing.kind != CODE, WRONG_KIND)
         demand(thing.state in MOVES[code], WRONG_STATE)
         held = thing.quantity
         demand(code == CONSUME and thing.kind != POSITION or code not in (CONSUME, ARCHIVE)
