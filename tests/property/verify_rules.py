@@ -344,7 +344,7 @@ class Act:
         steps = {CREATE: self.create, TRANSFER: self.transfer, MOVE: self.move, WRITE: self.write,
                  REQUIRE: self.require, USE: self.use, NOTE: lambda *_: None, WHEN: self.when,
                  DEPOSIT: self.deposit, WITHDRAW: self.withdraw, CONFIRM: self.confirm,
-                 RELEASE: self.release, RUN: self.guest, CALL: self.guest}
+                 RELEASE: self.release, RUN: self.run_guest, CALL: self.call_guest}
         for code, *rest in self.effect.operations:
             if code in MOVES:
                 self.lifecycle(code, *rest)
@@ -355,7 +355,13 @@ class Act:
             self.written_alone(i)
         demand(all(self.now.values()), UNKNOWN_RESOURCE)
 
-    def guest(self, *_):
+    def run_guest(self, access, *_):
+        demand(self.at(access, touches=False)[1].kind == CODE, NOT_CODE)
+        raise Unjudged("a guest's run")
+
+    def call_guest(self, code, *_):
+        demand(self.see(code), UNKNOWN_RESOURCE)
+        demand(self.see(code).kind == CODE, NOT_CODE)
         raise Unjudged("a guest's run")
 
     def at(self, access, touches=True):

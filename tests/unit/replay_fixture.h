@@ -73,8 +73,10 @@ enum {
     GONE,     /* rejected: the block was retracted; and a fact that is not there */
     FROZEN,   /* rejected: two final facts contradict */
     DECIDED,  /* after the decision */
-    POSITIONS = DECIDED,
-    REJECTED = 10,
+    MISRUN,   /* rejected: d is no code */
+    MISCALL,  /* the same of a call, which declares nothing */
+    POSITIONS = MISCALL,
+    REJECTED = 12,
     CITE_FAULTS = 7, /* of these: for what they cite or follow */
     RESOURCES = 6,
 };
@@ -435,6 +437,21 @@ static inline void run_frozen(struct sample *s)
     run_effect(s, e, CZ_APPLIED);
 }
 
+/* Guests that are never started: what else there is of them has tests of its own. */
+static inline void run_guests(struct sample *s)
+{
+    cz_id d = resource_id("d"), a = resource_id("a");
+    cz_guest_access seen[] = {{a, CZ_WRITE}};
+    cz_effect *e = new_effect(s);
+    cz_error err = {0};
+
+    assert_ok(cz_effect_run(e, &d, 1000, seen, 1, "input", 5, &err), err);
+    run_effect(s, e, CZ_NOT_CODE);
+    e = new_effect(s);
+    assert_ok(cz_effect_call(e, &d, 1000, "input", 5, &err), err);
+    run_effect(s, e, CZ_NOT_CODE);
+}
+
 static inline void run_domain(struct sample *s)
 {
     cz_domain_spec domain;
@@ -453,6 +470,7 @@ static inline void run_domain(struct sample *s)
     run_mixed(s);
     run_reorganised(s);
     run_frozen(s);
+    run_guests(s);
     cz_sim_free(s->chain);
 }
 
@@ -554,7 +572,7 @@ static inline struct czi_fs *sample_fs(struct sample *s)
 
 struct forged_record {
     enum czi_record_type type;
-    struct czi_buf bytes;
+    struct czi_buf bytes; /* with a scope behind them */
     struct czi_outcome outcome;
     struct czi_post posts[8];
     uint8_t hashes[8][32];
@@ -591,6 +609,7 @@ static inline int forge_take(void *arg, const struct czi_frame *frame, cz_error 
     struct czi_record_reader reader;
     struct czi_record rec;
     bool more = true;
+    size_t scope;
 
     f->frames++;
     czi_record_reader(&reader, frame->payload, frame->first_position);
@@ -604,7 +623,9 @@ static inline int forge_take(void *arg, const struct czi_frame *frame, cz_error 
         *r = (struct forged_record){.type = rec.type,
                                     .outcome = rec.outcome,
                                     .frame = f->frames};
-        czi_buf_put(&r->bytes, rec.bytes.data, rec.bytes.len);
+        scope = rec.outcome.extra ? rec.outcome.extra->scope.len : 0;
+        czi_buf_put(&r->bytes, rec.bytes.data, rec.bytes.len + scope);
+        r->bytes.len -= scope;
         forge_take_links(f, r, &rec.outcome);
         for (unsigned i = 0; i < rec.outcome.post_count; i++) {
             r->posts[i] = rec.outcome.posts[i];
@@ -762,6 +783,8 @@ static inline void forge_frame(struct forger *f, unsigned first, unsigned last,
         r->outcome.position = head.first_position + head.position_count++;
         r->outcome.posts = r->posts;
         r->outcome.extra = r->outcome.extra ? &r->extra : NULL;
+        if (r->extra.scope.data)
+            r->extra.scope.data = r->bytes.data + r->bytes.len;
         r->outcome.time = memcmp(r->time, none, 32) ? r->time : NULL;
         if (r->outcome.time && (!time || memcmp(time, r->time, 32) != 0))
             p = czi_record_put_time(p, time = r->time);

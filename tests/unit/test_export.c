@@ -180,8 +180,10 @@ static void every_kind_of_block_is_there_as_often_as_recorded(void **state)
     /* The other effects lie in envelopes. Of those in the full form four are TWICE, STALE, GONE
      * and FROZEN. */
     assert_int_equal(tags[9], CITE_FAULTS);
-    assert_int_equal(tags[1] + tags[13], receipts);
-    assert_int_equal(tags[3], receipts);
+    assert_int_equal(tags[1] + tags[13] + tags[5], receipts);
+    assert_int_equal(tags[5], 1);
+    assert_int_equal(tags[3] + tags[26], receipts);
+    assert_int_equal(tags[26], 2);  /* MISRUN and MISCALL */
     assert_int_equal(tags[13], 10); /* CREDIT … REST but EARLY to LATEST, and STALE and TWICE */
     assert_int_equal(tags[4], RESOURCES);
     assert_int_equal(tags[7], 1);  /* root */

@@ -223,6 +223,34 @@ static void a_flipped_bit_is_corrupt_with_its_frame(void **state)
 
 #define FORGED(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+/* ---- Guests ----------------------------------------------------------------------------- */
+
+static void a_run_that_never_was_is_found(void **state)
+{
+    static const cz_guest_run run = {.status = CZ_GUEST_EXITED, .gas = 5};
+    struct state *s = *state;
+
+    forged(&s->forger, MISRUN)->extra.run = &run;
+    expect_difference(s, MISRUN, "guest");
+}
+
+static void another_scope_is_found(void **state)
+{
+    struct state *s = *state;
+    struct forged_record *r = forged(&s->forger, MISCALL);
+    uint8_t scope[CZI_SCOPE_SIZE_MAX];
+    cz_id b = resource_id("b");
+    size_t len = r->bytes.len;
+
+    r->extra.scope.len = czi_scope_encode(scope, NULL, 0, &b, 1);
+    czi_buf_put(&r->bytes, scope, r->extra.scope.len);
+    r->bytes.len = len;
+    r->extra.scope.data = r->bytes.data + len;
+    r->outcome.post_count = 1;
+    r->posts[0] = (struct czi_post){.version = 1, .previous = MAKE_AB};
+    expect_difference(s, MISCALL, "scope");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +269,8 @@ int main(void)
         FORGED(an_effect_that_stands_twice_differs),
         FORGED(a_forged_hash_over_receipts_differs),
         FORGED(a_flipped_bit_is_corrupt_with_its_frame),
+        FORGED(a_run_that_never_was_is_found),
+        FORGED(another_scope_is_found),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
