@@ -283,7 +283,7 @@ static const struct lie {
     {"another-machine", 18, 2, 62, CZ_INVALID, "machine 62"},
     {"an-object", 16, 2, 1, CZ_INVALID, "link it"},
     {"position-independent", 16, 2, 3, CZ_INVALID, "-no-pie"},
-    {"floats", 48, 4, 4, CZ_INVALID, "double"},
+    {"sixteen-registers", 48, 4, 8, CZ_INVALID, "16 registers"},
     {"entry-at-zero", 24, 8, 0, CZ_INVALID, "entry 0x0"},
     {"entry-in-data", 24, 8, 0x800000, CZ_INVALID, "is not in an executable segment"},
     {"entry-odd", 24, 1, 1, CZ_INVALID, "is odd"},
