@@ -223,7 +223,8 @@
 /* Gas of a guest that is a program, over its whole life: about a quarter of an hour of work. */
 #define CZI_PROGRAM_GAS_MAX UINT64_C(1000000000000)
 
-/* Gas after which a guest's task lets the others have a turn: some 10 ms. */
+/* Gas after which a guest's task lets the others have a turn: some 10 ms; each is an input of a
+ * few bytes in its log. */
 #define CZI_GUEST_TURN_GAS UINT64_C(10000000)
 
 /* Gas that a guest's task may use after it was cancelled: one that never waits ends too. */

@@ -418,6 +418,44 @@ static bool may_go(struct czi_guest_task *t, int *ret_code, cz_error *err)
     return !*ret_code;
 }
 
+static int ask_turn(struct czi_ask *a, cz_error *err)
+{
+    (void)err;
+    a->promised = true;
+    czi_host_post(a->program->host, &a->letter);
+    return CZ_OK;
+}
+
+static const struct czi_ask_ops turn_ops = {.input = CZI_INPUT_TIMER, .ask = ask_turn};
+
+static bool is_closing(cz_host *h)
+{
+    bool closing;
+
+    czi_mutex_lock(h->lock);
+    closing = h->closing;
+    czi_mutex_unlock(h->lock);
+    return closing && !h->commits;
+}
+
+/* Of one that computes for long: inputs come only when no task is ready, so it waits for one
+ * that says nothing; before that come those for others, and that it shall end. In its past
+ * nothing comes, so there it looks itself whether its host waits for it. */
+static int await_turn(cz_program *p, cz_error *err)
+{
+    struct czi_ask *a;
+    cz_future future;
+
+    if (is_closing(p->host))
+        czi_instance_stop(p, CZ_CLOSED, "the host closes");
+    if (czi_is_cut(&p->tree))
+        return cz_program_yield(p, err);
+    a = czi_ask_new(p, &turn_ops, czi_program_asks(p, CZI_INPUT_TIMER, NULL), &future);
+    if (a)
+        czi_ask_go(a);
+    return cz_join(p, future, NULL, err);
+}
+
 /* There is no gas for the next thing: true when the task may go on. */
 static bool refill(struct czi_guest_task *t, int *ret_code, cz_error *err)
 {
@@ -430,7 +468,7 @@ static bool refill(struct czi_guest_task *t, int *ret_code, cz_error *err)
         return false;
     }
     t->turn = CZI_GUEST_TURN_GAS;
-    *ret_code = cz_program_yield(t->guest->program, err);
+    *ret_code = await_turn(t->guest->program, err);
     return true; /* that it was cancelled it learns where it waits */
 }
 

@@ -10,8 +10,10 @@
  *
  * An instance has one memory (a space), one budget of gas and one table of futures; each of its
  * tasks has a hart, and a native stack as long as it lives. Tasks take turns at calls that
- * wait, and each time that one has used CZI_GUEST_TURN_GAS. A task that was cancelled may use
- * CZI_GUEST_CANCELLED_GAS more. All of that is counted in gas, so it is the same in each run.
+ * wait; each time that one has used CZI_GUEST_TURN_GAS it waits for an input that says nothing,
+ * so that others have their turn, and it learns that it was cancelled. A task that was
+ * cancelled may use CZI_GUEST_CANCELLED_GAS more. All of that is counted in gas, so it is the
+ * same in each run.
  *
  * A trap in any task, and the lack of gas, end the instance. Memory: see limits.h,
  * CZI_INSTANCES_MAX.

@@ -120,6 +120,12 @@ class GoingOn(Guests):
         self.assertIn("cancelled", self.ok("program", "cancel", "sleeper"))
         self.check("sleeper")
 
+    def test_one_that_computes_without_end_is_replayed_and_cancelled(self):
+        self.guest(4, "S", "spins", "--wait", 300)
+        self.assertIn("replay: equal", self.ok("replay", "--program", "spins"))
+        self.assertIn("cancelled", self.ok("program", "cancel", "spins"))
+        self.check("spins")
+
     def test_without_more_those_that_are_unfinished_go_on(self):
         self.guest(4, "Z", "one", "--wait", 10)
         self.guest(0, "y", "two")

@@ -207,7 +207,7 @@ static bool run_without_memory(int64_t n)
 
 static void memory_that_runs_out_changes_nothing(void **state)
 {
-    unsigned long step = test_env("CAUSALITY_MEMORY_STEP", 3);
+    unsigned long step = test_env("CAUSALITY_MEMORY_STEP", 7);
     int64_t n = 0;
 
     (void)state;

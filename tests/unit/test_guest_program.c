@@ -558,6 +558,39 @@ static void many_guests_share_a_host(void **state)
     gx_end(&x);
 }
 
+/* Nor does closing wait for it; it goes on, and can be cancelled. */
+static void a_guest_that_computes_holds_up_nobody(void **state)
+{
+    struct gx x = {.g = fx_open(2)};
+    struct gx_input spins = gx_input('S', 0), calls = gx_input('i', 3), told = gx_input('t', 1);
+    cz_id spinner, sleeper;
+    cz_program_report r;
+    cz_error err = {0};
+
+    (void)state;
+    gx_make(x.g);
+    x.code = gx_deploy(x.g);
+    x.h = hx_host_with(x.g, NULL);
+    spinner = gx_start(x.h, &x.code, "spins", &spins);
+    sleeper = gx_start(x.h, &x.code, "sleeps", &told);
+    cz_id_print(&x.code, calls.name);
+    calls.name_len = strlen(calls.name);
+    r = gx_run(&x, "calls", &calls);
+    assert_string_equal(r.detail, "");
+    assert_quantity(x.g, "b", 3);
+    assert_ok(cz_program_cancel(x.h, &sleeper, &err), err);
+    assert_int_equal(hx_wait(x.h, &sleeper).state, CZ_PROGRAM_CANCELLED);
+    assert_int_equal(cz_program_wait(x.h, &spinner, 1, NULL, &err), CZ_TIMEOUT);
+    hx_close(x.h);
+    x.h = hx_host_with(x.g, NULL); /* it goes on */
+    r = gx_run(&x, "again", &calls);
+    assert_int_equal(r.state, CZ_PROGRAM_COMPLETED);
+    assert_int_equal(cz_program_wait(x.h, &spinner, 1, NULL, &err), CZ_TIMEOUT);
+    assert_ok(cz_program_cancel(x.h, &spinner, &err), err);
+    assert_int_equal(hx_wait(x.h, &spinner).state, CZ_PROGRAM_CANCELLED);
+    gx_end(&x);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -595,6 +628,7 @@ int main(void)
         cmocka_unit_test(an_exit_code_is_a_failure_that_says_why),
         cmocka_unit_test(a_guest_knows_itself),
         cmocka_unit_test(many_guests_share_a_host),
+        cmocka_unit_test(a_guest_that_computes_holds_up_nobody),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
