@@ -184,7 +184,6 @@ int czi_overlay_keep(struct czi_vm_manager *m, struct czi_frame *f, unsigned ind
         *czi_overlay_op(m, f) =
             (struct czi_op){.code = CZI_OP_WRITE, .a = x->place, .data = kept};
     }
-    now->written = true;
     now->data = kept;
     x->is_kept = true;
     czi_index_map(m, f, index, kept);

@@ -358,6 +358,75 @@ static void what_ended_well_is_undone_with_its_caller(void **state)
     assert_true(w.out.accesses[1].ran && w.out.accesses[2].ran);
 }
 
+/* Bytes that an undone code has kept do not count. */
+static void what_was_undone_takes_no_room(void **state)
+{
+    struct cz_guest_op op = {.code = CZ_OP_LOCK};
+    unsigned count = CZI_RUN_BYTES_MAX / CZI_DATA_SIZE_MAX + 2, length, ok;
+    uint8_t id[32];
+
+    (void)state;
+    world_id("a", id);
+    (void)world_data(&w, "a", "a");
+    (void)world_declare(&w, "a", true);
+    (void)world_declare(&w, "other", false);
+    INNER(CZ_CALL_RESIZE, 0, CZI_DATA_SIZE_MAX);
+    op.a = script_data(&inner, id, 32);
+    INNER(CZ_CALL_EMIT, script_data(&inner, &op, sizeof op));
+    INVOKE(3, 0);
+    for (unsigned i = 0; i < count; i++)
+        CALL(CZ_CALL_INVOKE, ARGUMENTS);
+    inner.steps = 2;
+    ok = INVOKE(0, 0);
+    length = CALL(CZ_CALL_LENGTH, 0);
+    world_run(&w);
+    assert_ended(0, CZ_REJECTED, 3);
+    for (unsigned i = 0; i < count; i++)
+        assert_int_equal(world_result(&w, 3 + i), -CZ_REJECTED);
+    assert_ended(ok, CZ_OK, 0);
+    assert_int_equal(world_result(&w, length), CZI_DATA_SIZE_MAX);
+    assert_int_equal(w.out.op_count, 2);
+}
+
+/* A code that is opened by the one that fails. */
+static void a_code_that_was_undone_has_not_run(void **state)
+{
+    static struct script middle;
+
+    (void)state;
+    w.in.is_open = true;
+    (void)world_code(&w, "third", w.player);
+    script_begin(&middle);
+    middle.len = 16 * sizeof(struct script_step);
+    {
+        uint8_t id[32];
+
+        world_id("third", id);
+        invoke_with(&middle, id, 0, 100000, NULL, 0);
+    }
+    inner = middle;
+    INVOKE(1, );
+    world_run(&w);
+    assert_ended(0, CZ_REJECTED, 1);
+    assert_int_equal(w.out.access_count, 3);
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(w.out.accesses[i].read && !w.out.accesses[i].ran);
+}
+
+static void what_the_caller_has_seen_is_not_forgotten(void **state)
+{
+    (void)state;
+    (void)world_data(&w, "a", "a");
+    (void)world_declare(&w, "a", true);
+    (void)world_declare(&w, "other", false);
+    (void)script_load(&w.script, CZ_GUEST_WINDOW(0), 1);
+    script_store(&inner, CZ_GUEST_WINDOW(0), 'x', 1);
+    INVOKE(0, 0);
+    world_run(&w);
+    assert_ended(1, CZ_OK, 0);
+    assert_true(w.out.accesses[0].read && w.out.accesses[0].written);
+}
+
 /* ---- Gas ----------------------------------------------------------------------------------
  */
 
@@ -539,6 +608,9 @@ int main(void)
         T(what_it_creates_empty_is_not_filled_by_the_caller),
         T(all_that_it_did_is_undone_when_it_fails),
         T(what_ended_well_is_undone_with_its_caller),
+        T(what_was_undone_takes_no_room),
+        T(a_code_that_was_undone_has_not_run),
+        T(what_the_caller_has_seen_is_not_forgotten),
         T(what_it_uses_is_the_callers_loss),
         T(it_has_no_more_gas_than_it_is_given),
         T(bytes_that_change_hands_are_paid),

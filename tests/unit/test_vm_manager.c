@@ -301,6 +301,19 @@ static void calls_of_programs_are_left_to_their_host(void **state)
     }
 }
 
+static void a_call_ends_a_reservation(void **state)
+{
+    enum czi_stop stop;
+    struct czi_hart h;
+
+    (void)state;
+    begin_program(&h);
+    h.reserved = SCRIPT_ROOM;
+    h.x[17] = CZ_CALL_WAY;
+    assert_true(czi_vm_manager_call(w.manager, &h, &stop));
+    assert_true(h.reserved == UINT64_MAX);
+}
+
 static void an_embedder_pays_for_calls_of_its_own(void **state)
 {
     enum czi_stop stop = CZI_STOP_NONE;
@@ -412,6 +425,7 @@ int main(void)
         T(what_was_not_declared_so_is_found),
         T(an_embedder_binds_resources_and_gets_what_was_done_to_them),
         T(calls_of_programs_are_left_to_their_host),
+        T(a_call_ends_a_reservation),
         T(an_embedder_pays_for_calls_of_its_own),
         T(so_many_resources_are_bound),
         T(a_run_asks_for_so_many_operations),
