@@ -22,18 +22,21 @@
 #define B_SLLIW IMM
 #define B_SRLIW IMM
 #define B_LI IMM
-/* Types and logarithms of sizes. */
-#define M_LD uint64_t, 3
-#define M_LW int32_t, 2
-#define M_LH int16_t, 1
-#define M_LBU uint8_t, 0
-#define M_SD uint64_t, 3
-#define M_SW uint32_t, 2
-#define M_SB uint8_t, 0
-#define LOAD_AS(e, address, memory, loaded) LOAD_AS_(e, address, memory, loaded)
-#define LOAD_AS_(e, address, type, log2, loaded) LOAD(e, address, type, log2, loaded)
-#define STORE_AS(e, address, memory) STORE_AS_(e, address, memory)
-#define STORE_AS_(e, address, type, log2) STORE(e, address, type, log2)
+/* Types in memory, and logarithms of their sizes. */
+#define T_LD uint64_t
+#define T_LW int32_t
+#define T_LH int16_t
+#define T_LBU uint8_t
+#define T_SD uint64_t
+#define T_SW uint32_t
+#define T_SB uint8_t
+#define G_LD 3
+#define G_LW 2
+#define G_LH 1
+#define G_LBU 0
+#define G_SD 3
+#define G_SW 2
+#define G_SB 0
 
 /* rs1's value of the second one. */
 #define A_D t
@@ -43,20 +46,20 @@
     uint64_t t = V_##name(x[ip->rs1], B_##name(ip));                                           \
     x[ip->rd] = t
 #define FIRST_L(name)                                                                          \
-    LOAD_AS(ip, x[ip->rs1] + IMM(ip), M_##name, first_);                                       \
+    LOAD(ip, x[ip->rs1] + IMM(ip), T_##name, G_##name, first_);                                \
     uint64_t t = (uint64_t)(int64_t)first_;                                                    \
     x[ip->rd] = t
-#define FIRST_S(name) STORE_AS(ip, x[ip->rs1] + IMM(ip), M_##name)
+#define FIRST_S(name) STORE(ip, x[ip->rs1] + IMM(ip), T_##name, G_##name)
 
 #define SECOND_V(name, a)                                                                      \
     x[ip[1].rd] = V_##name(a, B_##name(ip + 1));                                               \
     NEXT(2)
 #define SECOND_L(name, a)                                                                      \
-    LOAD_AS(ip + 1, (a) + IMM(ip + 1), M_##name, second_);                                     \
+    LOAD(ip + 1, (a) + IMM(ip + 1), T_##name, G_##name, second_);                              \
     x[ip[1].rd] = (uint64_t)(int64_t)second_;                                                  \
     NEXT(2)
 #define SECOND_S(name, a)                                                                      \
-    STORE_AS(ip + 1, (a) + IMM(ip + 1), M_##name);                                             \
+    STORE(ip + 1, (a) + IMM(ip + 1), T_##name, G_##name);                                      \
     NEXT(2)
 #define SECOND_B(name, a)                                                                      \
     if (C_##name(a, x[ip[1].rs2]))                                                             \

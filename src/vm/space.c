@@ -19,6 +19,7 @@
 _Static_assert(CZ_GUEST_STACKS + (uint64_t)STACK_SLOT * (CZ_GUEST_TASKS_MAX - 1) <= STACKS_END,
                "stacks of tasks lie below the first one's");
 _Static_assert(CZI_PAGE_COUNT <= CZI_STATES_SIZE, "a state each");
+_Static_assert(CZI_PAGE_COUNT * sizeof(uint16_t) <= CZI_LIST_SIZE, "a number each");
 
 static uint8_t *states(const struct czi_space *s)
 {
@@ -35,17 +36,20 @@ static void set_states(struct czi_space *s, uint64_t from, uint64_t to, unsigned
 int czi_space_new(struct czi_space **ret, cz_error *err)
 {
     struct czi_space *s = czi_alloc_zero(1, sizeof *s);
-    uintptr_t begin;
+    uint8_t *begin;
 
     if (!s)
         return czi_nomem(err, "a guest's memory");
-    s->block = czi_alloc_zero(1, CZI_STATES_SIZE + (size_t)CZ_GUEST_MEMORY_END + PAGE);
+    s->block = czi_alloc_zero(1, PAGE + 2 * (size_t)CZI_LIST_SIZE + CZI_STATES_SIZE +
+                                     CZ_GUEST_MEMORY_END);
     if (!s->block) {
         czi_free(s);
         return czi_nomem(err, "a guest's memory");
     }
-    begin = ((uintptr_t)s->block + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
-    s->memory = s->block + (begin - (uintptr_t)s->block) + CZI_STATES_SIZE;
+    begin = s->block + (PAGE - (uintptr_t)s->block % PAGE);
+    s->filled = (void *)begin;
+    s->dirty = (void *)(begin + CZI_LIST_SIZE);
+    s->memory = begin + 2 * (size_t)CZI_LIST_SIZE + CZI_STATES_SIZE;
     *ret = s;
     return CZ_OK;
 }

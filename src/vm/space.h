@@ -2,10 +2,11 @@
  *
  * Layer: vm, internal. Threads: a space belongs to one at a time.
  *
- * One block holds a state byte for each page, and then the memory, so that one pointer leads to
- * both. Pages are filled (from the image, a window's bytes, with zeroes) when they are first
- * touched, and none is touched but by czi_space_touch. From then on their state lets run.c
- * load, and store, without asking.
+ * One block holds two lists of pages, a state byte for each page, and then the memory, so that
+ * one pointer leads to both of these, and what is not touched takes no memory of the host's.
+ * Pages are filled (from the image, a window's bytes, with zeroes) when they are first touched,
+ * and none is touched but by czi_space_touch. From then on their state lets run.c load, and
+ * store, without asking.
  *
  *   S1  CZI_FAST_READ, CZI_FAST_WRITE: every byte of the page is mapped so, the page is filled,
  *       and it is known that it was read, written.
@@ -19,6 +20,7 @@
 
 #define CZI_PAGE_COUNT (CZ_GUEST_MEMORY_END / CZ_GUEST_PAGE)
 #define CZI_STATES_SIZE 8192 /* of CZI_PAGE_COUNT states, a multiple of a page */
+#define CZI_LIST_SIZE 16384  /* of as many numbers of pages */
 #define CZI_WINDOW_PAGES (CZ_GUEST_WINDOW_SIZE / CZ_GUEST_PAGE)
 
 enum {
@@ -44,7 +46,7 @@ struct czi_space {
     uint64_t windows, stacks; /* bits: mapped ones */
     size_t input_len, output_len;
     unsigned filled_count, dirty_count, window_dirty_count;
-    uint16_t filled[CZI_PAGE_COUNT], dirty[CZI_PAGE_COUNT];
+    uint16_t *filled, *dirty; /* numbers of pages, each once */
     struct czi_window window[CZ_GUEST_WINDOWS_MAX];
     uint8_t *block;
     /* What is left of a run of instructions that there is not enough gas for (run.c). */
