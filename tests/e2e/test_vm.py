@@ -353,6 +353,17 @@ fixed: .fill 32, 1, 0x11
         self.assertIn('there is no code "nothing"', said)
         self.refused(3, "program", "disasm", "nothing")
 
+    def test_a_code_of_the_store_is_its_file(self):
+        elf = self.assemble(self.SOURCE, TEXT_ALONE)
+        found = self.ok("program", "inspect", elf, "--json")
+        self.ok("program", "deploy", elf)
+        code = json.loads(found)["code"]
+        label = self.json("list", "--kind", "code")[0]["resource"]
+        for name in (code, code[:20], label):
+            self.assertEqual(self.ok("program", "inspect", name, "--json"), found)
+            self.assertEqual(self.ok("program", "disasm", name),
+                             self.ok("program", "disasm", elf))
+
     def test_disasm_is_lines_or_objects(self):
         elf = self.assemble(self.SOURCE, TEXT_ALONE)
         rows = [json.loads(line) for line in
