@@ -257,8 +257,7 @@ static unsigned pair_of(const struct czi_entry *e, unsigned op, struct czi_entry
 {
     unsigned pair = 0;
 
-    if (next_op < CZI_RV_COUNT && e->rd != 32 && next->rs2 == e->rd && next->rs1 != e->rd &&
-        can_swap(next_op)) {
+    if (next->rs2 == e->rd && next->rs1 != e->rd && can_swap(next_op)) {
         next->rs2 = next->rs1;
         next->rs1 = e->rd;
     }

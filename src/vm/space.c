@@ -100,17 +100,13 @@ static void fill(struct czi_space *s, unsigned page)
     s->filled[s->filled_count++] = (uint16_t)page;
 }
 
-/* Copies a window's page, all of it that is mapped. */
+/* Copies a window's page, all of it that is mapped. A window grows only when it is filled. */
 static void fill_window(struct czi_space *s, struct czi_window *w, uint64_t begin,
                         unsigned page)
 {
     size_t from = (size_t)page * PAGE, len = CZI_MIN(w->len - from, (size_t)PAGE);
-    size_t copied = w->bytes.len > from ? CZI_MIN(w->bytes.len - from, len) : 0;
-    uint8_t *to = s->memory + begin + from;
 
-    if (copied)
-        memcpy(to, w->bytes.data + from, copied);
-    memset(to + copied, 0, len - copied);
+    memcpy(s->memory + begin + from, w->bytes.data + from, len);
     w->filled |= (uint16_t)(1u << page);
 }
 
