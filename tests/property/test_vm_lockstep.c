@@ -93,11 +93,29 @@ static void check_same(const struct pair *p, uint64_t limit, enum czi_stop got,
              memory ? memory : "the same");
 }
 
+/* Whoever runs a hart answers its calls, and goes on. */
+static void answer(struct czi_hart *h)
+{
+    h->x[10] ^= 0x55;
+    h->reserved = UINT64_MAX;
+}
+static enum czi_stop run_on(struct czi_hart *h)
+{
+    enum czi_stop stop;
+
+    for (;;) {
+        stop = czi_vm_run(h);
+        if (stop != CZI_STOP_CALL)
+            return stop;
+        answer(h);
+    }
+}
+
 static void check_limit(const struct pair *p, uint64_t limit, enum czi_stop wanted,
                         const struct czi_hart *steps, uint64_t gas_left)
 {
     struct czi_hart h = begin(p->m, p->other, p->i, limit), want = *steps;
-    enum czi_stop got = czi_vm_run(&h);
+    enum czi_stop got = run_on(&h);
 
     want.gas = gas_left;
     check_same(p, limit, got, wanted, &h, &want);
@@ -116,7 +134,7 @@ static void check_slices(const struct pair *p, uint64_t gas, enum czi_stop wante
 
         h.gas = CZI_MIN(gas, slice);
         gas -= h.gas;
-        got = czi_vm_run(&h);
+        got = run_on(&h);
         assert_true(got != CZI_STOP_GAS || h.gas == 0);
     } while (got == CZI_STOP_GAS && gas);
     want.gas = 0;
@@ -134,11 +152,13 @@ static uint64_t check_program(const struct pair *p)
         check_limit(p, steps, CZI_STOP_GAS, &h, 0);
         stop = czi_vm_step(&h);
         assert_true(h.x[0] == 0);
-        steps += stop == CZI_STOP_NONE || stop == CZI_STOP_CALL;
+        if (stop == CZI_STOP_CALL) {
+            answer(&h);
+            stop = CZI_STOP_NONE;
+        }
+        steps += stop == CZI_STOP_NONE;
         assert_int_equal(h.gas, STEPS_MAX - steps);
     }
-    if (stop == CZI_STOP_CALL)
-        check_limit(p, steps, stop, &h, 0);
     if (stop != CZI_STOP_GAS) {
         check_limit(p, steps + 1, stop, &h, 1);
         check_limit(p, UINT64_MAX, stop, &h, UINT64_MAX - steps);
@@ -155,7 +175,8 @@ static void run_and_step_agree_at_every_limit_of_gas(void **state)
     unsigned long programs = test_env("CAUSALITY_SEEDS", 10000);
 #endif
     uint64_t seed = test_env("CAUSALITY_SEED", 1), steps = 0;
-    const struct vm_places places = {VM_SANDBOX, VM_SANDBOX_SIZE, edges, CZI_COUNTOF(edges)};
+    const struct vm_places places = {VM_SANDBOX, VM_SANDBOX_SIZE, edges, CZI_COUNTOF(edges),
+                                     true};
     cz_error err = {0};
 
     (void)state;
@@ -174,7 +195,7 @@ static void run_and_step_agree_at_every_limit_of_gas(void **state)
         vm_machine_done(&m);
     }
     printf("%lu programs, %llu limits\n", programs, (unsigned long long)steps);
-    assert_true(steps > 10 * programs);
+    assert_true(programs < 1000 || steps > 20 * programs); /* most do something */
 }
 
 /* Registers of a first and a second instruction: independent, the one's result as the other's

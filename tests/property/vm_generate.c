@@ -366,7 +366,9 @@ static void put_some(struct gen *g)
 {
     unsigned what = below(g, 100);
 
-    if (what < 50)
+    if (g->places->has_calls && chance(g, 4))
+        put32(g, 0x73);
+    else if (what < 50)
         put32(g, well_formed(g));
     else if (what < 72)
         put_random_compressed(g);

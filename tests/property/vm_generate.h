@@ -23,6 +23,7 @@ struct vm_places {
     uint64_t sandbox, sandbox_size;
     const uint64_t *edges; /* addresses that are worth to be accessed, and those before */
     unsigned edge_count;
+    bool has_calls; /* ecall among the instructions */
 };
 void vm_generate(uint64_t seed, uint64_t address, const struct vm_places *places,
                  struct vm_program *ret);
