@@ -543,7 +543,7 @@ static int compare_ids(const void *a, const void *b)
 /* Writes the declared accesses in canonical order; number[i] becomes the place of access i. */
 static void put_accesses(cz_effect *e, struct czi_buf *b, uint8_t number[CZI_ACCESSES_MAX])
 {
-    uint8_t order[CZI_ACCESSES_MAX];
+    uint8_t order[CZI_ACCESSES_MAX] = {0};
     unsigned writes = 0;
 
     for (uint8_t i = 0; i < e->access_count; i++) {

@@ -261,10 +261,10 @@ class Ledger:
 # ---- The form of operations ---------------------------------------------------------------------
 
 # One letter for each argument: w access that is written, r any, q quantity, d bytes, f fact, t
-# destination; the others have forms of their own.
+# destination, g gas, i input, k a code's id; the others have forms of their own.
 ARGUMENTS = {TRANSFER: "wwq", MOVE: "wwq", WRITE: "wd", REQUIRE: "r???", USE: "r", NOTE: "d",
-             WHEN: "???", RUN: "rg?i", CALL: "kgi", DEPOSIT: "wf", WITHDRAW: "wwwqt", CONFIRM: "wwf", RELEASE: "wwwf",
-             **{code: "w" for code in MOVES}}
+             WHEN: "???", DEPOSIT: "wf", WITHDRAW: "wwwqt", CONFIRM: "wwf", RELEASE: "wwwf",
+             RUN: "rg?i", CALL: "kgi", **{code: "w" for code in MOVES}}
 
 
 def strict_creation(effect, access, creator, label, kind, asset, value, controller, if_absent):
