@@ -237,6 +237,9 @@
 /* Decoded codes that a host keeps for the next instance while none runs. */
 #define CZI_GUEST_CODES_IDLE_MAX 16u
 
+/* Memories of guests that have ended that a host keeps for the next: 30 MiB each at most. */
+#define CZI_GUEST_SPACES_IDLE_MAX 4u
+
 /* Bytes of a register that a guest awaits to be equal. */
 #define CZI_GUEST_QUERY_VALUE_MAX 256u
 

@@ -104,10 +104,12 @@ int czi_guest_give(cz_host *h, const cz_id *id, const void *elf, size_t len, cz_
     return CZ_OK;
 }
 
-void czi_guest_codes_done(cz_host *h)
+void czi_guests_done(cz_host *h)
 {
     struct czi_guest_code *c;
 
+    while (h->space_count)
+        czi_vm_manager_free(h->spaces[--h->space_count]);
     while ((c = h->codes) != NULL) {
         CZI_CHECK(!c->users);
         h->codes = c->next;
@@ -162,6 +164,22 @@ static void task_free(struct czi_guest_task *t)
     czi_free(t);
 }
 
+static int take_space(cz_host *h, struct czi_vm_manager **ret, cz_error *err)
+{
+    if (!h->space_count)
+        return czi_vm_manager_new(ret, err);
+    *ret = h->spaces[--h->space_count];
+    return CZ_OK;
+}
+
+static void give_space(cz_host *h, struct czi_vm_manager *m)
+{
+    if (m && h->space_count < CZI_GUEST_SPACES_IDLE_MAX)
+        h->spaces[h->space_count++] = m;
+    else
+        czi_vm_manager_free(m);
+}
+
 void czi_guest_done(cz_program *p, bool all)
 {
     struct czi_guest *g = p->guest;
@@ -171,7 +189,7 @@ void czi_guest_done(cz_program *p, bool all)
         czi_guest_futures_done(g);
         for (unsigned i = 0; i < CZ_GUEST_TASKS_MAX; i++)
             task_free(g->tasks[i]);
-        czi_vm_manager_free(g->manager);
+        give_space(p->host, g->manager);
         czi_free(g);
     }
     if (!all || !p->code_of)
@@ -265,7 +283,7 @@ static int set_up(struct czi_guest *g, const void *args, size_t len, cz_error *e
                                       .gas = g->gas,
                                       .way = 'p',
                                       .world = &g->world};
-    rc = czi_vm_manager_new(&g->manager, err);
+    rc = take_space(p->host, &g->manager, err);
     if (!rc)
         rc = czi_vm_manager_begin(g->manager, &g->input, err);
     return rc;

@@ -237,8 +237,10 @@ struct cz_host {
     cz_program_def *programs; /* names are in `names` */
     char *names;
     size_t program_count;
-    struct czi_guest_code *codes; /* that were decoded */
-    uint64_t guest_gas;           /* of each guest: CZI_PROGRAM_GAS_MAX, but in tests */
+    struct czi_guest_code *codes;                             /* that were decoded */
+    struct czi_vm_manager *spaces[CZI_GUEST_SPACES_IDLE_MAX]; /* idle ones */
+    uint32_t space_count;
+    uint64_t guest_gas; /* of each guest: CZI_PROGRAM_GAS_MAX, but in tests */
     bool has_secret, no_resume;
     bool keeps_past; /* until the instance is freed: a rerun */
     uint8_t secret[32];

@@ -31,6 +31,13 @@ static void set_states(struct czi_space *s, uint64_t from, uint64_t to, unsigned
     memset(states(s) + PAGE_OF(from), (int)state, PAGE_OF(to) - PAGE_OF(from));
 }
 
+/* Above 32 MiB the C library maps memory page by page, and gives it back: of less it clears
+ * what was used before, all of it, and keeps it (mallopt(3), M_MMAP_THRESHOLD). */
+#define BLOCK_SIZE ((size_t)33 << 20)
+_Static_assert(PAGE + 2 * (size_t)CZI_LIST_SIZE + CZI_STATES_SIZE + CZ_GUEST_MEMORY_END <=
+                   BLOCK_SIZE,
+               "all that a space has is one block");
+
 /* ---- Life -------------------------------------------------------------------------------- */
 
 int czi_space_new(struct czi_space **ret, cz_error *err)
@@ -40,8 +47,7 @@ int czi_space_new(struct czi_space **ret, cz_error *err)
 
     if (!s)
         return czi_nomem(err, "a guest's memory");
-    s->block = czi_alloc_zero(1, PAGE + 2 * (size_t)CZI_LIST_SIZE + CZI_STATES_SIZE +
-                                     CZ_GUEST_MEMORY_END);
+    s->block = czi_alloc_zero(1, BLOCK_SIZE);
     if (!s->block) {
         czi_free(s);
         return czi_nomem(err, "a guest's memory");

@@ -1,6 +1,7 @@
 /* test_guest_program.c - guests as programs on a host: tasks, futures, effects, guards, ends.
  *
- * What the guest does is in tests/guests/program.c, by the letter that it is given.
+ * What the guest does is in tests/guests/program.c, by the letter that it is given. With
+ * CAUSALITY_GUEST_FIGURES=1: what guests take up, and how long.
  */
 #include "guest_fixture.h"
 
@@ -51,7 +52,29 @@ static void codes_are_decoded_once_and_a_few_are_kept(void **state)
         (void)gx_value(&x, 'p', i + 1);
     assert_non_null(x.h->codes);
     assert_null(x.h->codes->next);
+    assert_int_equal(x.h->space_count, 1);
     assert_true(CZI_GUEST_CODES_IDLE_MAX >= 1);
+    gx_end(&x);
+}
+
+static void no_more_memories_than_that_are_kept_unused(void **state)
+{
+    struct gx x = gx_begin(NULL);
+    cz_id ids[CZI_GUEST_SPACES_IDLE_MAX + 3];
+    cz_error err = {0};
+
+    (void)state;
+    for (size_t i = 0; i < CZI_COUNTOF(ids); i++) {
+        struct gx_input in = gx_input('t', i);
+
+        ids[i] = gx_start(x.h, &x.code, "sleeps", &in);
+    }
+    assert_int_equal(cz_program_wait(x.h, &ids[0], 1, NULL, &err), CZ_TIMEOUT);
+    for (size_t i = 0; i < CZI_COUNTOF(ids); i++)
+        assert_ok(cz_program_cancel(x.h, &ids[i], &err), err);
+    for (size_t i = 0; i < CZI_COUNTOF(ids); i++)
+        (void)hx_wait(x.h, &ids[i]);
+    assert_int_equal(x.h->space_count, CZI_GUEST_SPACES_IDLE_MAX);
     gx_end(&x);
 }
 
@@ -591,12 +614,68 @@ static void a_guest_that_computes_holds_up_nobody(void **state)
     gx_end(&x);
 }
 
+/* ---- Figures -------------------------------------------------------------------------------
+ */
+
+static size_t resident_kib(void)
+{
+    FILE *f = fopen("/proc/self/statm", "r");
+    unsigned long all = 0, resident = 0;
+
+    if (!f || fscanf(f, "%lu %lu", &all, &resident) != 2)
+        return 0;
+    (void)fclose(f);
+    return resident * 4;
+}
+
+/* How long `count` instances take, one after the other or, when they sleep, at once; and what
+ * they take up meanwhile. */
+static void figure(struct gx *x, char what, unsigned count, bool sleeps)
+{
+    size_t before = resident_kib(), after;
+    uint64_t start = czi_clock_ns(), took;
+    cz_id id = {{0}};
+    cz_program_report r;
+    cz_error err = {0};
+
+    for (unsigned i = 0; i < count; i++) {
+        struct gx_input in = gx_input(what, 1);
+        char label[32];
+
+        (void)snprintf(label, sizeof label, "%c %u", what, i);
+        id = gx_start(x->h, &x->code, label, &in);
+        if (!sleeps)
+            (void)hx_wait(x->h, &id);
+    }
+    while (cz_program_get(x->g, x->h, &id, &r, &err)) /* the last one has begun */
+        (void)!cz_program_wait(x->h, &id, 1, NULL, &err);
+    took = czi_clock_ns() - start;
+    after = resident_kib();
+    printf("%u guests, '%c': %.1f us each, %.1f KiB each\n", count, what,
+           (double)took / 1000.0 / count, (double)(after - before) / count);
+}
+
+static int figures(void)
+{
+    struct gx x = {.g = fx_open(2)};
+
+    gx_make(x.g);
+    x.code = gx_deploy(x.g);
+    x.h = hx_host_with(x.g, NULL);
+    figure(&x, 'k', 1000, false);
+    figure(&x, 'Z', 10000, true);
+    hx_close(x.h);
+    fx_close(x.g);
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_name_that_is_a_codes_id_is_a_guest),
         cmocka_unit_test(without_its_code_in_the_store_a_guest_is_not_started),
         cmocka_unit_test(codes_are_decoded_once_and_a_few_are_kept),
+        cmocka_unit_test(no_more_memories_than_that_are_kept_unused),
         cmocka_unit_test(no_more_codes_than_that_are_kept_unused),
         cmocka_unit_test(a_rejected_effect_is_told_with_its_reason),
         cmocka_unit_test(an_effect_can_be_a_future),
@@ -631,5 +710,6 @@ int main(void)
         cmocka_unit_test(a_guest_that_computes_holds_up_nobody),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return getenv("CAUSALITY_GUEST_FIGURES") ? figures()
+                                             : cmocka_run_group_tests(tests, NULL, NULL);
 }
