@@ -112,6 +112,16 @@
 /* Effects with guests in one batch: what all of them may put out fits a frame with the rest. */
 #define CZI_BATCH_GUESTS_MAX 2048u
 
+/* Decoded codes that are kept between runs: 100 of the largest size. */
+#define CZI_CODES_BYTES_MAX (64u * 1024u * 1024u)
+
+/* What a thread keeps of guests that ran before their turn: about 1 KB for each of a batch. */
+#define CZI_KEEP_BYTES_MAX (16u * 1024u * 1024u)
+
+/* Entries of a batch that are looked at for guests that could run ahead: as many runs take a
+ * millisecond, beside which the looking is a hundredth. */
+#define CZI_WAVE_ENTRIES_MAX 1024u
+
 /* Canonical bytes in one batch: small batches keep a crash's redo short. At least one
  * effect or fact of the largest size fits. */
 #define CZI_BATCH_BYTES_MAX (4u * 1024u * 1024u)

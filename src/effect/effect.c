@@ -464,6 +464,7 @@ static void note_guest(struct czi_effect_view *v, const struct czi_op *op, bool 
     if (op->code == CZI_OP_RUN || op->code == CZI_OP_CALL) {
         v->has_guest = true;
         v->guest_first = !*changes;
+        v->from = op->a;
     }
     *changes |= op->code != CZI_OP_NOTE && op->code != CZI_OP_WHEN && op->code != CZI_OP_USE &&
                 op->code != CZI_OP_REQUIRE;

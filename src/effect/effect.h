@@ -130,7 +130,7 @@ struct czi_effect_view {
     uint8_t priority;
     uint8_t signature_count; /* each CZI_SIGNER_SIZE, the last bytes; 0: none */
     uint8_t shape;           /* enum czi_shape */
-    uint8_t from, to;        /* accesses of a shape that is not general */
+    uint8_t from, to;        /* accesses of a shape that is not general; of a run: the code */
     bool is_full : 1, has_terms : 1, has_time : 1, has_program : 1;
     bool is_open : 1;     /* it declares nothing; accesses are of its scope, once that is set */
     bool has_guest : 1;   /* a run or a call; */

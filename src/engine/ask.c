@@ -37,24 +37,54 @@ static int explain(const struct general *g, uint8_t reason, cz_error *err)
     return czi_fail(err, reason, "%s%s%s", where, cz_reason_text(reason), whom);
 }
 
+static int ask(struct czi_core *core, struct czi_pending *p, cz_error *err)
+{
+    struct general *scratch = core->general;
+    uint8_t reason = czi_general_ask(core, p, scratch);
+    int rc = core->failed;
+
+    core->failed = CZ_OK; /* nobody but who asks has an interest */
+    if (rc)
+        return czi_fail(err, rc, "%s", core->why.detail);
+    if (scratch->no_memory)
+        return czi_nomem(err, "asking whether an effect is allowed");
+    return reason >= FIRST_REASON ? explain(scratch, reason, err) : CZ_OK;
+}
+
+/* A guest that asks for facts has them read by the engine, which must rest meanwhile. */
+static int ask_resting(cz_engine *g, struct czi_pending *p, cz_error *err)
+{
+    int rc = czi_read_begin(g, err);
+
+    if (rc)
+        return rc;
+    rc = ask(&g->step.core, p, err);
+    czi_read_end(g);
+    return rc;
+}
+
 int czi_ask(cz_engine *g, const uint8_t *bytes, size_t len, const struct czi_effect_view *v,
             cz_error *err)
 {
     struct czi_pending p = {.view = *v,
                             .bytes = (uint8_t *)(uintptr_t)bytes,
                             .len = (uint32_t)len};
-    struct general *scratch = g->step.core.general;
-    uint8_t reason;
-    int rc = CZ_OK;
+    CZI_AUTOFREE uint8_t *copy = NULL;
+    int rc;
 
     if (!czi_verify_effect(bytes, len, v))
         return czi_fail(err, CZ_BAD_SIGNATURE, "%s", cz_reason_text(CZ_BAD_SIGNATURE));
+    if (v->is_open) { /* what it touches is written behind it */
+        copy = czi_alloc(len + CZI_SCOPE_SIZE_MAX);
+        if (!copy)
+            return czi_nomem(err, "asking whether an effect is allowed");
+        memcpy(copy, bytes, len);
+        p.bytes = copy;
+    }
+    if (v->has_guest && v->fact_count)
+        return ask_resting(g, &p, err);
     czi_manager_lock(g);
-    reason = czi_general_ask(&g->step.core, &p, scratch);
-    if (scratch->no_memory)
-        rc = czi_nomem(err, "asking whether an effect is allowed");
-    else if (reason >= FIRST_REASON)
-        rc = explain(scratch, reason, err);
+    rc = ask(&g->step.core, &p, err);
     czi_manager_unlock(g);
     return rc;
 }

@@ -300,6 +300,14 @@ uint8_t czi_authorise_write(struct general *g, struct work *w, struct czi_slice 
     return owners(g, czi_work_id(g, w));
 }
 
+/* The code that controls it ran, and did not change it this time. */
+static bool is_of_guest(struct general *g, const struct work *w)
+{
+    const uint8_t *code;
+
+    return g->ran && czi_owner_of(g, w, &code) == CZI_CODE && czi_guest_has_run(g, code);
+}
+
 uint8_t czi_authorise_untouched(struct general *g)
 {
     for (unsigned i = 0; i < g->pending->view.write_count; i++) {
@@ -310,7 +318,7 @@ uint8_t czi_authorise_untouched(struct general *g)
             continue;
         if (w->now.kind == CZ_ACCOUNT)
             reason = owners(g, czi_work_id(g, w));
-        else if (w->now.controlled)
+        else if (w->now.controlled && !is_of_guest(g, w))
             reason = controlled(g, w, CZ_RIGHT_WRITE);
         if (reason)
             return reason;

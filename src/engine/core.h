@@ -98,7 +98,7 @@ struct czi_entry {
         uint64_t first_position; /* of a duplicate */
     };
     uint32_t posts;    /* first of post_count in the batch's posts */
-    uint32_t from, to; /* slots of such a shape */
+    uint32_t from, to; /* slots of such a shape; to, with a guest: its run ahead + 1, 0: none */
     uint32_t origin;   /* of an item: its domain */
     uint32_t number;   /* position - the batch's first position; CZI_ID_NONE without one */
     uint8_t post_count;
@@ -238,6 +238,17 @@ struct czi_core {
     /* Answers for a submission's predecessors, one per predecessor, in the order cited. */
     const struct czi_predecessor *(*predecessors)(void *arg, const struct czi_pending *p);
     void *predecessors_arg;
+    struct czi_guests *guests; /* NULL: none ran yet */
+    /* Runs jobs beside each other, `threads` at the same time; NULL: there are no threads. */
+    void (*fan_out)(void *arg, void (*fn)(void *arg, unsigned worker, uint32_t job), void *ctx,
+                    uint32_t count);
+    void *fan_out_arg;
+    unsigned threads;
+    /* The bytes of a recorded item by its number, which may need I/O. */
+    int (*item_bytes)(void *arg, uint32_t number, struct czi_buf *ret, cz_error *err);
+    void *item_bytes_arg;
+    int failed; /* item_bytes did: */
+    cz_error why;
 };
 
 CZI_MUST_USE int czi_core_init(struct czi_core *core, cz_error *err);

@@ -691,6 +691,7 @@ static int free_engine(cz_engine *g, int rc, cz_error *err)
     czi_history_done(&g->history);
     czi_predecessors_done(g->known, CZI_CITATIONS_MAX);
     czi_watches_done(&g->watches);
+    czi_workers_free(g->workers);
     czi_step_done(&g->step);
     czi_pages_give(g->pendings, g->slots * sizeof *g->pendings);
     czi_free(g->free_list);
@@ -783,6 +784,7 @@ static int open_store(const struct czi_ledger_options *store, const cz_options *
     g->step.core.breathe_arg = g;
     if (!driven)
         g->step.core.breathe = czi_manager_breathe;
+    czi_engine_serve_guests(g);
     rc = czi_engine_load(g, err);
     if (!rc)
         rc = czi_watches_init(g, err);

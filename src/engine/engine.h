@@ -17,6 +17,7 @@
 #include "engine/step.h"
 #include "engine/verify.h"
 #include "engine/watch.h"
+#include "engine/workers.h"
 #include "platform/platform.h"
 
 #include <stdatomic.h>
@@ -58,6 +59,7 @@ struct cz_engine {
     struct czi_predecessor known[CZI_CITATIONS_MAX]; /* the answer to LOOK_UP */
     struct czi_finder finder;                        /* the persist stage's */
     struct czi_finder look_up;                       /* the engine's thread's */
+    struct czi_workers *workers;                     /* the same; NULL: no guest ran ahead */
     struct czi_finder reader;                        /* under `reading` */
     struct czi_mutex *reading;                       /* one reader at a time */
     uint8_t tip[32];              /* hash of the newest frame; the persist stage's */
@@ -154,6 +156,9 @@ CZI_MUST_USE int czi_result_parked(cz_engine *engine, uint64_t ticket, cz_error 
 const cz_result *czi_result_find(const cz_engine *engine, uint64_t ticket);
 /* A ticket is acknowledged, or needs not be for others to be. */
 void czi_ticket_done(cz_engine *engine, uint64_t ticket);
+
+/* Gives the core what it needs for guests (guest_edge.c). */
+void czi_engine_serve_guests(cz_engine *g);
 
 /* Whether an effect would be allowed now (ask.c): CZ_OK, or the reason. */
 CZI_MUST_USE int czi_ask(cz_engine *g, const uint8_t *bytes, size_t len,

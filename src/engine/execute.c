@@ -8,7 +8,7 @@
  * copies of the resources that it declares (general.h), so a rejected effect leaves no trace.
  */
 #include "base/error.h"
-#include "engine/general.h"
+#include "engine/guests.h"
 #include "platform/platform.h"
 
 #include <string.h>
@@ -86,6 +86,7 @@ int czi_core_plan(struct czi_core *core, struct czi_batch *b, uint32_t from, cz_
         look_ahead(core, b, i);
         e->shape = CZI_SHAPE_GENERAL;
         e->waited = p->parked != NULL;
+        e->to = 0;
         if (e->status != CZI_ENTRY_EFFECT)
             continue;
         e->nonce = p->view.nonce;
@@ -319,6 +320,19 @@ static inline bool is_clear(const struct czi_core *core, const struct czi_entry 
            !czi_resource_at(&core->resources, e->to)->lock;
 }
 
+static inline bool is_guests(const struct czi_entry *e)
+{
+    return e->shape == CZI_SHAPE_GENERAL && e->status == CZI_ENTRY_EFFECT &&
+           e->pending->view.has_guest;
+}
+
+static int fail(const struct czi_core *core, cz_error *err)
+{
+    if (core->failed)
+        return czi_fail(err, core->failed, "%s", core->why.detail);
+    return czi_nomem(err, "the state of a resource or fact");
+}
+
 int czi_core_execute(struct czi_core *core, struct czi_batch *b, uint32_t from, cz_error *err)
 {
     uint64_t rejected = 0, positions = b->position_count;
@@ -329,6 +343,7 @@ int czi_core_execute(struct czi_core *core, struct czi_batch *b, uint32_t from, 
         b->facts_before = czi_book_count(core->book);
         b->number = ++core->batches;
         czi_batch_begin_time(core, b);
+        czi_guests_begin(core);
         positions = b->position_count = b->fact_count = b->post_count = b->look_ups = 0;
     }
     for (uint32_t i = from; i < b->entry_count; i++) {
@@ -338,6 +353,8 @@ int czi_core_execute(struct czi_core *core, struct czi_batch *b, uint32_t from, 
             czi_core_breathe(core);
             touch_ahead(core, b, i);
         }
+        if (CZI_UNLIKELY(is_guests(e)))
+            czi_guests_look_ahead(core, b, i);
         __builtin_prefetch((const uint8_t *)&b->posts[b->post_count] + 1024, 1);
         if (CZI_UNLIKELY(core->parking.locks.live) && !is_clear(core, e) &&
             czi_must_park(core, e)) {
@@ -346,7 +363,7 @@ int czi_core_execute(struct czi_core *core, struct czi_batch *b, uint32_t from, 
             continue;
         }
         if (CZI_UNLIKELY(!run_entry(core, b, e)))
-            return czi_nomem(err, "the state of a resource or fact");
+            return fail(core, err);
         if (e->number != CZI_ID_NONE) {
             rejected += e->reason != CZ_APPLIED;
             core->lamport = CZI_MAX(core->lamport, e->lamport);

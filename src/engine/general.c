@@ -2,6 +2,7 @@
 #include "engine/authority.h"
 
 #include "codec/blake3.h"
+#include "engine/guests.h"
 #include "timemap/lamport.h"
 
 #include <string.h>
@@ -29,7 +30,7 @@ void czi_work_derive(struct general *g, struct work *w)
     w->data = czi_buf_slice(derived);
 }
 
-static void load_works(struct general *g)
+void czi_load_works(struct general *g)
 {
     const struct czi_effect_view *v = &g->pending->view;
 
@@ -47,24 +48,46 @@ static void load_works(struct general *g)
     }
 }
 
-/* What the effect cites and follows, and the Lamport time and clock that come of it. */
-static uint8_t check_citations(struct general *g, uint64_t *lamport)
+/* Of a program's effect: the clock that comes of all that it follows and touches. */
+static uint8_t make_clock(struct general *g)
 {
-    const struct czi_pending *p = g->pending;
-    struct czi_lamport clock = {*lamport};
     uint32_t slots[CZI_ACCESSES_MAX];
+    uint8_t full;
+
+    if (CZI_LIKELY(!g->pending->view.has_program))
+        return CZ_APPLIED;
+    for (unsigned i = 0; i < g->count; i++)
+        slots[i] = g->works[i].slot;
+    g->no_memory |= !czi_cite_clock(g->core, g->pending, &g->citing, slots, g->count, &full);
+    return full;
+}
+
+/* What the effect cites and follows, and the Lamport time and clock that come of it. */
+static uint8_t check_citations(struct general *g)
+{
+    struct czi_lamport clock = {0};
     uint8_t reason, full;
 
-    for (unsigned i = 0; i < g->count; i++) {
-        slots[i] = g->works[i].slot;
+    for (unsigned i = 0; i < g->count; i++)
         czi_lamport_observe(&clock, g->works[i].now.lamport);
-    }
-    reason = czi_cite(g->core, p, &g->citing, &clock.latest);
-    *lamport = czi_lamport_tick(&clock);
-    if (CZI_LIKELY(!p->view.has_program))
-        return reason;
-    g->no_memory |= !czi_cite_clock(g->core, p, &g->citing, slots, g->count, &full);
+    reason = czi_cite(g->core, g->pending, &g->citing, &clock.latest);
+    full = make_clock(g);
     return reason ? reason : full;
+}
+
+uint8_t czi_scope_changed(struct general *g)
+{
+    struct czi_lamport clock = {g->citing.lamport - 1};
+
+    czi_load_works(g);
+    if (g->asking)
+        return CZ_APPLIED;
+    for (unsigned i = 0; i < g->count; i++)
+        czi_lamport_observe(&clock, g->works[i].now.lamport);
+    g->citing.lamport = czi_lamport_tick(&clock);
+    czi_clock_drop(g->citing.extra.clock);
+    g->citing.extra.clock = NULL;
+    return make_clock(g);
 }
 
 /* Per asset: what the effect added to all its resources is what its operations declared. This
@@ -233,6 +256,7 @@ void czi_core_scratch_done(struct czi_core *core)
 {
     struct general *g = core->general;
 
+    czi_guests_done(core);
     if (!g)
         return;
     czi_extra_done(&g->citing.extra);
@@ -243,11 +267,18 @@ void czi_core_scratch_done(struct czi_core *core)
     core->general = NULL;
 }
 
-static void begin(struct czi_core *core, const struct czi_pending *p, struct general *g,
-                  bool asking)
+static void begin(struct czi_core *core, struct czi_pending *p, struct general *g, bool asking)
 {
     g->core = core;
     g->pending = p;
+    g->batch = NULL;
+    g->open = p->view.is_open ? p : NULL;
+    if (g->open)
+        czi_effect_drop_scope(&p->view);
+    g->ahead = NULL;
+    g->ran = NULL;
+    g->actor = NULL;
+    g->creation_count = 0;
     g->supply_count = 0;
     g->touched = g->facts_used = 0;
     g->presented_count = 0;
@@ -255,33 +286,29 @@ static void begin(struct czi_core *core, const struct czi_pending *p, struct gen
     g->blame = (struct czi_blame){.op = 0};
     g->asking = asking;
     g->no_memory = false;
-    load_works(g);
+    czi_load_works(g);
 }
 
-uint8_t czi_general_ask(struct czi_core *core, const struct czi_pending *p, struct general *g)
+uint8_t czi_general_ask(struct czi_core *core, struct czi_pending *p, struct general *g)
 {
     uint8_t reason;
 
     begin(core, p, g, true);
     czi_cite_list(p->bytes, p->len, &p->view, &g->citing);
     reason = czi_cite_facts(core->book, &g->citing);
-    return reason ? reason : run_ops(g);
+    if (!reason)
+        reason = run_ops(g);
+    if (core->guests)
+        czi_guests_effect_done(core->guests);
+    return reason;
 }
 
-bool czi_general(struct czi_core *core, struct czi_batch *b, struct czi_entry *e,
-                 struct general *g)
+/* The outcome of an entry whose reason is known. */
+static bool end(struct general *g, struct czi_batch *b, struct czi_entry *e)
 {
-    begin(core, e->pending, g, false);
-    e->lamport = 0;
-    e->reason = check_citations(g, &e->lamport);
-    if (!e->reason)
-        e->reason = run_ops(g);
-    if (!e->reason && !is_conserved(g))
-        e->reason = CZ_NOT_CONSERVED;
-    if (!e->reason)
-        e->reason = reserve_slots(g);
-    if (CZI_UNLIKELY(g->no_memory))
-        return false;
+    const struct czi_core *core = g->core;
+
+    e->lamport = g->citing.lamport;
     e->post_count = (uint8_t)g->count;
     b->post_count += g->count;
     if (!e->reason)
@@ -292,4 +319,28 @@ bool czi_general(struct czi_core *core, struct czi_batch *b, struct czi_entry *e
                           ? NULL
                           : czi_resource_at(&core->resources, g->works[i].slot));
     return keep_citations(g, b, e);
+}
+
+bool czi_general(struct czi_core *core, struct czi_batch *b, struct czi_entry *e,
+                 struct general *g)
+{
+    bool ok;
+
+    begin(core, e->pending, g, false);
+    g->batch = b;
+    if (CZI_UNLIKELY(e->pending->view.has_guest))
+        g->ahead = czi_guests_ahead(core, e);
+    e->reason = check_citations(g);
+    if (!e->reason)
+        e->reason = run_ops(g);
+    if (!e->reason && !is_conserved(g))
+        e->reason = CZ_NOT_CONSERVED;
+    if (!e->reason)
+        e->reason = reserve_slots(g);
+    if (CZI_UNLIKELY(g->open) && e->reason)
+        czi_guest_rejected(g);
+    ok = CZI_LIKELY(!g->no_memory) && end(g, b, e);
+    if (CZI_UNLIKELY(core->guests != NULL))
+        czi_guests_effect_done(core->guests);
+    return ok;
 }

@@ -3,7 +3,8 @@
  *
  * Layer: engine. Thread: the engine's. Private to execution: execute.c has the short way and
  * the batch, general.c loading and committing, operations.c what each operation does,
- * authority.c who may do it (authority.h), gateway.c what comes in and goes out.
+ * authority.c who may do it (authority.h), gateway.c what comes in and goes out, guest.c what
+ * comes of a guest's run (guests.h).
  *
  * What happens is a function of the effect, its id, the state of what it declares, the time map
  * and the facts that it cites; beside those only what never changes is read of other resources:
@@ -34,13 +35,16 @@ struct czi_blame {
 struct general {
     struct czi_core *core;
     const struct czi_pending *pending;
+    const struct czi_batch *batch; /* it is in; NULL: asking */
     struct work works[CZI_ACCESSES_MAX];
     struct czi_op ops[CZI_OPERATIONS_MAX];
+    struct czi_op creations[CZI_ACCESSES_MAX]; /* by the effect's guest */
+    unsigned creation_count;
     /* Declared changes of supply, per operation that has one. */
     struct {
         uint32_t asset;
         cz_quantity change;
-    } supply[CZI_OPERATIONS_MAX];
+    } supply[2 * CZI_OPERATIONS_MAX];
     unsigned supply_count, count;
     uint64_t touched; /* bit i: an operation changes the i-th access, or may */
     /* Numbers of the accesses that are capabilities which were presented, in order. */
@@ -50,6 +54,10 @@ struct general {
     uint64_t facts_used;  /* bit i: by a deposit or confirm */
     /* The code that the operation at hand comes from; NULL: it is the effect's own. */
     const uint8_t *actor;
+    struct czi_pending *open;         /* it, when it is an open effect: its scope is set here */
+    struct czi_ahead *ahead;          /* of its guest; NULL: it did not run ahead */
+    const struct czi_run_result *ran; /* of its guest, which exited with 0; */
+    const uint8_t *ran_code;          /* that guest's code */
     struct czi_blame blame;
     struct czi_citing citing;
     struct czi_item item; /* the one at hand */
@@ -62,6 +70,8 @@ struct general {
 /* CZ_APPLIED or the reason why not, as a transfer has it. */
 uint8_t czi_transfer_reason(const struct czi_resource *from, const struct czi_resource *to,
                             cz_quantity q);
+/* How many accesses an operation names, and whether it changes them. */
+unsigned czi_operation_names(unsigned code, bool *ret_changes);
 /* Carries one operation out, on the copies. */
 CZI_MUST_USE uint8_t czi_operation(struct general *g, const struct czi_op *op);
 /* Executes an entry that has its position; false: out of memory. */
@@ -69,7 +79,7 @@ CZI_MUST_USE bool czi_general(struct czi_core *core, struct czi_batch *b, struct
                               struct general *g);
 /* Whether an effect would apply now: CZ_APPLIED, or the reason, with g->blame. What it follows
  * and its clock are not asked for. */
-CZI_MUST_USE uint8_t czi_general_ask(struct czi_core *core, const struct czi_pending *p,
+CZI_MUST_USE uint8_t czi_general_ask(struct czi_core *core, struct czi_pending *p,
                                      struct general *g);
 
 /* ---- Works ------------------------------------------------------------------------------- */
@@ -124,6 +134,20 @@ struct work *czi_work_find(struct general *g, const uint8_t *id);
 void czi_work_derive(struct general *g, struct work *w);
 /* Declares a change of an asset's supply; a reason. */
 CZI_MUST_USE uint8_t czi_change_supply(struct general *g, uint32_t asset, cz_quantity change);
+
+/* ---- Guests (guest.c) -------------------------------------------------------------------- */
+
+/* The operation run or call. */
+CZI_MUST_USE uint8_t czi_guest_operation(struct general *g, const struct czi_op *op);
+/* Whether a code ran, and all that it did is done. */
+bool czi_guest_has_run(const struct general *g, const uint8_t *code);
+/* An open effect that is rejected only looked at what it touched. */
+void czi_guest_rejected(struct general *g);
+/* A creation of a code: it is one, and named by its hash. */
+CZI_MUST_USE uint8_t czi_code_fault(struct general *g, const struct czi_op *op);
+void czi_load_works(struct general *g);
+/* The accesses are others now: loads the copies, and what follows from them. */
+CZI_MUST_USE uint8_t czi_scope_changed(struct general *g);
 
 /* ---- The gateway (gateway.c) ------------------------------------------------------------- */
 

@@ -473,6 +473,10 @@ int cz_guard_commit(cz_guard *handle, cz_result *ret, cz_error *err)
 static int check_covered(const struct commit *c, const uint8_t *bytes,
                          const struct czi_effect_view *v, cz_error *err)
 {
+    if (v->is_open)
+        return czi_fail(
+            err, CZ_INVALID,
+            "apply: what an effect touches that declares nothing is not known before");
     for (unsigned i = 0; i < czi_effect_accesses(v); i++) {
         const uint8_t *id = czi_effect_access_id(bytes, v, i);
         const struct czi_guard *guard = NULL;

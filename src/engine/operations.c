@@ -108,7 +108,9 @@ static uint8_t op_create(struct general *g, struct work *w, const struct czi_op 
     g->blame.id = czi_work_id(g, w);
     if (w->exists)
         return create_again(g, w, op, asset, controlled);
-    reason = ownership_fault(g, op, controller);
+    reason = czi_code_fault(g, op);
+    if (!reason)
+        reason = ownership_fault(g, op, controller);
     if (reason)
         return reason;
     w->now = (struct czi_resource){.kind = op->kind,
@@ -273,17 +275,24 @@ static const struct {
     [CZI_OP_RUN] = {1, true},      [CZI_OP_CALL] = {0, true},
 };
 
+unsigned czi_operation_names(unsigned code, bool *ret_changes)
+{
+    *ret_changes = !shapes[code].only_reads;
+    return CZI_MIN(shapes[code].named, 3u);
+}
+
 /* All that the operation names exists, and is its affair from now on. */
 static uint8_t name_accesses(struct general *g, const struct czi_op *op)
 {
     const uint8_t accesses[3] = {op->a, op->b, op->c};
-    unsigned named = CZI_MIN(shapes[op->code].named, 3u);
+    bool changes;
+    unsigned named = czi_operation_names(op->code, &changes);
 
     for (unsigned i = 0; i < named; i++) {
         g->blame.id = czi_work_id(g, &g->works[accesses[i]]);
         if (!g->works[accesses[i]].exists)
             return CZ_UNKNOWN_RESOURCE;
-        if (!shapes[op->code].only_reads)
+        if (changes)
             g->touched |= UINT64_C(1) << accesses[i];
     }
     return CZ_APPLIED;
@@ -324,7 +333,7 @@ uint8_t czi_operation(struct general *g, const struct czi_op *op)
         return czi_release(g, op);
     case CZI_OP_RUN:
     case CZI_OP_CALL:
-        return CZ_NOT_CODE;
+        return czi_guest_operation(g, op);
     default:
         return op_lifecycle(g, a, op->code);
     }

@@ -5,6 +5,7 @@
  */
 #include "base/error.h"
 #include "engine/engine.h"
+#include "engine/guests.h"
 
 #include <stdio.h>
 
@@ -100,14 +101,15 @@ int cz_stats_get(cz_engine *g, cz_stats *ret, cz_error *err)
 
     if (rc)
         return rc;
-    *ret = (cz_stats){.positions = core->positions,
-                      .applied = core->applied,
-                      .rejected = core->rejected,
-                      .duplicates = core->duplicates,
-                      .facts = czi_book_count(core->book),
-                      .batches = core->batches,
-                      .resources = core->created,
-                      .journal_bytes = czi_ledger_size(g->ledger)};
+    *ret = core->guests ? core->guests->stats : (cz_stats){0};
+    ret->positions = core->positions;
+    ret->applied = core->applied;
+    ret->rejected = core->rejected;
+    ret->duplicates = core->duplicates;
+    ret->facts = czi_book_count(core->book);
+    ret->batches = core->batches;
+    ret->resources = core->created;
+    ret->journal_bytes = czi_ledger_size(g->ledger);
     czi_read_end(g);
     return CZ_OK;
 }

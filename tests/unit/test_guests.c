@@ -1,0 +1,280 @@
+/* test_guests.c - guests in effects: what they change, who may, what receipts say. */
+#include "engine/engine.h"
+#include "engine/guests.h"
+#include "guest_mix.h"
+
+#include "resource/resource.h"
+
+/* ---- A store with a code, data and balances ------------------------------------------------
+ */
+
+#define DATA 4u
+#define BALANCES 3u
+
+static struct {
+    cz_engine *engine;
+    cz_id code, data[DATA], balances[BALANCES], origin;
+    uint64_t nonce;
+    uint8_t *elf;
+    size_t elf_len;
+    cz_result result;
+    cz_error err;
+} w;
+
+static cz_effect *begin(void)
+{
+    cz_effect *e = cz_effect_new();
+
+    cz_effect_set_origin(e, &w.origin);
+    cz_effect_set_nonce(e, ++w.nonce);
+    return e;
+}
+
+static enum cz_reason apply(cz_effect *e)
+{
+    uint64_t ticket;
+
+    assert_ok(cz_submit_effect(w.engine, e, NULL, NULL, &ticket, &w.err), w.err);
+    cz_effect_free(e);
+    assert_ok(cz_wait(w.engine, ticket, 60000, &w.result, &w.err), w.err);
+    return w.result.reason;
+}
+
+static void create(const char *label, enum cz_kind kind, cz_quantity q, const void *data,
+                   size_t len, cz_id *ret)
+{
+    cz_creation c = {.creator = cz_operator(),
+                     .controller = {{0}},
+                     .label = label,
+                     .kind = kind,
+                     .quantity = q,
+                     .asset = kind == CZ_FUNGIBLE ? "gold" : NULL,
+                     .data = data,
+                     .data_len = len};
+    cz_effect *e = begin();
+
+    assert_ok(cz_effect_create(e, &c, &w.err), w.err);
+    assert_int_equal(apply(e), CZ_APPLIED);
+    assert_ok(cz_resource_id(&c.creator, label, ret, &w.err), w.err);
+}
+
+static void open_store(unsigned threads)
+{
+    cz_options o = {.threads = threads};
+
+    memset(&w, 0, sizeof w);
+    memset(&w.origin, 7, sizeof w.origin);
+    assert_ok(cz_open(NULL, &o, &w.engine, &w.err), w.err);
+}
+
+static int set_up(void **state)
+{
+    cz_effect *e;
+
+    (void)state;
+    open_store(2);
+    w.elf = script_read_file(GUESTS "/mix.elf", &w.elf_len);
+    e = begin();
+    assert_ok(cz_effect_deploy(e, w.elf, w.elf_len, &w.code, &w.err), w.err);
+    assert_int_equal(apply(e), CZ_APPLIED);
+    for (unsigned i = 0; i < DATA; i++) {
+        uint64_t words[8] = {0, 0, i};
+        char label[] = "data 0";
+
+        label[5] = (char)('0' + i);
+        create(label, CZ_DATA, 0, words, sizeof words, &w.data[i]);
+    }
+    for (unsigned i = 0; i < BALANCES; i++) {
+        char label[] = "gold 0";
+
+        label[5] = (char)('0' + i);
+        create(label, CZ_FUNGIBLE, 100, NULL, 0, &w.balances[i]);
+    }
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    assert_ok(cz_close(w.engine, &w.err), w.err);
+    free(w.elf);
+    return 0;
+}
+
+/* ---- Mixing --------------------------------------------------------------------------------
+ */
+
+static struct mix mix(uint64_t flags, unsigned data, unsigned balances)
+{
+    struct mix m = {.flags = flags,
+                    .data_count = data,
+                    .fungible_count = balances,
+                    .amount = 10,
+                    .loops = 10,
+                    .label = 0x6162636465666768};
+
+    for (unsigned i = 0; i < data; i++)
+        memcpy(m.ids[i], &w.data[i], 32);
+    for (unsigned i = 0; i < balances; i++)
+        memcpy(m.ids[data + i], &w.balances[i], 32);
+    return m;
+}
+
+static void add_run(cz_effect *e, const struct mix *m, uint64_t gas)
+{
+    cz_guest_access accesses[16];
+    size_t n = (size_t)(m->data_count + m->fungible_count);
+
+    if (m->flags & MIX_OPEN) {
+        assert_ok(cz_effect_call(e, &w.code, gas, m, mix_size(m), &w.err), w.err);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        memcpy(&accesses[i].resource, m->ids[i], 32);
+        accesses[i].mode = CZ_WRITE;
+    }
+    assert_ok(cz_effect_run(e, &w.code, gas, accesses, n, m, mix_size(m), &w.err), w.err);
+}
+
+static enum cz_reason run(const struct mix *m)
+{
+    cz_effect *e = begin();
+
+    add_run(e, m, 1000000);
+    return apply(e);
+}
+
+static uint64_t count_of(unsigned i)
+{
+    cz_resource r;
+    uint64_t n;
+
+    assert_ok(cz_resource_get(w.engine, &w.data[i], &r, &w.err), w.err);
+    assert_int_equal(r.data_len, 64);
+    memcpy(&n, r.data, sizeof n);
+    return n;
+}
+
+/* ---- Claims --------------------------------------------------------------------------------
+ */
+
+static void what_a_guest_stores_is_the_resources_data(void **state)
+{
+    struct mix m = mix(0, 2, 0);
+
+    (void)state;
+    assert_int_equal(run(&m), CZ_APPLIED);
+    assert_int_equal(run(&m), CZ_APPLIED);
+    assert_int_equal(count_of(0), 2);
+    assert_int_equal(count_of(1), 2);
+    assert_int_equal(count_of(2), 0);
+}
+
+static void an_open_effect_changes_the_same(void **state)
+{
+    struct mix m = mix(MIX_OPEN, 2, 2);
+
+    (void)state;
+    assert_int_equal(run(&m), CZ_APPLIED);
+    assert_int_equal(run(&m), CZ_APPLIED);
+    assert_int_equal(count_of(0), 2);
+    assert_int_equal(count_of(1), 2);
+}
+
+/* ---- Bounds --------------------------------------------------------------------------------
+ */
+
+static void codes_beyond_the_bound_are_decoded_again(void **state)
+{
+    struct czi_codes c;
+    struct czi_code *code = NULL, *first = NULL;
+    struct czi_slice file;
+    uint8_t id[32] = {0};
+    uint32_t n = 0;
+
+    (void)state;
+    assert_ok(czi_codes_init(&c, &w.err), w.err);
+    file.data = script_read_file(GUESTS "/mix.elf", &file.len);
+    for (; c.bytes <= CZI_CODES_BYTES_MAX; n++) {
+        memcpy(id, &n, sizeof n);
+        assert_int_equal(czi_codes_get(&c, id, file, &code), CZ_OK);
+        first = n ? first : code;
+    }
+    assert_true(czi_codes_overfull(&c));
+    memset(id, 0, sizeof id); /* the first one is used again, so the second is the oldest */
+    assert_int_equal(czi_codes_get(&c, id, file, &code), CZ_OK);
+    assert_ptr_equal(code, first);
+    czi_codes_trim(&c);
+    assert_false(czi_codes_overfull(&c));
+    assert_non_null(c.kept[0].code);
+    assert_null(c.kept[1].code);
+    assert_non_null(c.kept[2].code);
+    id[0] = 1;
+    assert_int_equal(czi_codes_get(&c, id, file, &code), CZ_OK);
+    assert_ptr_equal(c.kept[1].code, code);
+    czi_codes_done(&c);
+    free((void *)(uintptr_t)file.data);
+}
+
+/* Each of many guests writes 64 KiB, which is more in all than is kept of runs ahead. */
+static void what_cannot_be_kept_is_run_at_its_turn(void **state)
+{
+    enum { MANY = 2 * CZI_KEEP_BYTES_MAX / CZI_DATA_SIZE_MAX };
+    static struct script script;
+    cz_guest_access accesses[MANY];
+    cz_submission all[MANY];
+    cz_effect *effects[MANY];
+    cz_result result;
+    uint64_t ticket;
+    cz_stats stats;
+    cz_id player;
+    cz_effect *e = begin();
+
+    (void)state;
+    free(w.elf);
+    w.elf = script_read_file(GUESTS "/player.elf", &w.elf_len);
+    assert_ok(cz_effect_deploy(e, w.elf, w.elf_len, &player, &w.err), w.err);
+    assert_int_equal(apply(e), CZ_APPLIED);
+    script_begin(&script);
+    (void)script_call(&script, CZ_CALL_RESIZE, 0, CZI_DATA_SIZE_MAX, 0, 0);
+    script_end(&script, 0, true);
+    for (unsigned i = 0; i < MANY; i++) {
+        char label[16];
+
+        accesses[i].mode = CZ_WRITE;
+        (void)snprintf(label, sizeof label, "large %u", i);
+        create(label, CZ_DATA, 0, "x", 1, &accesses[i].resource);
+    }
+    for (unsigned i = 0; i < MANY; i++) {
+        effects[i] = begin();
+        assert_ok(cz_effect_run(effects[i], &player, 100000, &accesses[i], 1, script.bytes,
+                                script.len, &w.err),
+                  w.err);
+        assert_ok(cz_effect_encode(effects[i], (const uint8_t **)&all[i].bytes, &all[i].len,
+                                   &w.err),
+                  w.err);
+    }
+    assert_ok(cz_submit_batch(w.engine, all, MANY, NULL, NULL, &ticket, NULL, &w.err), w.err);
+    for (unsigned i = 0; i < MANY; i++) {
+        assert_ok(cz_wait(w.engine, ticket + i, 60000, &result, &w.err), w.err);
+        assert_int_equal(result.reason, CZ_APPLIED);
+        cz_effect_free(effects[i]);
+    }
+    assert_ok(cz_stats_get(w.engine, &stats, &w.err), w.err);
+    assert_int_equal(stats.guests, MANY);
+    assert_true(w.engine->step.core.guests->window <= CZI_WAVE_ENTRIES_MAX);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_a_guest_stores_is_the_resources_data, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(an_open_effect_changes_the_same, set_up, tear_down),
+        cmocka_unit_test(codes_beyond_the_bound_are_decoded_again),
+        cmocka_unit_test_setup_teardown(what_cannot_be_kept_is_run_at_its_turn, set_up,
+                                        tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
