@@ -104,7 +104,7 @@ int czi_guest_give(cz_host *h, const cz_id *id, const void *elf, size_t len, cz_
     return CZ_OK;
 }
 
-void czi_guests_done(cz_host *h)
+void czi_host_guests_done(cz_host *h)
 {
     struct czi_guest_code *c;
 

@@ -54,7 +54,7 @@ CZI_MUST_USE int czi_guest_take(cz_program *p, cz_error *err);
 CZI_MUST_USE int czi_guest_give(cz_host *h, const cz_id *id, const void *elf, size_t len,
                                 cz_error *err);
 /* What a host has kept. */
-void czi_guests_done(cz_host *h);
+void czi_host_guests_done(cz_host *h);
 /* What a run has taken; its code too when `all`. */
 void czi_guest_done(cz_program *p, bool all);
 

@@ -357,7 +357,7 @@ void czi_host_done(cz_host *h)
         if (h->instances[i])
             czi_instance_free(h->instances[i]);
     czi_free(h->instances);
-    czi_guests_done(h);
+    czi_host_guests_done(h);
     czi_id_table_done(&h->ids);
     cz_effect_free(h->effect);
     czi_finder_done(&h->finder);
