@@ -148,6 +148,7 @@ static const struct attack attacks[] = {
           "RESIZE: 18446744073709551615 bytes; no memory has so many"),
     TRAPS("window-cut", 'e', LOAD, 0x1a10004,
           "load from memory that may not be read, 0x1a10004: resource 1 ends at 4 bytes"),
+    EXITS("what-others-left-in-a-window", 'e', 0),
     EXITS("window-cut-and-grown", 'e', 0),
     TRAPS("window-of-a-balance", 'e', STORE, 0x1a20000,
           "store to memory that may not be written, 0x1a20000: resource 2 has no data"),

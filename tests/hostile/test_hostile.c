@@ -145,14 +145,16 @@ static void attacks_in_an_effect_are_contained(void **state)
 /* Runs on what the other guests left of the manager's memory. */
 static void nothing_is_left_for_the_next_guest(void **state)
 {
-    static const struct attack looks = EXITS("what-others-left", 'v', 0);
+    static const struct attack looks[] = {EXITS("what-others-left", 'v', 0),
+                                          EXITS("what-others-left-in-a-window", 'e', 0)};
 
     (void)state;
     for (size_t i = 0; i < CZI_COUNTOF(attacks); i++) {
         if (attacks[i].way == 'p')
             continue;
         check_attack(&attacks[i]);
-        check_attack(&looks);
+        for (size_t k = 0; k < CZI_COUNTOF(looks); k++)
+            check_attack(&looks[k]);
     }
 }
 
@@ -265,6 +267,81 @@ static void attacks_by_programs_are_contained(void **state)
     fx_close(g);
 }
 
+/* ---- In the engine -------------------------------------------------------------------------
+ */
+
+static const char *const labels[] = {"to read", "to write", "gold", "silver", "absent"};
+
+static void make_data(cz_engine *g, const char *label, const char *text)
+{
+    cz_creation c = fx_creation(label, CZ_DATA, NULL, 0);
+    cz_error err = {0};
+    cz_id id;
+
+    c.data = (const uint8_t *)text;
+    c.data_len = strlen(text);
+    assert_ok(cz_create(g, &c, &id, &err), err);
+}
+
+/* Runs it on the same resources as in the world above; how the effect ended. */
+static enum cz_reason run_effect(cz_engine *g, const char *name)
+{
+    cz_id code = deploy(g, attack_file(name)), origin = fx_id(name);
+    cz_guest_access accesses[CZI_COUNTOF(labels) + 1];
+    cz_result r = {0};
+    cz_error err = {0};
+    CZ_EFFECT(e);
+    int rc;
+
+    for (size_t i = 0; i < CZI_COUNTOF(labels); i++)
+        accesses[i] = (cz_guest_access){fx_id(labels[i]), i ? CZ_WRITE : CZ_READ};
+    accesses[CZI_COUNTOF(labels)] = (cz_guest_access){code, CZ_READ};
+    cz_effect_set_origin(e, &origin);
+    cz_effect_set_nonce(e, 1);
+    assert_ok(cz_effect_run(e, &code, GAS, accesses, CZI_COUNTOF(accesses), "0123456789", 10,
+                            &err),
+              err);
+    rc = cz_perform(g, e, &r, &err);
+    if (rc != CZ_OK && rc != CZ_REJECTED)
+        fail_msg("%s: %s: %s", name, cz_code_name(rc), err.detail);
+    return r.reason;
+}
+
+/* Those that exit with 0 have not created what they declare. */
+static enum cz_reason expected_reason(const struct attack *a)
+{
+    if (a->status == CZI_RUN_EXITED)
+        return a->value ? CZ_GUEST_FAILED : CZ_UNKNOWN_RESOURCE;
+    return a->status == CZI_RUN_TRAPPED ? CZ_TRAPPED : CZ_OUT_OF_GAS;
+}
+
+/* What each of them does to the machine, it does as an effect too: nothing is changed by it. */
+static void attacks_in_the_engine_are_contained(void **state)
+{
+    cz_engine *g = fx_open_driven();
+
+    (void)state;
+    make_data(g, "to read", to_read);
+    (void)fx_cash(g, "gold", 100);
+    (void)fx_cash(g, "silver", 5);
+    make_data(g, "to write", to_write);
+    for (size_t i = 0; i < CZI_COUNTOF(attacks); i++) {
+        const struct attack *a = &attacks[i];
+        enum cz_reason reason;
+
+        if (a->way != 'e')
+            continue;
+        reason = run_effect(g, a->file);
+        if (reason != expected_reason(a))
+            fail_msg("%s: %s", a->file, cz_reason_name((int)reason));
+        fx_assert_data(g, "to write", to_write);
+        fx_assert_data(g, "to read", to_read);
+        assert_quantity(g, "gold", 100);
+        assert_quantity(g, "silver", 5);
+    }
+    fx_close(g);
+}
+
 /* ---- Files that lie ------------------------------------------------------------------------
  */
 
@@ -346,6 +423,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_call_with_wild_arguments_does_harm, begin_world,
                                         end_world),
         cmocka_unit_test(attacks_by_programs_are_contained),
+        cmocka_unit_test(attacks_in_the_engine_are_contained),
         cmocka_unit_test(files_that_lie_are_refused),
     };
 
