@@ -328,6 +328,75 @@ static int64_t bad_operations(void)
     return pays();
 }
 
+/* Performs what was emitted: its reason. */
+static int64_t reason(void)
+{
+    struct cz_guest_result r = {.reason = 12345};
+    int64_t rc = czg_perform(&r);
+
+    CHECK(rc == (r.reason ? -CZ_REJECTED : 0));
+    return (int64_t)r.reason;
+}
+
+static int64_t reason_of(uint64_t code, const cz_id *a, const cz_id *b, const cz_id *c)
+{
+    struct cz_guest_op op = {.code = code,
+                             .a = CZG_PTR(a),
+                             .b = CZG_PTR(b),
+                             .c = CZG_PTR(c),
+                             .fact = CZG_PTR(&in->a),
+                             .quantity = {1, 0},
+                             .text = CZG_PTR("nowhere"),
+                             .text_len = 7,
+                             .not_after = 9,
+                             .has = 2,
+                             .version = 9};
+
+    CHECK(czg_emit(&op) == 0);
+    return reason();
+}
+
+static void depend(const char *purpose)
+{
+    struct cz_guest_op op = {.code = CZ_OP_DEPEND,
+                             .fact = CZG_PTR(&in->a),
+                             .mode = CZ_STILL_TRUE,
+                             .text = CZG_PTR(purpose),
+                             .text_len = strlen(purpose)};
+
+    CHECK(czg_emit(&op) == 0);
+}
+
+/* Every operation that there is reaches the ledger, which says what is wrong with it. */
+static int64_t operations(void)
+{
+    const cz_id *a = &in->a, *b = &in->b, *c = &in->c;
+    struct cz_guest_op access = {.code = CZ_OP_ACCESS, .a = CZG_PTR(c), .mode = CZ_READ};
+
+    CHECK(reason_of(CZ_OP_MOVE, a, b, c) == CZ_WRONG_KIND);
+    CHECK(reason_of(CZ_OP_LOCK, a, b, c) == 0 && reason_of(CZ_OP_UNLOCK, a, b, c) == 0);
+    CHECK(reason_of(CZ_OP_FREEZE, a, b, c) == 0 && reason_of(CZ_OP_UNFREEZE, a, b, c) == 0);
+    CHECK(reason_of(CZ_OP_UNLOCK, a, b, c) == CZ_WRONG_STATE);
+    CHECK(reason_of(CZ_OP_REQUIRE, a, b, c) == CZ_REQUIRE_VERSION);
+    CHECK(reason_of(CZ_OP_WHEN, a, b, c) == CZ_UNKNOWN_DOMAIN);
+    CHECK(reason_of(CZ_OP_USE, a, b, c) != 0);
+    CHECK(reason_of(CZ_OP_WITHDRAW, a, b, c) != 0);
+    CHECK(czg_perform(NULL) == -CZ_INVALID); /* nothing to do */
+    depend("purpose");
+    CHECK(reason_of(CZ_OP_TRANSFER, a, b, c) == CZ_UNKNOWN_FACT);
+    depend("deposit");
+    CHECK(reason_of(CZ_OP_DEPOSIT, a, b, c) == CZ_UNKNOWN_FACT);
+    depend("withdrawal");
+    CHECK(reason_of(CZ_OP_CONFIRM, a, b, c) == CZ_UNKNOWN_FACT);
+    depend("withdrawal");
+    CHECK(reason_of(CZ_OP_RELEASE, a, b, c) == CZ_UNKNOWN_FACT);
+    CHECK(czg_emit(&access) == 0);
+    CHECK(reason_of(CZ_OP_TRANSFER, a, b, c) == 0);
+    CHECK(reason_of(CZ_OP_ARCHIVE, c, b, c) == 0);
+    CHECK(reason_of(CZ_OP_CONSUME, &in->counter, b, c) == 0);
+    return 0;
+}
+
 /* Creates a resource, and writes it with one effect; then reads it. */
 static int64_t creates(void)
 {
@@ -369,6 +438,7 @@ static int64_t guards(void)
                                       {CZG_PTR(&in->b), CZ_WRITE},
                                       {CZG_PTR(&in->c), CZ_READ}};
     struct cz_guest_claim twice[] = {claims[0], claims[0]};
+    struct cz_guest_op call = {.code = CZ_OP_CALL, .a = CZG_PTR(&in->a), .gas = 1};
     struct cz_guest_info info;
     struct cz_guest_result r;
     char one = 0;
@@ -381,6 +451,7 @@ static int64_t guards(void)
     CHECK(czg_info(1, &info) == 0 && info.kind == CZ_FUNGIBLE && info.mode == CZ_WRITE);
     CHECK(czg_info(3, &info) == 0 && info.mode == CZ_READ);
     CHECK(pay(&in->a, &in->b, 1, NULL) == -CZ_DEADLOCK);
+    CHECK(czg_emit(&call) == 0 && czg_perform(NULL) == -CZ_DEADLOCK);
     CHECK(czg_store(0, 0, "abc", 3) == 0);
     CHECK(czg_transfer(1, 2, 30) == 0);
     CHECK(czg_transfer(2, 1, 10) == 0);
@@ -569,27 +640,17 @@ int64_t guest_main(const uint8_t *input, size_t len)
     static const struct {
         char what;
         int64_t (*fn)(void);
-    } all[] = {{'e', everything},
-               {'s', stacks},
-               {'F', forged},
-               {'M', many_futures},
-               {'k', codes},
-               {'x', task_exits},
-               {'u', stubborn},
-               {'t', told},
-               {'p', pays},
-               {'l', pays_later},
-               {'b', bad_operations},
-               {'c', creates},
-               {'g', guards},
-               {'G', guards_and_operations},
-               {'w', watches},
-               {'T', times},
-               {'f', facts},
-               {'i', calls_program},
-               {'y', says},
-               {'o', who},
-               {'r', runs}};
+    } all[] = {{'e', everything},     {'s', stacks},
+               {'F', forged},         {'M', many_futures},
+               {'k', codes},          {'x', task_exits},
+               {'u', stubborn},       {'t', told},
+               {'p', pays},           {'l', pays_later},
+               {'b', bad_operations}, {'c', creates},
+               {'g', guards},         {'G', guards_and_operations},
+               {'w', watches},        {'T', times},
+               {'f', facts},          {'i', calls_program},
+               {'y', says},           {'o', who},
+               {'r', runs},           {'a', operations}};
     uint64_t value = 0;
 
     in = (const struct input *)input;

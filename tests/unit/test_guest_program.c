@@ -135,12 +135,39 @@ static void an_operation_that_is_none_leaves_the_effect_as_it_was(void **state)
     gx_end(&x);
 }
 
+static void every_operation_reaches_the_ledger(void **state)
+{
+    struct gx x = gx_begin(NULL);
+
+    (void)state;
+    (void)gx_value(&x, 'a', 0);
+    assert_quantity(x.g, "b", 1);
+    assert_int_equal(fx_get(x.g, "c").state, CZ_ARCHIVED);
+    assert_int_equal(fx_get(x.g, "counter").state, CZ_CONSUMED);
+    gx_end(&x);
+}
+
 static void resources_are_created_written_and_read(void **state)
 {
     struct gx x = gx_begin(NULL);
 
     (void)state;
     (void)gx_value(&x, 'c', 0);
+    gx_end(&x);
+}
+
+/* Declared and open; the code that runs ends with 99, for it is given one byte. */
+static void a_guest_performs_effects_that_run_guests(void **state)
+{
+    struct gx x = gx_begin(NULL);
+    struct gx_input in = gx_input('r', 0);
+    cz_program_report r;
+
+    (void)state;
+    in.a = x.code;
+    r = gx_run(&x, "r", &in);
+    assert_string_equal(r.detail, "");
+    assert_int_equal(r.value, CZ_GUEST_FAILED);
     gx_end(&x);
 }
 
@@ -680,7 +707,9 @@ int main(void)
         cmocka_unit_test(a_rejected_effect_is_told_with_its_reason),
         cmocka_unit_test(an_effect_can_be_a_future),
         cmocka_unit_test(an_operation_that_is_none_leaves_the_effect_as_it_was),
+        cmocka_unit_test(every_operation_reaches_the_ledger),
         cmocka_unit_test(resources_are_created_written_and_read),
+        cmocka_unit_test(a_guest_performs_effects_that_run_guests),
         cmocka_unit_test(tasks_have_stacks_of_their_own),
         cmocka_unit_test(numbers_that_are_no_futures_are_harmless),
         cmocka_unit_test(futures_are_bounded_and_given_back),
