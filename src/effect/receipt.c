@@ -81,9 +81,11 @@ bool czi_guest_run_same(const cz_guest_run *a, const cz_guest_run *b)
            same_bytes(a->messages, a->messages_len, b->messages, b->messages_len);
 }
 
-size_t czi_receipt_encode(uint8_t *out, const cz_id *effect, const struct czi_outcome *o)
+/* guest is a constant wherever this is called: most receipts are not to pay for the others. */
+static inline __attribute__((always_inline)) size_t encode(uint8_t *out, const cz_id *effect,
+                                                           const struct czi_outcome *o,
+                                                           bool guest)
 {
-    bool guest = CZI_UNLIKELY(o->extra) && o->extra->has_guest;
     uint8_t *p = czi_cbor_put_array(out, guest ? 11 : 9);
 
     p = czi_cbor_put_uint(p, guest ? CZI_TAG_RECEIPT_RUN : CZI_TAG_RECEIPT);
@@ -123,6 +125,19 @@ size_t czi_receipt_encode(uint8_t *out, const cz_id *effect, const struct czi_ou
     if (guest)
         p = put_run(p, o->extra->run);
     return (size_t)(p - out);
+}
+
+static __attribute__((noinline)) size_t encode_guest(uint8_t *out, const cz_id *effect,
+                                                     const struct czi_outcome *o)
+{
+    return encode(out, effect, o, true);
+}
+
+size_t czi_receipt_encode(uint8_t *out, const cz_id *effect, const struct czi_outcome *o)
+{
+    if (CZI_UNLIKELY(o->extra) && o->extra->has_guest)
+        return encode_guest(out, effect, o);
+    return encode(out, effect, o, false);
 }
 
 size_t czi_node_encode(uint8_t *out, const uint8_t previous[32], const uint8_t item[32])

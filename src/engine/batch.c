@@ -73,7 +73,7 @@ void czi_replaced_done(struct czi_batch *b)
 bool czi_batch_fits(const struct czi_batch *b, const struct czi_arrival *a)
 {
     return b->entry_count < b->room && b->access_count + a->accesses <= b->post_room &&
-           b->guest_count + a->has_guest <= CZI_BATCH_GUESTS_MAX &&
+           (!a->has_guest || b->guest_count < CZI_BATCH_GUESTS_MAX) &&
            (b->entry_count == 0 || b->bytes + a->len <= CZI_BATCH_BYTES_MAX);
 }
 
@@ -86,7 +86,8 @@ void czi_batch_add(struct czi_batch *b, const struct czi_arrival *a, struct czi_
                 : a->is_refused ? CZI_ENTRY_REFUSED
                                 : CZI_ENTRY_EFFECT;
     b->access_count += a->accesses;
-    b->guest_count += a->has_guest;
+    if (CZI_UNLIKELY(a->has_guest))
+        b->guest_count++;
     b->bytes += a->len;
 }
 

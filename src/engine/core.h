@@ -61,18 +61,23 @@ static inline uint8_t czi_accesses_max(const struct czi_effect_view *v)
 
 static inline struct czi_arrival czi_arrival_of(uint32_t number, const struct czi_pending *p)
 {
+    struct czi_arrival a = {.number = number,
+                            .len = p->len,
+                            .accesses = (uint8_t)czi_effect_accesses(&p->view),
+                            .priority = p->view.priority,
+                            .after_count = p->view.after_count,
+                            .is_item = p->is_item};
+
     if (czi_pending_refused(p))
         return (struct czi_arrival){.number = number,
                                     .len = p->len,
                                     .priority = p->view.priority,
                                     .is_refused = true};
-    return (struct czi_arrival){.number = number,
-                                .len = p->len,
-                                .accesses = czi_accesses_max(&p->view),
-                                .priority = p->view.priority,
-                                .after_count = p->view.after_count,
-                                .is_item = p->is_item,
-                                .has_guest = p->view.has_guest};
+    if (CZI_UNLIKELY(p->view.has_guest)) {
+        a.has_guest = true;
+        a.accesses = czi_accesses_max(&p->view);
+    }
+    return a;
 }
 
 /* ---- Batch ------------------------------------------------------------------------------- */
