@@ -161,6 +161,21 @@ static int take_heap(cz_engine *g, struct czi_pending *p, size_t len, size_t mor
     return czi_nomem(err, "a submission");
 }
 
+/* Room for what does not lie in its slot; signatures bring their verifiers up. */
+static __attribute__((noinline)) int place(cz_engine *g, struct czi_pending *p, size_t len,
+                                           bool wait, cz_error *err)
+{
+    int rc = CZ_OK;
+
+    if (p->view.signature_count && !g->driven)
+        rc = czi_verifying_start(g, err);
+    if (!rc)
+        rc = take_heap(g, p, len, p->view.is_open ? CZI_SCOPE_SIZE_MAX : 0, wait, err);
+    if (!rc && p->view.signature_count)
+        p->bad_signature = false;
+    return rc;
+}
+
 /* Fills a reserved slot: the only copy of the bytes on their way to the journal. */
 static int fill(cz_engine *g, uint32_t slot, const cz_submission *s, bool is_item, bool wait,
                 cz_done_fn done, void *arg, cz_error *err)
@@ -173,15 +188,11 @@ static int fill(cz_engine *g, uint32_t slot, const cz_submission *s, bool is_ite
     else
         rc = czi_effect_view(s->bytes, s->len, &p->view, err);
     p->bytes = p->inline_bytes;
-    if (!rc && CZI_UNLIKELY(p->view.signature_count) && !g->driven)
-        rc = czi_verifying_start(g, err);
-    if (!rc &&
-        (is_item || s->len > CZI_INLINE_SIZE || p->view.signature_count || p->view.is_open))
-        rc = take_heap(g, p, s->len, p->view.is_open ? CZI_SCOPE_SIZE_MAX : 0, wait, err);
+    if (!rc && CZI_UNLIKELY(is_item || s->len > CZI_INLINE_SIZE || p->view.signature_count ||
+                            p->view.is_open))
+        rc = place(g, p, s->len, wait, err);
     if (rc)
         return rc;
-    if (CZI_UNLIKELY(p->view.signature_count))
-        p->bad_signature = false;
     memcpy(p->bytes, s->bytes, s->len);
     p->len = (uint32_t)s->len;
     p->done = done;
