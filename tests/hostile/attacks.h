@@ -8,7 +8,7 @@
 
 struct attack {
     const char *file;
-    char way;       /* v: alone; e: in an effect; p: as a program */
+    char way;       /* v: alone; e: in an effect, o: that declares nothing; p: as a program */
     int status;     /* CZI_RUN_… */
     uint64_t value; /* exit code, or what the trap is about */
     unsigned trap;
@@ -193,6 +193,11 @@ static const struct attack attacks[] = {
     STARVES("no-gas-after-writing", 'e'),
     TRAPS("fork-in-an-effect", 'e', CALL, CZ_CALL_FORK,
           "there is no call 1072 in this way of running"),
+
+    /* Effects that declare nothing. */
+    TRAPS("open-flood", 'o', CALL, CZ_CALL_OPEN, "OPEN"),
+    TRAPS("undeclared-index", 'o', CALL, CZ_CALL_LOAD, "resource 6 is not"),
+    STARVES("invoke-tree", 'o'),
 
     /* Programs. */
     EXITS("fork-bomb", 'p', CZ_LIMIT),
