@@ -19,6 +19,7 @@ import tree
 
 CC = ["gcc", "-std=gnu11", "-D_GNU_SOURCE", "-O1", "-w"]
 SECONDS_MAX = 30
+COMPILE_SECONDS_MAX = 200
 PROPERTY = "tests/property/test_lock_property.c"
 WATCH = "tests/unit/test_watch.c"
 SCALE = "tests/unit/test_lock_scale.c"
@@ -327,10 +328,10 @@ TESTS = [test for test in WITH if ROOM[test] in ROOMS]
 MUTANTS_OF_ROOMS = [i for i, m in enumerate(MUTANTS) if m[0] in ROOMS]
 
 
-def run(command, **env):
+def run(command, seconds=SECONDS_MAX, **env):
     try:
         return subprocess.run(command, cwd=tree.ROOT, env={**os.environ, **env}, text=True,
-                              errors="replace", stdin=subprocess.DEVNULL, timeout=SECONDS_MAX,
+                              errors="replace", stdin=subprocess.DEVNULL, timeout=seconds,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     except subprocess.TimeoutExpired:
         return None
@@ -355,7 +356,7 @@ class Bench:
     def compile(self, name, target, include="src"):
         target.parent.mkdir(exist_ok=True)
         done = run([*CC, "-I", include, "-I", "src", "-I", "include", "-I", "tests",
-                    "-I", "tests/unit", "-c", name, "-o", str(target)])
+                    "-I", "tests/unit", "-c", name, "-o", str(target)], COMPILE_SECONDS_MAX)
         return done.stdout if done and done.returncode else "" if done else "the compiler hangs"
 
     def compile_clean(self, name):
@@ -368,7 +369,8 @@ class Bench:
         for name in (test, *WITH[test], *CORE[ROOM[test]], *BASE):
             own = self.object(name, where)
             objects.append(str(own if own.exists() else self.object(name)))
-        linked = run([*CC, *objects, "-lcmocka", *LIBS[ROOM[test]], "-o", str(program)])
+        linked = run([*CC, *objects, "-lcmocka", *LIBS[ROOM[test]], "-o", str(program)],
+                     COMPILE_SECONDS_MAX)
         if not linked or linked.returncode:
             sys.exit(f"{test} does not link:\n{linked.stdout if linked else ''}")
         done = run([str(program)], **ENV[test])

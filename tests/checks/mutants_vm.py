@@ -45,9 +45,8 @@ VM_MUTANTS = [
      "    uint64_t t = V_##name(x[ip->rs1], B_##name(ip));                                "
      "           \\\n    x[ip->rd] = t",
      "    uint64_t t = V_##name(x[ip->rs1], B_##name(ip))"),
-    ("a pair's second store traps as the first", "run_pairs.h",
-     "    STORE_AS(ip + 1, (a) + IMM(ip + 1), M_##name); ",
-     "    STORE_AS(ip, (a) + IMM(ip + 1), M_##name); "),
+    ("a pair's second load traps as the first", "run_pairs.h",
+     "    LOAD(ip + 1, (a) + IMM(ip + 1),", "    LOAD(ip, (a) + IMM(ip + 1),"),
     # Gas.
     ("what a trap did not retire is paid", "run.c",
      "    gas += ip->n;\n    h->gas = (uint64_t)gas + gas_beyond;\n    return trap(",
