@@ -66,11 +66,12 @@ struct czi_ahead {
     const struct czi_pending *pending;
     struct czi_code *code;
     const struct czi_prediction *predicted; /* of an open effect; NULL: it was not asked for */
-    struct czi_run_result result;           /* what it points to is kept */
     uint32_t items;                         /* of the book when it ran */
     bool asked_book;
-    bool tried; /* it was in a wave: */
-    bool done;  /* and there is a result */
+    bool tried;                   /* it was in a wave: */
+    bool done;                    /* and there is a result */
+    struct czi_run_result result; /* if so: what it points to is kept. Last: all before is zero
+                                     at first */
 };
 
 struct czi_guest_worker {
