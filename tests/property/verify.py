@@ -516,7 +516,7 @@ def read_run(record, e, reason):
     output, messages = (record.take(record.varint()) for _ in range(2))
     need(status <= 2 and (status == 1) == (0 < trap < 256) and (status != 2 or code == 0)
          and (status == 1 or trap == 0), "an end of a run")
-    need(gas <= e.guests[0][-2], "more gas than there was")
+    need(gas <= e.guests[0][2], "more gas than there was")
     need(len(output) + len(messages) <= OUTPUT_MAX, "output")
     each = Reader(messages)
     while each.at < len(messages):
