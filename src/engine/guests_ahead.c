@@ -199,6 +199,8 @@ static struct czi_code *code_of(struct czi_core *core, const uint8_t *id)
 
 static struct czi_ahead *new_ahead(struct czi_guests *g, const struct czi_pending *p)
 {
+    struct czi_ahead *a;
+
     if (g->ahead_count == g->ahead_room) {
         uint32_t room = 2 * g->ahead_room + 256;
         struct czi_ahead *more = czi_realloc(g->ahead, room * sizeof *more);
@@ -208,9 +210,13 @@ static struct czi_ahead *new_ahead(struct czi_guests *g, const struct czi_pendin
         g->ahead = more;
         g->ahead_room = room;
     }
-    memset(&g->ahead[g->ahead_count], 0, offsetof(struct czi_ahead, result));
-    g->ahead[g->ahead_count].pending = p;
-    return &g->ahead[g->ahead_count++];
+    a = &g->ahead[g->ahead_count++];
+    a->pending = p;
+    a->code = NULL;
+    a->predicted = NULL;
+    a->items = 0;
+    a->asked_book = a->tried = a->done = false; /* the result is left as it is: it is large */
+    return a;
 }
 
 /* Makes a run ahead of an entry that has none, and guesses what it will touch. */

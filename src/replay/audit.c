@@ -106,6 +106,10 @@ int czi_auditor_new(struct czi_journal *j, bool proofs, struct czi_auditor **ret
     a->core = &j->core;
     a->facts = (struct czi_fact_audit){.core = &j->core, .threads = j->options.threads};
     a->proofs = proofs;
+    if (czi_codes_init(&a->codes, err)) {
+        czi_auditor_free(a);
+        return CZ_NOMEM;
+    }
     *ret = a;
     return CZ_OK;
 }
@@ -116,6 +120,9 @@ void czi_auditor_free(struct czi_auditor *a)
         return;
     for (unsigned i = 0; i < CZI_ACCESSES_MAX; i++)
         czi_buf_done(&a->derived[i]);
+    czi_codes_done(&a->codes);
+    czi_vm_manager_free(a->manager);
+    czi_buf_done(&a->fact_bytes);
     czi_fact_audit_done(&a->facts);
     czi_clock_drop(a->citing.extra.clock);
     czi_free(a);
@@ -124,6 +131,7 @@ void czi_auditor_free(struct czi_auditor *a)
 static void begin_batch(struct czi_auditor *a, struct czi_batch *b,
                         const struct czi_frame *frame)
 {
+    a->batch = b;
     b->first_position = frame->first_position;
     b->facts_before = frame->facts_before;
     b->number = ++a->core->batches;

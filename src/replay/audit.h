@@ -8,9 +8,11 @@
 #include "base/error.h"
 #include "codec/blake3.h"
 #include "engine/cite.h"
+#include "engine/codes.h"
 #include "replay/fact_audit.h"
 #include "replay/journal.h"
 #include "resource/policy.h"
+#include "vm/manager.h"
 
 /* A resource as the effect at hand declares it: the recorded state before, then what each of
  * its operations says. */
@@ -18,7 +20,7 @@ struct czi_declared {
     uint32_t slot, asset;
     uint8_t kind, state;
     bool exists, created, has_data;
-    bool controlled;                    /* by an account or outbox */
+    bool controlled;                    /* by an account, outbox or code */
     bool touched;                       /* by an operation that looks at who may do it */
     unsigned __int128 before, quantity; /* wrap: what does not fit cannot match */
     struct czi_op creation;
@@ -37,7 +39,7 @@ struct czi_auditor {
     struct {
         uint32_t asset;
         unsigned __int128 change;
-    } supply[CZI_OPERATIONS_MAX];
+    } supply[2 * CZI_OPERATIONS_MAX]; /* of the effect's operations, and of its guest's */
     unsigned supply_count;
     /* What operations derive of the bytes of accounts, capabilities and outboxes. */
     struct czi_buf derived[CZI_ACCESSES_MAX];
@@ -45,6 +47,15 @@ struct czi_auditor {
     unsigned presented_count;
     uint32_t withdrawals;
     uint64_t facts_used; /* bit i: by a deposit or confirmation */
+    /* Of guests. */
+    struct czi_codes codes;
+    struct czi_vm_manager *manager; /* NULL until one is needed */
+    struct czi_buf fact_bytes;
+    const struct czi_batch *batch; /* of the frame at hand */
+    /* The code that the operation at hand is of; NULL: it is the effect's own. Those that ran.
+     */
+    const uint8_t *actor, *ran[CZI_ACCESSES_MAX + 2];
+    unsigned ran_count;
     /* The effect at hand. */
     const struct czi_pending *pending;
     const struct czi_outcome *outcome; /* with its posts */
@@ -69,6 +80,13 @@ CZI_MUST_USE int czi_audit_effect(struct czi_auditor *a, struct czi_batch *b,
 /* What the operations of an applied effect make of what it declares, against what is recorded
  * (audit_operations.c). */
 CZI_MUST_USE int czi_audit_applied(struct czi_auditor *a, cz_error *err);
+/* One operation, of the effect or of its guest; a place is below count. */
+CZI_MUST_USE int czi_audit_declare(struct czi_auditor *a, const struct czi_op *op,
+                                   cz_error *err);
+/* The operations run and call, of an applied effect, and what came of a rejected one's
+ * (audit_guest.c). */
+CZI_MUST_USE int czi_audit_guest(struct czi_auditor *a, const struct czi_op *op, cz_error *err);
+CZI_MUST_USE int czi_audit_guest_rejected(struct czi_auditor *a, cz_error *err);
 /* Of what was read, or not applied: the version that was there, and its position. */
 CZI_MUST_USE int czi_audit_seen(const struct czi_auditor *a, unsigned i, cz_error *err);
 

@@ -350,22 +350,39 @@ int czi_audit_leave(struct czi_auditor *a, const uint8_t *account, unsigned from
 /* ---- Operations ---------------------------------------------------------------------------
  */
 
+/* What a code controls: its own runs may. */
+static bool is_actor(const struct czi_auditor *a, const uint8_t *code)
+{
+    return a->actor && czi_id_equal(a->actor, code);
+}
+
+/* Whether the controller is a code, and whether that may do it. */
+static bool by_code(const struct czi_auditor *a, unsigned i, bool *ret_may)
+{
+    const uint8_t *controller = czi_audit_controller(a, i);
+
+    *ret_may = is_actor(a, controller);
+    return a->declared[i].controlled && see(a, controller).kind == CZ_CODE;
+}
+
 /* Of what is controlled, and of none that only the gateway touches. */
 static int ask_account(struct czi_auditor *a, unsigned i, enum cz_right right,
                        const cz_quantity *quantity, cz_error *err)
 {
-    bool reserve;
+    bool reserve, may;
     const uint8_t *account = czi_audit_account(a, i, &reserve);
 
     if (reserve)
         return czi_audit_found(a, err, "access %u is an outbox's reserve", i);
+    if (by_code(a, i, &may))
+        return may ? CZ_OK : czi_audit_found(a, err, "access %u is another code's", i);
     return account ? czi_audit_authorise(a, account, right, i, quantity, err) : CZ_OK;
 }
 
 int czi_audit_may_debit(struct czi_auditor *a, unsigned from, unsigned to, cz_quantity quantity,
                         cz_error *err)
 {
-    bool reserve;
+    bool reserve, may;
     const uint8_t *receiver = czi_audit_account(a, to, &reserve), *account;
     int rc;
 
@@ -374,7 +391,8 @@ int czi_audit_may_debit(struct czi_auditor *a, unsigned from, unsigned to, cz_qu
         return czi_audit_found(a, err, "access %u is an outbox's reserve", to);
     rc = ask_account(a, from, CZ_RIGHT_DEBIT, &quantity, err);
     account = czi_audit_account(a, from, &reserve);
-    if (rc || !account || (receiver && czi_id_equal(receiver, account)))
+    if (rc || !account || by_code(a, from, &may) ||
+        (receiver && czi_id_equal(receiver, account)))
         return rc;
     return czi_audit_leave(a, account, from, quantity, err);
 }
@@ -424,6 +442,8 @@ int czi_audit_may_move(struct czi_auditor *a, unsigned i, unsigned code, cz_erro
     struct czi_outbox o;
 
     a->declared[i].touched = true;
+    if (d->kind == CZ_CODE)
+        return czi_audit_found(a, err, "the state of code %u is changed", i);
     if (code == CZI_OP_CONSUME && d->kind == CZ_FUNGIBLE && d->quantity != 0 &&
         czi_audit_is_external(a, d->asset))
         return czi_audit_found(a, err, "external value of %s is consumed",
@@ -440,6 +460,15 @@ int czi_audit_may_move(struct czi_auditor *a, unsigned i, unsigned code, cz_erro
     return owners_only(a, czi_audit_controller(a, i), "suspend a capability", err);
 }
 
+/* Its controller is a code that ran. */
+static bool has_run(const struct czi_auditor *a, unsigned i)
+{
+    for (unsigned k = 0; k < a->ran_count && a->declared[i].controlled; k++)
+        if (czi_id_equal(a->ran[k], czi_audit_controller(a, i)))
+            return true;
+    return false;
+}
+
 int czi_audit_untouched(struct czi_auditor *a, cz_error *err)
 {
     int rc = CZ_OK;
@@ -447,7 +476,7 @@ int czi_audit_untouched(struct czi_auditor *a, cz_error *err)
     for (unsigned i = 0; i < a->pending->view.write_count && !rc; i++) {
         const struct czi_declared *d = &a->declared[i];
 
-        if (!d->exists || d->touched)
+        if (!d->exists || d->touched || has_run(a, i))
             continue;
         if (d->kind == CZ_ACCOUNT)
             rc = owners_only(a, czi_effect_access_id(a->pending->bytes, &a->pending->view, i),
@@ -546,6 +575,8 @@ static int ask_party(struct czi_auditor *a, const uint8_t *party, unsigned i, cz
 
     if (kind == CZ_OUTBOX)
         return czi_audit_found(a, err, "an outbox has no other than reserves, access %u", i);
+    if (kind == CZ_CODE && !is_actor(a, party))
+        return czi_audit_found(a, err, "access %u is created in the name of a code", i);
     if (kind == CZ_ACCOUNT)
         return czi_audit_authorise(a, party, CZ_RIGHT_CREATE, i, NULL, err);
     return CZ_OK;
@@ -569,9 +600,40 @@ static int check_ownership(struct czi_auditor *a, unsigned i, cz_error *err)
     if (d->quantity != 0)
         return czi_audit_found(a, err, "external value of %s is created",
                                a->core->assets[d->asset].name);
-    if (!d->controlled)
+    if (!d->controlled || see(a, d->creation.controller).kind == CZ_CODE)
         return czi_audit_found(a, err, "external value of %s would belong to no account",
                                a->core->assets[d->asset].name);
+    return CZ_OK;
+}
+
+static bool is_code_name(const struct czi_op *op)
+{
+    static const uint8_t nobody[32];
+
+    return czi_id_equal(op->creator, nobody) && op->label.len >= 5 &&
+           memcmp(op->label.data, "code:", 5) == 0;
+}
+
+/* Named by its content, nobody's, and a program. */
+static int may_create_code(struct czi_auditor *a, unsigned i, cz_error *err)
+{
+    static const uint8_t nobody[32];
+    const struct czi_declared *d = &a->declared[i];
+    struct czi_code *code;
+    cz_id id;
+    int rc;
+
+    czi_blake3(d->data.data, d->data.len, id.bytes);
+    id = czi_code_identity(&id);
+    if (!czi_id_equal(d->creation.controller, nobody) ||
+        !czi_id_equal(&id, czi_effect_access_id(a->pending->bytes, &a->pending->view, i)))
+        return czi_audit_found(a, err, "code %u is not named by its content", i);
+    rc = czi_code_new(d->data.data, d->data.len, &code, NULL);
+    if (rc == CZ_NOMEM)
+        return czi_nomem(err, "a code");
+    if (rc)
+        return czi_audit_found(a, err, "code %u is no program", i);
+    czi_code_drop(code);
     return CZ_OK;
 }
 
@@ -582,7 +644,7 @@ int czi_audit_may_create(struct czi_auditor *a, unsigned i, cz_error *err)
     int rc;
 
     d->touched = true;
-    d->controlled = master == CZ_ACCOUNT || master == CZ_OUTBOX;
+    d->controlled = master == CZ_ACCOUNT || master == CZ_OUTBOX || master == CZ_CODE;
     rc = check_ownership(a, i, err);
     if (rc)
         return rc;
@@ -595,8 +657,12 @@ int czi_audit_may_create(struct czi_auditor *a, unsigned i, cz_error *err)
     case CZ_ACCOUNT:
         rc = may_create_account(a, i, err);
         return rc ? rc : ask_parties(a, i, err);
+    case CZ_CODE:
+        return may_create_code(a, i, err);
     default:
-        return is_free(&d->creation) ? CZ_OK : ask_parties(a, i, err);
+        if (is_code_name(&d->creation))
+            return czi_audit_found(a, err, "access %u has the name of a code", i);
+        return is_free(&d->creation) && master != CZ_CODE ? CZ_OK : ask_parties(a, i, err);
     }
 }
 
@@ -609,10 +675,10 @@ int czi_audit_create_again(struct czi_auditor *a, const struct czi_op *op, uint3
     if (!op->if_absent || d->kind != op->kind ||
         (!czi_kind_has_data(op->kind) && d->asset != asset))
         return czi_audit_found(a, err, "it creates a resource that exists");
-    if ((master == CZ_ACCOUNT || master == CZ_OUTBOX) &&
+    if ((master == CZ_ACCOUNT || master == CZ_OUTBOX || master == CZ_CODE) &&
         (!d->controlled || !czi_id_equal(czi_audit_controller(a, op->a), op->controller)))
         return czi_audit_found(a, err, "access %u exists, and is not its account's", op->a);
     /* Nobody gets at a resource by creating it again. */
-    d->touched |= is_free(op);
+    d->touched |= is_free(op) && master != CZ_CODE;
     return CZ_OK;
 }

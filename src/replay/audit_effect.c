@@ -154,7 +154,7 @@ static int check_dependencies(struct czi_auditor *a, cz_error *err)
     return rc ? rc : check_time(a, err);
 }
 
-static int check_rejected(const struct czi_auditor *a, cz_error *err)
+static int check_rejected(struct czi_auditor *a, cz_error *err)
 {
     bool unknown = false;
 
@@ -169,9 +169,9 @@ static int check_rejected(const struct czi_auditor *a, cz_error *err)
         if (rc)
             return rc;
     }
-    if (!unknown && a->outcome->reason == CZ_UNKNOWN_RESOURCE)
+    if (!unknown && a->outcome->reason == CZ_UNKNOWN_RESOURCE && !a->pending->view.is_open)
         return czi_audit_found(a, err, "it is rejected for a resource that exists");
-    return CZ_OK;
+    return CZI_UNLIKELY(a->pending->view.has_guest) ? czi_audit_guest_rejected(a, err) : CZ_OK;
 }
 
 /* ---- Carrying the state along ----------------------------------------------------------- */
@@ -242,6 +242,11 @@ static int keep_links(struct czi_auditor *a, struct czi_batch *b, struct czi_ent
     for (unsigned i = 0; i < a->count; i++)
         slots[i] = a->declared[i].slot;
     czi_cite_task(a->core, a->pending, &a->citing, a->outcome->position);
+    if (CZI_UNLIKELY(a->pending->view.has_guest) && a->outcome->extra->run) {
+        a->citing.extra.run = czi_guest_run_copy(a->outcome->extra->run);
+        if (!a->citing.extra.run)
+            return czi_nomem(err, "the end of a guest");
+    }
     if ((a->outcome->reason ||
          czi_cite_applied(a->core, &a->citing, slots, a->pending->view.write_count)) &&
         czi_cite_keep(b, e, a->pending, &a->citing))

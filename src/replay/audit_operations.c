@@ -106,12 +106,14 @@ static int declare_other(struct czi_auditor *a, const struct czi_op *op, cz_erro
         return czi_audit_withdraw(a, op, err);
     case CZI_OP_CONFIRM:
         return czi_audit_confirm(a, op, err);
-    default:
+    case CZI_OP_RELEASE:
         return czi_audit_release(a, op, err);
+    default:
+        return czi_audit_guest(a, op, err);
     }
 }
 
-static int declare(struct czi_auditor *a, const struct czi_op *op, cz_error *err)
+int czi_audit_declare(struct czi_auditor *a, const struct czi_op *op, cz_error *err)
 {
     const struct czi_declared *d = &a->declared[op->a], *to = &a->declared[op->b];
     bool two = op->code == CZI_OP_TRANSFER || op->code == CZI_OP_MOVE;
@@ -146,11 +148,12 @@ static int declare_all(struct czi_auditor *a, cz_error *err)
     a->supply_count = a->presented_count = 0;
     a->withdrawals = 0;
     a->facts_used = 0;
+    a->ran_count = 0;
     for (unsigned i = 0; i < p->view.op_count && !rc; i++) {
         struct czi_op op;
 
         czi_op_next(&c, &op);
-        rc = declare(a, &op, err);
+        rc = czi_audit_declare(a, &op, err);
     }
     if (!rc)
         rc = czi_audit_unused(a, err);

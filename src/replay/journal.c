@@ -144,6 +144,8 @@ static int open_all(struct czi_journal *j, cz_error *err)
         rc = czi_core_init(&j->core, err);
     j->core.predecessors = look_up;
     j->core.predecessors_arg = j;
+    j->core.item_bytes = czi_journal_item;
+    j->core.item_bytes_arg = j;
     return rc;
 }
 
@@ -168,6 +170,8 @@ void czi_journal_close(struct czi_journal *j)
         j->index->ops->close(j->index);
     czi_core_done(&j->core);
     czi_buf_done(&j->sizes);
+    czi_buf_done(&j->item_frames);
+    czi_buf_done(&j->item_bytes);
     czi_signature_audit_done(&j->signatures);
     for (uint32_t i = 0; i < j->cited_ids.count; i++)
         czi_predecessors_done(&j->cited[i].what, 1);
@@ -338,6 +342,8 @@ static int work(struct flow *f, struct slot *s, cz_error *err)
     rc = czi_signature_audit_frame(&j->signatures, &s->frame, b, err);
     if (!rc)
         rc = see_batch(j, b, err);
+    if (!rc)
+        rc = czi_journal_note_items(j, &s->frame, err);
     if (rc)
         return rc;
     j->report.frames++;

@@ -51,7 +51,18 @@ struct czi_journal {
     struct czi_cited *cited;
     uint32_t cited_room;
     struct czi_predecessor known[CZI_CITATIONS_MAX]; /* their clocks are the cited ones' */
+
+    /* Of facts, for guests (items.c). */
+    struct czi_buf item_frames, item_bytes;
+    struct czi_frame item_frame; /* in item_bytes; its payload NULL: none */
 };
+
+/* Where a frame that was worked on has its items. */
+CZI_MUST_USE int czi_journal_note_items(struct czi_journal *j, const struct czi_frame *frame,
+                                        cz_error *err);
+/* Appends the bytes of an item, by its number from 0, that was noted. */
+CZI_MUST_USE int czi_journal_item(void *journal, uint32_t number, struct czi_buf *ret,
+                                  cz_error *err);
 
 /* All signatures are verified too. Before the run. */
 static inline void czi_journal_verify(struct czi_journal *j)
