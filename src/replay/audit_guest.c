@@ -7,6 +7,7 @@
  * what is recorded; what it wants done is judged, operation by operation, as those of the
  * effect are.
  */
+#include "engine/general.h"
 #include "replay/audit.h"
 
 #include <string.h>

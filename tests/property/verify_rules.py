@@ -198,6 +198,7 @@ class Thing:
     def unseen(kind):
         """What a guest has created."""
         new = Thing(kind, None, None, None, None)
+        new.hash = None
         for name in ("creator", "controller", "label", "asset", "controlled", "data"):
             delattr(new, name)
         return new
