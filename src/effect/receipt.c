@@ -48,10 +48,11 @@ static uint8_t *put_scope(uint8_t *p, struct czi_slice scope)
 cz_guest_run *czi_guest_run_copy(const cz_guest_run *run)
 {
     cz_guest_run *copy = czi_alloc(sizeof *copy + run->output_len + run->messages_len);
-    uint8_t *bytes = (uint8_t *)(copy + 1);
+    uint8_t *bytes;
 
     if (!copy)
         return NULL;
+    bytes = (uint8_t *)(copy + 1);
     *copy = *run;
     if (copy->status != CZ_GUEST_TRAPPED)
         copy->trap = 0;

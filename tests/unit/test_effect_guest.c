@@ -236,10 +236,11 @@ static void a_run_is_read_strictly(void **state)
 
 static void an_open_effect_calls_one_guest_and_names_nothing(void **state)
 {
-    static const char *const ops[] = {
-        "\x80", "\x81\x82\x04\x00", "\x81\x82\x0b\x00", "\x81\x85\x12\x00\x00\x80\x40",
-        "\x82\x84\x13\x58\x20zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz\x00\x40"
-        "\x84\x13\x58\x20zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz\x00\x40"};
+#define CALL "\x84\x13\x58\x20zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz\x00\x40"
+    static const char twice[] = "\x82" CALL CALL;
+#undef CALL
+    const char *const ops[] = {"\x80", "\x81\x82\x04\x00", "\x81\x82\x0b\x00",
+                               "\x81\x85\x12\x00\x00\x80\x40", twice};
     static const size_t lens[] = {1, 4, 4, 7, 77};
     struct czi_effect_view v;
     cz_error err = {0};
