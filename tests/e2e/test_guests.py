@@ -79,7 +79,7 @@ class Token(Store):
 
     def balance(self, who):
         row = json.loads(self.ok("show", self.keys[who].hex(), "--json"))
-        return int.from_bytes(base64.b64decode(row["data_base64"]), "little")
+        return int.from_bytes(base64.b64decode(row["data"]), "little")
 
     def test_money_moves_when_its_owner_says_so(self):
         self.assertEqual(
