@@ -276,7 +276,7 @@ static void begin(struct czi_core *core, struct czi_pending *p, struct general *
     if (g->open)
         czi_effect_drop_scope(&p->view);
     g->ahead = NULL;
-    g->ran = NULL;
+    g->result = g->ran = NULL;
     g->actor = NULL;
     g->creation_count = 0;
     g->supply_count = 0;

@@ -56,7 +56,8 @@ struct general {
     const uint8_t *actor;
     struct czi_pending *open;         /* it, when it is an open effect: its scope is set here */
     struct czi_ahead *ahead;          /* of its guest; NULL: it did not run ahead */
-    const struct czi_run_result *ran; /* of its guest, which exited with 0; */
+    const struct czi_run_result *result; /* of its guest; NULL: it was not started */
+    const struct czi_run_result *ran;    /* the same, once it exited with 0; */
     const uint8_t *ran_code;          /* that guest's code */
     struct czi_blame blame;
     struct czi_citing citing;
