@@ -356,6 +356,24 @@ static int walk(struct apply *a, bool keep)
 
 /* ---- The verb --------------------------------------------------------------------------- */
 
+/* What the engine did for effects with guests, if there were any. */
+static void print_guests(const struct apply *a)
+{
+    cz_stats s;
+
+    if (cz_stats_get(a->engine, &s, NULL) || !s.guests)
+        return;
+    printf("guests     %llu, which used %llu gas\n", (unsigned long long)s.guests,
+           (unsigned long long)s.guest_gas);
+    if (s.guests_ahead || s.guests_again)
+        printf("  ran ahead of their turn %llu, again %llu\n",
+               (unsigned long long)s.guests_ahead, (unsigned long long)s.guests_again);
+    if (s.predicted)
+        printf("  predicted %llu: hit %llu, of which too wide %llu\n",
+               (unsigned long long)s.predicted, (unsigned long long)s.predicted_hits,
+               (unsigned long long)s.predicted_too_wide);
+}
+
 static void print_summary(const struct apply *a, uint64_t started_ns)
 {
     double seconds = (double)(czi_clock_ns() - started_ns) / 1e9;
@@ -378,6 +396,7 @@ static void print_summary(const struct apply *a, uint64_t started_ns)
         printf(", of which %llu were rejected the first time",
                (unsigned long long)(a->negative - a->rejected));
     printf("\n");
+    print_guests(a);
     if (a->cli->out_terminal)
         printf("took       %.3f s\n", seconds);
 }
