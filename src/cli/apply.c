@@ -361,7 +361,7 @@ static void print_guests(const struct apply *a)
 {
     cz_stats s;
 
-    if (cz_stats_get(a->engine, &s, NULL) || !s.guests)
+    if (cz_stats_get(a->cli->engine, &s, NULL) || !s.guests)
         return;
     printf("guests     %llu, which used %llu gas\n", (unsigned long long)s.guests,
            (unsigned long long)s.guest_gas);
