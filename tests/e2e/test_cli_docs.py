@@ -166,10 +166,19 @@ class ManPages(Store):
     def test_the_page_of_accounts_names_every_refusal(self):
         page = (ROOT / "man/causality-accounts.5").read_text()
         header = (ROOT / "include/causality/causality.h").read_text()
-        reasons = re.search(r"/\* Authority \(R14\) \*/(.*?)CZ_FAULTS", header, re.S).group(1)
+        reasons = re.search(r"/\* Authority \(R14\) \*/(.*?)/\* Guests", header, re.S).group(1)
         wanted = re.findall(r'"([a-z-]+)",[\s\\]+"([^"]+)"', reasons)
         self.assertEqual(len(wanted), 20)
         refusals = page.split("\n.Ss Refusals\n")[1].split("\n.Sh ")[0]
+        self.assertEqual(re.findall(r"(?m)^\.It Ql ([a-z-]+)\n(.+)$", refusals), wanted)
+
+    def test_the_page_of_effects_names_every_refusal_of_guests(self):
+        page = (ROOT / "man/causality-effects.5").read_text()
+        header = (ROOT / "include/causality/causality.h").read_text()
+        reasons = re.search(r"/\* Guests \(R17\) \*/(.*?)CZ_FAULTS", header, re.S).group(1)
+        wanted = re.findall(r'"([a-z-]+)",[\s\\]+"([^"]+)"', reasons)
+        self.assertEqual(len(wanted), 6)
+        refusals = page.split("\n.Ss Guests\n")[1].split("\n.S")[0]
         self.assertEqual(re.findall(r"(?m)^\.It Ql ([a-z-]+)\n(.+)$", refusals), wanted)
 
     def test_every_effect_of_the_page_is_applied(self):
@@ -179,11 +188,12 @@ class ManPages(Store):
         self.assertEqual([a["status"] for a in said], ["applied"] * len(effects))
         used = {o["op"] for e in effects for o in e.get("ops", [e])}
         page = (ROOT / "man/causality-effects.5").read_text()
-        # Those of accounts and programs are in other examples.
-        others = {"consume", "use", "note", "when", "deposit", "withdraw", "confirm", "release"}
+        # Those of accounts, programs and guests are in other examples.
+        others = {"consume", "use", "note", "when", "deposit", "withdraw", "confirm", "release",
+                  "run", "call"}
         numbered = re.findall(r"(?m)(?:^|   )([a-z]+) +\[\d+, ", page)
         self.assertEqual(used | others, set(numbered))
-        self.assertEqual(len(numbered), 18)
+        self.assertEqual(len(numbered), 20)
 
     @need("mandoc")
     def test_mandoc_is_quiet(self):

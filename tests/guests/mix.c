@@ -23,8 +23,10 @@ static int64_t index_of(const struct mix *m, uint64_t place)
 /* A resource of the code's own, counted up. */
 static uint64_t count_own(const struct mix *m, uint64_t h)
 {
-    struct cz_guest_new data = {
-        .kind = CZ_DATA, .label = (uint64_t)&m->label, .label_len = 8, .length = 8};
+    struct cz_guest_new data = {.kind = CZ_DATA,
+                                .label = (uint64_t)&m->label,
+                                .label_len = 8,
+                                .length = 8};
     int64_t index = czg_open_own(&m->label, 8, CZ_WRITE);
     uint64_t n = 0;
 

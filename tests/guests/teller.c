@@ -1,5 +1,6 @@
 /* teller.c - moves an amount between two accounts, with about 1,000 instructions: what
- * bench/predicted.c and tests run, declared and not. teller_template.c is the same with a template.
+ * bench/predicted.c and tests run, declared and not. teller_template.c is the same with a
+ * template.
  *
  * Input: what(8, the first byte counts) from(32) to(32) amount(8). An account has 64 bytes of
  * data: balance, how often it was used, and a hash of all that happened to it.
