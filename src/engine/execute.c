@@ -333,6 +333,18 @@ static int fail(const struct czi_core *core, cz_error *err)
     return czi_nomem(err, "the state of a resource or fact");
 }
 
+/* What an open effect would touch now, for its locks. False: out of memory. */
+static bool see_touched(struct czi_core *core, const struct czi_entry *e)
+{
+    struct czi_touched *t = &core->parking.touched;
+
+    t->count = 0;
+    if (!is_guests(e) || !e->pending->view.is_open || e->pending->under_guards ||
+        e->nonce < core->origins[e->origin].next_nonce)
+        return true;
+    return czi_guest_touched(core, e->pending, t);
+}
+
 int czi_core_execute(struct czi_core *core, struct czi_batch *b, uint32_t from, cz_error *err)
 {
     uint64_t rejected = 0, positions = b->position_count;
@@ -356,6 +368,9 @@ int czi_core_execute(struct czi_core *core, struct czi_batch *b, uint32_t from, 
         if (CZI_UNLIKELY(is_guests(e)))
             czi_guests_look_ahead(core, b, i);
         __builtin_prefetch((const uint8_t *)&b->posts[b->post_count] + 1024, 1);
+        if (CZI_UNLIKELY(core->parking.locks.live) && !is_clear(core, e) &&
+            !see_touched(core, e))
+            return fail(core, err);
         if (CZI_UNLIKELY(core->parking.locks.live) && !is_clear(core, e) &&
             czi_must_park(core, e)) {
             if (!czi_park(core, e))

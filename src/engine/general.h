@@ -142,6 +142,9 @@ CZI_MUST_USE uint8_t czi_change_supply(struct general *g, uint32_t asset, cz_qua
 CZI_MUST_USE uint8_t czi_guest_operation(struct general *g, const struct czi_op *op);
 /* Whether a code ran, and all that it did is done. */
 bool czi_guest_has_run(const struct general *g, const uint8_t *code);
+/* What an open effect would touch now. False: out of memory, or the core has failed. */
+CZI_MUST_USE bool czi_guest_touched(struct czi_core *core, struct czi_pending *p,
+                                    struct czi_touched *ret);
 /* An open effect that is rejected only looked at what it touched. */
 void czi_guest_rejected(struct general *g);
 /* A creation of a code: it is one, and named by its hash. */

@@ -388,3 +388,17 @@ bool czi_guest_has_run(const struct general *g, const uint8_t *code)
             return true;
     return false;
 }
+
+bool czi_guest_touched(struct czi_core *core, struct czi_pending *p, struct czi_touched *ret)
+{
+    struct general *g = core->general;
+    uint8_t reason = czi_general_ask(core, p, g); /* also who is rejected has touched it */
+
+    (void)reason;
+    ret->count = 0;
+    for (unsigned i = 0; g->result && i < g->result->access_count; i++) {
+        memcpy(ret->ids[ret->count], g->result->accesses[i].id, sizeof ret->ids[0]);
+        ret->writes[ret->count++] = g->result->accesses[i].written;
+    }
+    return !core->failed && !g->no_memory;
+}

@@ -80,11 +80,6 @@ static bool is_busy(const struct czi_core *core, uint32_t slot, enum cz_access m
            !czi_lock_available(czi_resource_at(&core->resources, slot)->lock, mode);
 }
 
-static enum cz_access access_mode(const struct czi_effect_view *v, unsigned i)
-{
-    return i < v->write_count ? CZ_WRITE : CZ_READ;
-}
-
 /* The answers for predecessors; NULL without any. */
 static const struct czi_predecessor *predecessors(const struct czi_core *core,
                                                   const struct czi_pending *p)
@@ -92,21 +87,61 @@ static const struct czi_predecessor *predecessors(const struct czi_core *core,
     return p->view.after_count ? core->predecessors(core->predecessors_arg, p) : NULL;
 }
 
+/* What an effect touches, or an open one would as things are. */
+static unsigned count_accesses(const struct czi_core *core, const struct czi_pending *p)
+{
+    return p->view.is_open ? core->parking.touched.count : czi_effect_accesses(&p->view);
+}
+
+static const uint8_t *access_id(const struct czi_core *core, const struct czi_pending *p,
+                                unsigned i)
+{
+    return p->view.is_open ? core->parking.touched.ids[i]
+                           : czi_effect_access_id(p->bytes, &p->view, i);
+}
+
+static enum cz_access access_mode(const struct czi_core *core, const struct czi_pending *p,
+                                  unsigned i)
+{
+    if (p->view.is_open)
+        return core->parking.touched.writes[i] ? CZ_WRITE : CZ_READ;
+    return i < p->view.write_count ? CZ_WRITE : CZ_READ;
+}
+
+static bool has_hold(const struct czi_parked *p, const struct czi_lock *lock,
+                     enum cz_access mode)
+{
+    const struct czi_hold *h = p ? p->owner.holds : NULL;
+
+    while (h && (h->lock != lock || (mode == CZ_WRITE && h->mode != CZ_WRITE)))
+        h = h->after;
+    return h != NULL;
+}
+
+static bool is_any_busy(const struct czi_core *core, const struct czi_pending *p)
+{
+    for (unsigned i = 0; i < count_accesses(core, p); i++) {
+        uint32_t slot = czi_id_table_find(&core->resources.ids, access_id(core, p, i));
+        enum cz_access mode = access_mode(core, p, i);
+
+        if (is_busy(core, slot, mode) &&
+            !has_hold(p->parked, czi_resource_at(&core->resources, slot)->lock, mode))
+            return true;
+    }
+    return false;
+}
+
 bool czi_must_park(const struct czi_core *core, const struct czi_entry *e)
 {
     const struct czi_pending *p = e->pending;
     const struct czi_predecessor *before;
 
-    if (e->status != CZI_ENTRY_EFFECT || p->parked || p->under_guards)
+    if (e->status != CZI_ENTRY_EFFECT || p->under_guards)
         return false;
-    if (!czi_lock_available(core->origins[e->origin].lock, CZ_WRITE))
+    if (p->parked)
+        return p->view.is_open && is_any_busy(core, p);
+    if (!czi_lock_available(core->origins[e->origin].lock, CZ_WRITE) || is_any_busy(core, p))
         return true;
-    for (unsigned i = 0; i < czi_effect_accesses(&p->view); i++)
-        if (is_busy(core,
-                    czi_id_table_find(&core->resources.ids,
-                                      czi_effect_access_id(p->bytes, &p->view, i)),
-                    access_mode(&p->view, i)))
-            return true;
     before = predecessors(core, p);
     for (unsigned i = 0; i < p->view.after_count; i++)
         if (before[i].parked)
@@ -139,14 +174,14 @@ static bool want_access(struct czi_core *core, struct request *r, const struct c
     cz_id id;
     uint32_t slot;
 
-    memcpy(&id, czi_effect_access_id(p->bytes, &p->view, i), sizeof id);
+    memcpy(&id, access_id(core, p, i), sizeof id);
     slot = czi_id_table_find(&core->resources.ids, &id);
     if (slot == CZI_ID_NONE) {
         slot = czi_resources_add(&core->resources, &id);
         if (slot == CZI_ID_NONE)
             return core->resources.ids.count >= CZI_RESOURCES_MAX;
     }
-    return want(r, czi_resource_lock(core, slot), access_mode(&p->view, i));
+    return want(r, czi_resource_lock(core, slot), access_mode(core, p, i));
 }
 
 static bool make_request(struct czi_core *core, const struct czi_entry *e, struct request *r)
@@ -155,7 +190,7 @@ static bool make_request(struct czi_core *core, const struct czi_entry *e, struc
     const struct czi_predecessor *before = predecessors(core, p);
     bool ok = want(r, origin_lock(core, e->origin), CZ_WRITE);
 
-    for (unsigned i = 0; i < czi_effect_accesses(&p->view) && ok; i++)
+    for (unsigned i = 0; i < count_accesses(core, p) && ok; i++)
         ok = want_access(core, r, p, i);
     for (unsigned i = 0; i < p->view.after_count && ok; i++)
         if (before[i].parked)
@@ -176,7 +211,8 @@ static bool refuse_one(struct czi_core *core)
 }
 
 /* Into all its queues. */
-static bool enqueue(struct czi_core *core, const struct czi_entry *e, struct czi_parked *p)
+static enum czi_acquired enqueue(struct czi_core *core, const struct czi_entry *e,
+                                 struct czi_parked *p)
 {
     enum czi_acquired got;
 
@@ -184,23 +220,134 @@ static bool enqueue(struct czi_core *core, const struct czi_entry *e, struct czi
         struct request r = {.count = 0};
 
         if (!make_request(core, e, &r))
-            return false;
+            return CZI_NO_MEMORY;
         got = czi_locks_acquire(&core->parking.locks, &p->owner, r.wants, r.count, false,
                                 UINT64_MAX);
     } while (got == CZI_DEADLOCK && refuse_one(core));
-    return got == CZI_QUEUED;
+    return got;
+}
+
+/* ---- Waiting again -------------------------------------------------------------------------
+ */
+
+/* An effect that left its queues, and its wants: these many of the keys collected. */
+struct left {
+    struct czi_parked *parked;
+    uint32_t count;
+};
+struct left_want {
+    uint64_t key;
+    enum cz_access mode;
+};
+
+/* All that were parked after p and wait. False: out of memory, and some have left. */
+static bool withdraw_later(struct czi_core *core, const struct czi_parked *p,
+                           struct czi_buf *ret_left, struct czi_buf *ret_wants)
+{
+    for (struct czi_parked *q = p->next; q; q = q->next) {
+        struct left left = {.parked = q};
+
+        if (q->owner.state != CZI_OWNER_WAITING)
+            continue;
+        for (const struct czi_hold *h = q->owner.wants; h; h = h->after) {
+            struct left_want w = {h->lock->key, (enum cz_access)h->mode};
+
+            if (w.key == CZI_KEY_ENDED)
+                continue;
+            czi_buf_put(ret_wants, &w, sizeof w);
+            left.count++;
+        }
+        czi_buf_put(ret_left, &left, sizeof left);
+        czi_locks_withdraw(&core->parking.locks, &q->owner);
+    }
+    return !ret_left->failed && !ret_wants->failed;
+}
+
+static struct czi_lock *lock_of_key(struct czi_core *core, uint64_t key)
+{
+    switch (czi_key_kind(key)) {
+    case CZI_KEY_RESOURCE:
+        return czi_resource_lock(core, czi_key_number(key));
+    case CZI_KEY_ORIGIN:
+        return origin_lock(core, czi_key_number(key));
+    default:
+        return czi_parked_lock(core, czi_key_effect(key));
+    }
+}
+
+/* As it was queued before; what it waited for may be free by now. */
+static bool enter_again(struct czi_core *core, const struct left *left,
+                        const struct left_want *wants)
+{
+    enum czi_acquired got;
+
+    do {
+        struct request r = {.count = 0};
+        bool ok = true;
+
+        for (uint32_t i = 0; i < left->count && ok; i++)
+            ok = want(&r, lock_of_key(core, wants[i].key), wants[i].mode);
+        if (!ok)
+            return false;
+        got = czi_locks_acquire(&core->parking.locks, &left->parked->owner, r.wants, r.count,
+                                false, UINT64_MAX);
+    } while (got == CZI_DEADLOCK && refuse_one(core));
+    if (got == CZI_GRANTED)
+        czi_park_granted(core, left->parked);
+    return got == CZI_GRANTED || got == CZI_QUEUED;
+}
+
+/* All but that it is not done. */
+static void release_most(struct czi_core *core, struct czi_parked *p)
+{
+    struct czi_hold *next;
+
+    for (struct czi_hold *h = p->owner.holds; h; h = next) {
+        next = h->after;
+        if (h->lock != p->done)
+            czi_locks_release(&core->parking.locks, h);
+    }
+}
+
+static bool park_again(struct czi_core *core, const struct czi_entry *e, struct czi_parked *p)
+{
+    CZI_AUTOBUF left = {0}, wants = {0};
+    const struct left *l;
+    const struct left_want *w;
+    bool ok = withdraw_later(core, p, &left, &wants);
+    enum czi_acquired got;
+
+    if (!ok)
+        return false;
+    release_most(core, p);
+    got = enqueue(core, e, p);
+    core->parking.waiting++;
+    if (got == CZI_GRANTED) /* it had read what it wants to write now */
+        czi_park_granted(core, p);
+    else if (got != CZI_QUEUED)
+        return false;
+    l = (const struct left *)(const void *)left.data;
+    w = (const struct left_want *)(const void *)wants.data;
+    for (size_t n = left.len / sizeof *l; n > 0 && ok; n--, l++) {
+        ok = enter_again(core, l, w);
+        w += l->count;
+    }
+    return ok;
 }
 
 bool czi_park(struct czi_core *core, const struct czi_entry *e)
 {
     struct czi_parking *k = &core->parking;
-    struct czi_parked *p = czi_pool_take(&k->pool);
+    struct czi_parked *p;
 
+    if (e->pending->parked)
+        return park_again(core, e, e->pending->parked);
+    p = czi_pool_take(&k->pool);
     if (!p)
         return false;
     *p = (struct czi_parked){.owner.kind = CZ_PARTY_EFFECT, .pending = e->pending};
     czi_blake3(e->pending->bytes, e->pending->len, p->id.bytes);
-    if (!enqueue(core, e, p)) {
+    if (enqueue(core, e, p) != CZI_QUEUED) {
         czi_pool_give(&k->pool, p);
         return false;
     }

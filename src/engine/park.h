@@ -9,6 +9,12 @@
  * of each resource stay in order. Its origin
  * is a lock too: later effects of the origin wait behind it, so nonces stay in order. And so
  * is the effect itself, for those who follow it or wait for its result.
+ *
+ * An open effect waits for what it would touch now. Once it has that, it may touch something
+ * else, since others came first. If that is held too, it waits again: it and all that were
+ * parked after it leave their queues, and enter them anew in the order in which they were
+ * parked. So every queue has effects in one order, as if all of them had come just now, and no
+ * effect can be in a cycle that has only effects.
  */
 #ifndef CZI_PARK_H
 #define CZI_PARK_H
@@ -29,7 +35,15 @@ struct czi_parked {
     cz_id id;              /* of the effect */
 };
 
+/* What an open effect touches, as things are: also what is not there. */
+struct czi_touched {
+    uint8_t ids[CZ_OPEN_ACCESSES_MAX][32];
+    bool writes[CZ_OPEN_ACCESSES_MAX];
+    unsigned count;
+};
+
 struct czi_parking {
+    struct czi_touched touched; /* by the open effect at hand */
     struct czi_locks locks;
     struct czi_pool pool;
     struct czi_parked *first, *last;
@@ -61,7 +75,8 @@ static inline struct czi_parked *czi_key_effect(uint64_t key)
 void czi_parking_init(struct czi_core *core);
 void czi_parking_done(struct czi_core *core); /* of all zero: no-op */
 
-/* Whether an entry of a planned batch must wait now. */
+/* Whether an entry of a planned batch must wait now. Of an open effect core->parking.touched
+ * says what it touches; it must perhaps wait again when that is something else now. */
 bool czi_must_park(const struct czi_core *core, const struct czi_entry *e);
 /* Takes such an entry's submission out of its batch. False when out of memory. */
 CZI_MUST_USE bool czi_park(struct czi_core *core, const struct czi_entry *e);

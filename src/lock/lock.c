@@ -220,7 +220,7 @@ static void dequeue(struct czi_hold *h)
 /* ---- Waking --------------------------------------------------------------------------------
  */
 
-static void wake(struct czi_locks *l, struct czi_owner *o, enum czi_woken outcome)
+static void rest(struct czi_locks *l, struct czi_owner *o)
 {
     CZI_CHECK(o->state == CZI_OWNER_WAITING && !o->woken);
     timer_remove(l, o);
@@ -228,6 +228,11 @@ static void wake(struct czi_locks *l, struct czi_owner *o, enum czi_woken outcom
     o->state = CZI_OWNER_IDLE;
     o->wants = NULL;
     o->blocked = 0;
+}
+
+static void wake(struct czi_locks *l, struct czi_owner *o, enum czi_woken outcome)
+{
+    rest(l, o);
     o->outcome = outcome & 3u;
     o->woken = true;
     o->link = NULL;
@@ -452,6 +457,15 @@ void czi_locks_cancel(struct czi_locks *l, struct czi_owner *owner)
 {
     CZI_CHECK(owner->state == CZI_OWNER_WAITING);
     give_up(l, owner, CZI_WOKEN_CANCELLED);
+}
+
+void czi_locks_withdraw(struct czi_locks *l, struct czi_owner *owner)
+{
+    struct czi_hold *wants = owner->wants;
+
+    rest(l, owner);
+    owner->wants = wants;
+    leave(l, owner);
 }
 
 void czi_locks_expire(struct czi_locks *l, uint64_t now)

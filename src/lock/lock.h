@@ -13,7 +13,7 @@
  *             would close a cycle (deadlock).
  *   grant     a waiting owner gets all that it waits for
  *   release   one hold ends
- *   cancel    a waiting owner leaves all its queues
+ *   cancel    a waiting owner leaves all its queues; or is withdrawn from them
  *   expire    the same, since its deadline passed
  *
  * Rules. First come first served: what waits is never overtaken by what it conflicts with, so
@@ -181,6 +181,8 @@ enum czi_woken { CZI_WOKEN_GRANTED, CZI_WOKEN_CANCELLED, CZI_WOKEN_EXPIRED };
 
 /* Of a WAITING owner, which is woken; O(its wants). */
 void czi_locks_cancel(struct czi_locks *l, struct czi_owner *owner);
+/* The same, but it is not woken: who does this lets it acquire again. */
+void czi_locks_withdraw(struct czi_locks *l, struct czi_owner *owner);
 /* Wakes all owners with a deadline <= now, earliest first. */
 void czi_locks_expire(struct czi_locks *l, uint64_t now);
 /* UINT64_MAX: nobody has one. */

@@ -5,6 +5,8 @@
 
 #include "resource/resource.h"
 
+#include <sched.h>
+
 /* ---- A store with a code, data and balances ------------------------------------------------
  */
 
@@ -181,6 +183,120 @@ static void an_open_effect_changes_the_same(void **state)
     assert_int_equal(count_of(1), 2);
 }
 
+/* ---- Guards --------------------------------------------------------------------------------
+ */
+
+static uint64_t submit(cz_effect *e)
+{
+    uint64_t ticket;
+
+    assert_ok(cz_submit_effect(w.engine, e, NULL, NULL, &ticket, &w.err), w.err);
+    cz_effect_free(e);
+    return ticket;
+}
+
+static void until_parked(uint64_t ticket)
+{
+    cz_result r;
+
+    do
+        assert_int_equal(cz_poll(w.engine, ticket, &r, &w.err), CZ_BUSY);
+    while (!strstr(w.err.detail, "waits for a guard") && sched_yield() == 0);
+}
+
+static void expect(uint64_t ticket, enum cz_reason reason)
+{
+    cz_result r;
+
+    assert_ok(cz_wait(w.engine, ticket, 60000, &r, &w.err), w.err);
+    assert_int_equal(r.reason, reason);
+}
+
+static cz_guard acquire(unsigned i)
+{
+    cz_claim claim = {.resource = w.data[i], .mode = CZ_WRITE};
+    cz_guard guard;
+
+    assert_ok(cz_acquire(w.engine, &claim, CZ_FOREVER, &guard, &w.err), w.err);
+    return guard;
+}
+
+static void an_open_effect_waits_for_the_guards_of_what_it_would_touch(void **state)
+{
+    struct mix m = mix(MIX_OPEN, 2, 0), other = mix(MIX_OPEN, 1, 0);
+    cz_guard guard = acquire(1);
+    cz_effect *e;
+    uint64_t ticket;
+
+    (void)state;
+    assert_int_equal(run(&other), CZ_APPLIED); /* touches data 0 alone */
+    e = begin();
+    add_run(e, &m, 1000000);
+    ticket = submit(e);
+    until_parked(ticket);
+    assert_int_equal(count_of(0), 1);
+    assert_ok(cz_guard_abort(&guard, &w.err), w.err);
+    expect(ticket, CZ_APPLIED);
+    assert_int_equal(count_of(0), 2);
+    assert_int_equal(count_of(1), 1);
+}
+
+/* It waits for data 0, which named data 2 and then names data 1, which is held too. An effect
+ * of the same origin comes behind it all the same. */
+static void what_it_would_touch_may_change_while_it_waits(void **state)
+{
+    struct mix m = mix(MIX_OPEN | MIX_FOLLOW, 1, 0), other = mix(MIX_OPEN, 1, 0);
+    cz_guard zero = acquire(0), one = acquire(1);
+    uint64_t words[8] = {100};
+    cz_contents contents;
+    cz_effect *e = begin();
+    uint64_t first, second;
+
+    (void)state;
+    memcpy(&words[2], &w.data[2], 32);
+    memcpy(other.ids[0], &w.data[3], 32);
+    assert_ok(cz_guard_contents(&zero, &contents, &w.err), w.err);
+    contents.data = (const uint8_t *)words;
+    contents.data_len = sizeof words;
+    assert_ok(cz_guard_update(&zero, &contents, &w.err), w.err);
+    assert_ok(cz_guard_commit(&zero, NULL, &w.err), w.err);
+    zero = acquire(0);
+    add_run(e, &m, 1000000);
+    first = submit(e);
+    until_parked(first);
+    e = begin();
+    add_run(e, &other, 1000000);
+    second = submit(e);
+    until_parked(second);
+    memcpy(&words[2], &w.data[1], 32);
+    assert_ok(cz_guard_contents(&zero, &contents, &w.err), w.err);
+    contents.data = (const uint8_t *)words;
+    contents.data_len = sizeof words;
+    assert_ok(cz_guard_update(&zero, &contents, &w.err), w.err);
+    assert_ok(cz_guard_commit(&zero, NULL, &w.err), w.err);
+    assert_int_equal(count_of(0), 100); /* the engine rested: it did not go on */
+    until_parked(first);
+    until_parked(second);
+    assert_ok(cz_guard_abort(&one, &w.err), w.err);
+    expect(first, CZ_APPLIED);
+    expect(second, CZ_APPLIED);
+    assert_int_equal(count_of(0), 101);
+    assert_int_equal(count_of(3), 1);
+}
+
+static void guards_cannot_apply_an_open_effect(void **state)
+{
+    struct mix m = mix(MIX_OPEN, 1, 0);
+    cz_guard guard = acquire(0);
+    cz_effect *e = begin();
+
+    (void)state;
+    add_run(e, &m, 1000000);
+    assert_int_equal(cz_guards_apply(&guard, 1, e, NULL, &w.err), CZ_INVALID);
+    cz_effect_free(e);
+    assert_ok(cz_guard_abort(&guard, &w.err), w.err);
+}
+
 /* ---- Bounds --------------------------------------------------------------------------------
  */
 
@@ -271,6 +387,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_a_guest_stores_is_the_resources_data, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(an_open_effect_changes_the_same, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            an_open_effect_waits_for_the_guards_of_what_it_would_touch, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_it_would_touch_may_change_while_it_waits, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(guards_cannot_apply_an_open_effect, set_up, tear_down),
         cmocka_unit_test(codes_beyond_the_bound_are_decoded_again),
         cmocka_unit_test_setup_teardown(what_cannot_be_kept_is_run_at_its_turn, set_up,
                                         tear_down),
