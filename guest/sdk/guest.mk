@@ -6,8 +6,17 @@
 #
 # token.elf is then made of token.c. GUEST_CC may be clang-19 --target=riscv64 -fuse-ld=lld too.
 # GUEST_ARCH = rv64im makes programs that count as provable.
-CAUSALITY_GUEST ?= $(dir $(lastword $(MAKEFILE_LIST)))
-CAUSALITY_INCLUDE ?= /usr/include
+# The headers are those that were installed or checked out with it, else those of /usr/include.
+
+# At once: later on the last makefile is another one.
+ifndef CAUSALITY_GUEST
+CAUSALITY_GUEST := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
+endif
+ifndef CAUSALITY_INCLUDE
+CAUSALITY_INCLUDE := $(patsubst %/causality/guest.h,%,$(firstword $(wildcard \
+	$(CAUSALITY_GUEST)/../../include/causality/guest.h \
+	$(CAUSALITY_GUEST)/../../../include/causality/guest.h) /usr/include/causality/guest.h))
+endif
 GUEST_CC ?= riscv64-unknown-elf-gcc
 GUEST_ARCH ?= rv64imac
 GUEST_CFLAGS ?= -Os -g0

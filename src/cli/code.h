@@ -13,6 +13,10 @@
 void czi_code_name(const struct czi_image *image, uint64_t address,
                    char out[CZI_CODE_NAME_SIZE]);
 
+/* "open" for CZ_CALL_OPEN; the number where there is no such call. */
+#define CZI_CALL_NAME_SIZE 24
+const char *czi_call_name(uint64_t number, char out[CZI_CALL_NAME_SIZE]);
+
 int czi_program_inspect(struct czi_cli *cli, int argc, char **argv);
 int czi_program_disasm(struct czi_cli *cli, int argc, char **argv);
 

@@ -2,7 +2,7 @@
  *
  * Layer: cli. Thread: main.
  */
-#include "cli/cli.h"
+#include "cli/code.h"
 
 #include "base/bytes.h"
 #include "codec/dag_cbor.h"
@@ -67,6 +67,18 @@ static void print_bytes(const char *key, struct czi_slice s)
     printf("%s\n", s.len > shown ? "…" : "");
 }
 
+static void print_trap(const cz_guest_run *run)
+{
+    char name[CZI_CALL_NAME_SIZE];
+
+    printf("trapped at 0x%llx: %s (", (unsigned long long)run->pc,
+           czi_trap_text((enum czi_trap)run->trap));
+    if (run->trap == CZI_TRAP_CALL)
+        printf("%s)", czi_call_name(run->code, name));
+    else
+        printf("0x%llx)", (unsigned long long)run->code);
+}
+
 void czi_print_run(const cz_guest_run *run)
 {
     struct czi_cursor c = czi_cursor(run->messages, run->messages_len);
@@ -74,12 +86,11 @@ void czi_print_run(const cz_guest_run *run)
 
     printf("%-11s", "guest");
     if (run->status == CZ_GUEST_EXITED)
-        printf("exited with %llu", (unsigned long long)run->code);
+        printf("exited with %lld", (long long)(int64_t)run->code);
     else if (run->status == CZ_GUEST_NO_GAS)
         printf("out of gas at 0x%llx", (unsigned long long)run->pc);
     else
-        printf("trapped at 0x%llx: %s (0x%llx)", (unsigned long long)run->pc,
-               czi_trap_text((enum czi_trap)run->trap), (unsigned long long)run->code);
+        print_trap(run);
     printf("\n%-11s%llu\n", "gas", (unsigned long long)run->gas);
     if (run->output_len)
         print_bytes("output", (struct czi_slice){run->output, run->output_len});

@@ -73,8 +73,7 @@ static void line(const char *key, uint64_t v, const char *text)
     printf("%-13s %" PRIu64 "%s\n", key, v, text);
 }
 
-/* "open" for CZ_CALL_OPEN; the number where there is no such call. */
-static const char *call_name(uint64_t number, char out[24])
+const char *czi_call_name(uint64_t number, char out[CZI_CALL_NAME_SIZE])
 {
     static const struct {
         uint64_t number;
@@ -89,12 +88,12 @@ static const char *call_name(uint64_t number, char out[24])
     for (size_t i = 0; i < CZI_COUNTOF(names); i++) {
         if (names[i].number != number)
             continue;
-        for (const char *c = names[i].name + skip; *c && n < 23; c++)
+        for (const char *c = names[i].name + skip; *c && n < CZI_CALL_NAME_SIZE - 1; c++)
             out[n++] = (char)(*c == '_' ? '-' : tolower(*c));
         out[n] = 0;
         return out;
     }
-    (void)snprintf(out, 24, "%" PRIu64, number);
+    (void)snprintf(out, CZI_CALL_NAME_SIZE, "%" PRIu64, number);
     return out;
 }
 
@@ -137,11 +136,11 @@ static void print_access(const cz_code_access *a)
 
 static void print_calls(const cz_code_report *r)
 {
-    char name[24];
+    char name[CZI_CALL_NAME_SIZE];
 
     printf("%-13s", "calls");
     for (size_t i = 0; i < r->call_count; i++)
-        printf(" %s", call_name(r->calls[i], name));
+        printf(" %s", czi_call_name(r->calls[i], name));
     if (r->unknown_calls)
         printf(", and %zu whose number is not seen", r->unknown_calls);
     printf("\n%-13s %s\n", "may write",
@@ -152,11 +151,11 @@ static void print_calls(const cz_code_report *r)
 
 static void print_calls_json(const cz_code_report *r, struct czi_json *j)
 {
-    char name[24];
+    char name[CZI_CALL_NAME_SIZE];
 
     czi_json_open(j, "calls", '[');
     for (size_t i = 0; i < r->call_count; i++)
-        czi_json_string(j, NULL, call_name(r->calls[i], name));
+        czi_json_string(j, NULL, czi_call_name(r->calls[i], name));
     czi_json_close(j, ']');
     czi_json_u64(j, "unknown_calls", r->unknown_calls);
     czi_json_bool(j, "may_write", r->may_write);

@@ -20,7 +20,7 @@ bool czi_guest_is(const cz_program_report *r)
     return cz_id_parse(r->name, &id, NULL) == CZ_OK;
 }
 
-static bool is_for_riscv(const char *path)
+bool czi_guest_is_file(const char *path)
 {
     uint8_t head[MACHINE_OFFSET + 2] = {0};
     FILE *f = fopen(path, "rb");
@@ -40,7 +40,7 @@ int czi_guest_look(struct czi_cli *cli, const char *text, struct czi_guest_given
     *ret = (struct czi_guest_given){.text = text};
     ret->is_file = access(text, F_OK) == 0;
     ret->is_guest =
-        ret->is_file ? is_for_riscv(text) : !strchr(text, '/') && !strstr(text, ".so");
+        ret->is_file ? czi_guest_is_file(text) : !strchr(text, '/') && !strstr(text, ".so");
     if (ret->is_guest && ret->is_file)
         rc = czi_cli_load(text, CZI_DATA_SIZE_MAX, "DATA_SIZE_MAX", &ret->elf, &cli->err);
     if (!rc && input && !ret->is_guest)

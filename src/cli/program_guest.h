@@ -27,6 +27,8 @@ cz_program_spec czi_guest_spec(struct czi_cli *cli, const struct czi_guest_given
                                char **argv);
 /* Whether an instance is a guest's, by its program's name. */
 bool czi_guest_is(const cz_program_report *r);
+/* Whether a file is made for RISC-V. */
+bool czi_guest_is_file(const char *path);
 
 int czi_program_deploy(struct czi_cli *cli, int argc, char **argv);
 

@@ -16,6 +16,10 @@ int czi_module_load(const char *path, struct czi_module *ret, cz_error *err)
     char here[4096];
     void *module, *found;
 
+    /* Of other machines dlopen says that they are not there. */
+    if (czi_guest_is_file(path))
+        return czi_fail(err, CZ_INVALID,
+                        "%s is a guest and no module: its code is taken from the store", path);
     /* dlopen searches elsewhere for what has no slash. */
     if (snprintf(here, sizeof here, "%s%s", strchr(path, '/') ? "" : "./", path) >=
         (int)sizeof here)
@@ -292,14 +296,21 @@ int czi_program_cancel(struct czi_cli *cli, int argc, char **argv)
     exit_code = czi_cli_close(cli, CZI_EXIT_OK);
     if (exit_code)
         return exit_code;
+    if (report.state != CZ_PROGRAM_RUNNING)
+        return czi_cli_fail(czi_fail(&cli->err, CZ_NOT_FOUND,
+                                     "%s is over: causality program show tells how it ended",
+                                     argv[0]),
+                            &cli->err);
     exit_code = ask_other(cli, &id, &other);
     if (other || exit_code)
         return exit_code;
     if (argc < 2 && !czi_guest_is(&report))
         return czi_cli_usage(cli, "no process runs it: give its module, to go on with it and "
                                   "cancel it");
-    if (open_host(&r, argc < 2 ? NULL : argv[1], &exit_code))
+    if (open_host(&r, argc < 2 ? NULL : argv[1], &exit_code)) {
+        czi_guest_given_done(&r.guest);
         return exit_code;
+    }
     rc = cz_program_cancel(r.host, &id, &cli->err);
     exit_code = rc ? czi_cli_fail(rc, &cli->err) : wait_for(&r, &id);
     return close_host(&r, exit_code == CZI_EXIT_NO ? CZI_EXIT_OK : exit_code);

@@ -120,6 +120,15 @@ class GoingOn(Guests):
         self.assertIn("cancelled", self.ok("program", "cancel", "sleeper"))
         self.check("sleeper")
 
+    def test_what_is_over_cannot_be_cancelled(self):
+        self.guest(0, "y", "two")
+        self.assertIn("two is over", self.refused(3, "program", "cancel", "two"))
+
+    def test_a_guest_is_no_module(self):
+        self.guest(0, "y", "two")
+        self.assertIn("is a guest and no module",
+                      self.refused(2, "replay", "--program", "two", GUEST))
+
     def test_one_that_computes_without_end_is_replayed_and_cancelled(self):
         self.guest(4, "S", "spins", "--wait", 300)
         self.assertIn("replay: equal", self.ok("replay", "--program", "spins"))

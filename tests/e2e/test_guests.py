@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 
 from test_cli_support import COMMAND, Store, main
@@ -26,8 +27,7 @@ class Readme(Store):
         section = (ROOT / "README.md").read_text().split("\n## Guests\n")[1].split("\n## ")[0]
         (self.folder / "visits.c").write_text(re.search(r"```c\n(.*?)```", section, re.S)[1])
         make, inspect, deploy, _, apply, audit = [
-            line.replace("guest/sdk", str(ROOT / "guest/sdk")).replace(
-                "INCLUDE=include", f"INCLUDE={ROOT / 'include'}")
+            line.replace("guest/sdk", str(ROOT / "guest/sdk"))
             for line in re.findall(r"^    \$ (.*)$", section, re.M)[1:]]
         effects = re.search(r"cat visit.jsonl\n((?:    \{.*\n)+)", section)[1]
         expected = re.search(r"jq -c .*\n((?:    \{.*\n)+)", section)[1]
@@ -42,6 +42,35 @@ class Readme(Store):
                          [json.loads(line) for line in expected.splitlines()])
         self.sh(audit)
         self.sh("causality -C ledger replay")
+        run = json.dumps({"op": "run", "code": code, "gas": "100000", "nonce": 31})
+        (self.folder / "run.jsonl").write_text(run)
+        told = json.loads(self.sh("causality -C ledger apply run.jsonl --json", 1))
+        self.assertIn("call that must not be (open)",
+                      self.sh("causality -C ledger show " + told["effect"]))
+
+
+class Fragment(Store):
+    """guest/sdk/guest.mk in somebody's makefile."""
+
+    def make(self, sdk):
+        (self.folder / "one.c").write_text(
+            '#include <causality/guest.h>\n'
+            'int64_t guest_main(const uint8_t *in, size_t len) { return czg_output(in, len); }\n')
+        (self.folder / "more.mk").write_text("MORE = 1\n")
+        (self.folder / "Makefile").write_text(f"all: one.elf\ninclude {sdk}/guest.mk\n"
+                                              "include more.mk\n")
+        subprocess.run(["make", "-C", self.folder], check=True, timeout=TIMEOUT_S,
+                       stdout=subprocess.DEVNULL)
+        self.ok("vm", "run", self.folder / "one.elf")
+
+    def test_it_finds_sdk_and_headers_whatever_is_included_behind_it(self):
+        self.make(ROOT / "guest/sdk")
+
+    def test_it_finds_them_where_they_are_installed(self):
+        prefix = self.folder / "opt"
+        shutil.copytree(ROOT / "guest/sdk", prefix / "share/causality/guest")
+        shutil.copytree(ROOT / "include", prefix / "include")
+        self.make(prefix / "share/causality/guest")
 
 
 class Token(Store):
