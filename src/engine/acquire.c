@@ -274,6 +274,12 @@ static int wait_for_locks(cz_context *c, const struct czi_want *wants, uint32_t 
         return czi_fail(err, CZ_TIMEOUT, "acquire: not to be had within %llu ms",
                         (unsigned long long)timeout_ms);
     }
+    if (c->refusal) {
+        rc = czi_context_refusal(c, err);
+        czi_free(c->refusal);
+        c->refusal = NULL;
+        return rc;
+    }
     rc = czi_context_may_wait(c, err);
     CZI_CHECK(rc);
     g->manager.stats.cancellations += rc == CZ_CANCELLED;

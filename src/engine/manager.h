@@ -45,7 +45,7 @@ struct cz_context {
     bool entered;                /* a thread is in it */
     bool waits_ack;              /* in the list: */
     cz_context *next_ack;
-    struct cz_error *refusal; /* while it awaits a task: that would never end */
+    struct cz_error *refusal; /* while it awaits a task or waits: that would never end */
     cz_cycle_step *cycle;     /* of its last deadlock */
     size_t cycle_count;
     uint64_t cycle_number; /* 0: none */

@@ -199,13 +199,18 @@ static bool make_request(struct czi_core *core, const struct czi_entry *e, struc
 }
 
 /* Of the cycle that the locks just found: who awaits in it. An effect holds nothing, so it
- * closes one only through somebody who does. */
+ * closes one only through somebody who does; but one that waits again holds the lock that it is
+ * not done, and then who waits for locks is as good. */
 static bool refuse_one(struct czi_core *core)
 {
     const struct czi_locks *l = &core->parking.locks;
 
     for (uint32_t i = 0; i < l->cycle_count; i++)
         if (l->cycle[i].awaits)
+            return core->refuse(core->breathe_arg, l->cycle[i].owner);
+    for (uint32_t i = 0; i < l->cycle_count; i++)
+        if (l->cycle[i].owner->kind != CZ_PARTY_EFFECT &&
+            l->cycle[i].owner->state == CZI_OWNER_WAITING)
             return core->refuse(core->breathe_arg, l->cycle[i].owner);
     return false;
 }

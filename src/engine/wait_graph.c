@@ -140,6 +140,7 @@ int czi_deadlock_fail(cz_context *c, cz_error *err)
                     text.len ? (const char *)text.data : "");
 }
 
+/* It awaits another, or waits for locks. */
 bool czi_manager_refuse(void *arg, struct czi_owner *awaiting)
 {
     cz_engine *g = arg;
@@ -156,7 +157,10 @@ bool czi_manager_refuse(void *arg, struct czi_owner *awaiting)
         l->cycle[l->cycle_count - 1] = first;
     }
     (void)czi_deadlock_fail(c, c->refusal);
-    czi_owner_await_done(l, awaiting);
+    if (awaiting->state == CZI_OWNER_WAITING)
+        czi_locks_cancel(l, awaiting);
+    else
+        czi_owner_await_done(l, awaiting);
     czi_context_wake(c);
     return true;
 }

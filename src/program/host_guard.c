@@ -732,7 +732,11 @@ static int check_covered(cz_program *p, const cz_guard *guards, size_t count,
     char text[CZ_ID_TEXT_SIZE];
     int rc = czi_effect_view(effect.data, effect.len, &v, err);
 
-    for (unsigned i = 0; i < czi_effect_accesses(&v) && !rc; i++) {
+    if (!rc && v.is_open)
+        rc =
+            czi_fail(err, CZ_INVALID,
+                     "apply: what an effect touches that declares nothing is not known before");
+    for (unsigned i = 0; !rc && i < czi_effect_accesses(&v); i++) {
         const uint8_t *id = czi_effect_access_id(effect.data, &v, i);
         bool covered = false;
         cz_id copy;

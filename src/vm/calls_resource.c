@@ -129,7 +129,9 @@ uint64_t czi_call_do_info(struct czi_call *c)
             info.length = czi_index_contents(c->m, c->f, (unsigned)c->a[0]).len;
         info.quantity[0] = (uint64_t)p->now.quantity;
         info.quantity[1] = (uint64_t)(p->now.quantity >> 64);
-        info.is_own = czi_id_equal(p->now.controller, c->f->code_id);
+        /* What somebody made in its name before the code was there is controlled by nobody. */
+        info.is_own = (p->now.is_created || p->found.is_controlled) &&
+                      czi_id_equal(p->now.controller, c->f->code_id);
     }
     (void)czi_call_put(c, c->a[1], &info, sizeof info);
     return 0;

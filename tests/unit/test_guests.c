@@ -5,7 +5,9 @@
 
 #include "resource/resource.h"
 
+#include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 
 /* ---- A store with a code, data and balances ------------------------------------------------
  */
@@ -297,6 +299,115 @@ static void guards_cannot_apply_an_open_effect(void **state)
     assert_ok(cz_guard_abort(&guard, &w.err), w.err);
 }
 
+static struct {
+    uint64_t ticket;
+    atomic_bool holds, goes;
+    int rc;
+    cz_error err;
+} waiter;
+
+static void *hold_and_wait(void *arg)
+{
+    cz_guard guard = acquire(2);
+    cz_result result;
+
+    atomic_store(&waiter.holds, true);
+    while (!atomic_load(&waiter.goes))
+        (void)sched_yield();
+    waiter.rc = cz_wait(w.engine, waiter.ticket, CZ_FOREVER, &result, &waiter.err);
+    (void)cz_release(&guard, NULL);
+    return arg;
+}
+
+static void until_one_waits(void)
+{
+    cz_lock_stats stats;
+
+    do
+        assert_ok(cz_lock_stats_get(w.engine, &stats, &w.err), w.err);
+    while (stats.waiting == 0 && sched_yield() == 0);
+}
+
+/* It waits for data 0, and when it has that needs data 2, whose holder waits for it by now. */
+static void who_waits_for_what_comes_to_need_ones_own_guard_is_told(void **state)
+{
+    struct mix m = mix(MIX_OPEN | MIX_FOLLOW, 1, 0);
+    cz_guard zero = acquire(0);
+    uint64_t words[8] = {0};
+    cz_effect *e = begin();
+    cz_contents contents;
+    pthread_t thread;
+
+    (void)state;
+    memset(&waiter, 0, sizeof waiter);
+    assert_int_equal(pthread_create(&thread, NULL, hold_and_wait, NULL), 0);
+    while (!atomic_load(&waiter.holds))
+        (void)sched_yield();
+    add_run(e, &m, 1000000);
+    waiter.ticket = submit(e);
+    until_parked(waiter.ticket);
+    atomic_store(&waiter.goes, true);
+    until_one_waits();
+    memcpy(&words[2], &w.data[2], 32);
+    assert_ok(cz_guard_contents(&zero, &contents, &w.err), w.err);
+    contents.data = (const uint8_t *)words;
+    contents.data_len = sizeof words;
+    assert_ok(cz_guard_update(&zero, &contents, &w.err), w.err);
+    assert_ok(cz_guard_commit(&zero, NULL, &w.err), w.err);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(waiter.rc, CZ_DEADLOCK);
+    assert_non_null(strstr(waiter.err.detail, "waits for"));
+    expect(waiter.ticket, CZ_APPLIED);
+    assert_int_equal(count_of(0), 1);
+}
+
+/* ---- Names ---------------------------------------------------------------------------------
+ */
+
+/* Whoever knows a code's bytes knows its id, and may make something in its name before it is
+ * there. The code can tell. */
+static int take_output(void *arg, const cz_guest_trace *trace)
+{
+    assert_int_equal(trace->reason, CZ_APPLIED);
+    assert_int_equal(trace->run.output_len, 16);
+    memcpy(arg, trace->run.output, 16);
+    return 0;
+}
+
+static void what_was_made_before_a_code_is_not_its_own(void **state)
+{
+    static struct script script;
+    cz_creation c = {.label = "abcdefgh", .kind = CZ_DATA, .data = (const uint8_t *)"x"};
+    cz_guest_access access = {.mode = CZ_READ};
+    uint64_t results[2] = {7, 7};
+    cz_effect *e = begin();
+    cz_id player;
+
+    (void)state;
+    c.data_len = 1;
+    free(w.elf);
+    w.elf = script_read_file(GUESTS "/player.elf", &w.elf_len);
+    assert_ok(cz_code_id(w.elf, w.elf_len, &player, &w.err), w.err);
+    c.creator = c.controller = player;
+    assert_ok(cz_effect_create(e, &c, &w.err), w.err);
+    assert_int_equal(apply(e), CZ_APPLIED);
+    assert_ok(cz_resource_id(&player, c.label, &access.resource, &w.err), w.err);
+    e = begin();
+    assert_ok(cz_effect_deploy(e, w.elf, w.elf_len, &player, &w.err), w.err);
+    assert_int_equal(apply(e), CZ_APPLIED);
+    script_begin(&script);
+    (void)script_call(&script, CZ_CALL_INFO, 0, SCRIPT_ROOM, 0, 0);
+    (void)script_load(&script, SCRIPT_ROOM + offsetof(struct cz_guest_info, is_own), 8);
+    script_end(&script, 0, false);
+    e = begin();
+    assert_ok(cz_effect_run(e, &player, 100000, &access, 1, script.bytes, script.len, &w.err),
+              w.err);
+    assert_ok(cz_guest_try(w.engine, e, take_output, results, &w.err), w.err);
+    cz_effect_free(e);
+    assert_int_equal(results[0], 0);
+    assert_int_equal(results[1], 0);
+}
+
 /* ---- Bounds --------------------------------------------------------------------------------
  */
 
@@ -392,6 +503,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_it_would_touch_may_change_while_it_waits, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(guards_cannot_apply_an_open_effect, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_waits_for_what_comes_to_need_ones_own_guard_is_told,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_was_made_before_a_code_is_not_its_own, set_up,
+                                        tear_down),
         cmocka_unit_test(codes_beyond_the_bound_are_decoded_again),
         cmocka_unit_test_setup_teardown(what_cannot_be_kept_is_run_at_its_turn, set_up,
                                         tear_down),
