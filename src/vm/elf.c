@@ -252,6 +252,24 @@ static uint64_t segment_end(const struct czi_segment *s)
     return s->address + s->memory_size;
 }
 
+/* With -Ttext, lld puts the code where it has put the file's own headers, in a segment of
+ * theirs that is only to be read: the code covers them, in any loader. */
+static void leave_out_covered_headers(const struct file *f, size_t headers_end,
+                                      struct czi_image *image)
+{
+    for (unsigned i = 0; i + 1 < image->segment_count; i++) {
+        struct czi_segment *s = &image->segments[i];
+
+        if (s->bytes.data != f->data || s->bytes.len != headers_end ||
+            s->memory_size != headers_end || s->mode != CZI_PAGE_READ ||
+            s[1].address != s->address)
+            continue;
+        image->segment_count--;
+        memmove(s, s + 1, (image->segment_count - i) * sizeof *s);
+        break;
+    }
+}
+
 /* Segments in one page have one mode, the sum of theirs: what may only be read may be executed
  * or written beside, but never is anything written and executed. */
 static int join_modes(const struct file *f, struct czi_image *image)
@@ -305,6 +323,7 @@ static int read_segments(const struct file *f, struct czi_image *image)
         if (rc != CZ_OK)
             return rc;
     }
+    leave_out_covered_headers(f, (size_t)table + (size_t)count * PROGRAM_SIZE, image);
     return join_modes(f, image);
 }
 

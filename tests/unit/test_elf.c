@@ -83,6 +83,46 @@ static void empty_segments_do_not_matter(void **state)
     assert_int_equal(image.segment_count, 3);
 }
 
+/* As lld does with -Ttext: the headers' own segment, and the code where they are. */
+static void code_covers_the_segment_of_the_headers(void **state)
+{
+    static const struct {
+        uint64_t size, address;
+        uint32_t flags;
+        int code;
+    } cases[] = {
+        {ELF_PROGRAM(3), 0x10000, ELF_R, CZ_OK},
+        {ELF_PROGRAM(3) + 1, 0x10000, ELF_R, CZ_INVALID}, /* more than the headers */
+        {ELF_PROGRAM(3) - 1, 0x10000, ELF_R, CZ_INVALID},
+        {ELF_PROGRAM(3), 0xfff0, ELF_R, CZ_INVALID}, /* not all of it is covered */
+        {ELF_PROGRAM(3), 0x10000, ELF_R | ELF_X, CZ_INVALID},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CZI_COUNTOF(cases); i++) {
+        struct elf_plan plan = usual();
+        CZI_AUTOBUF file = {0};
+        struct czi_image image;
+        cz_error err = {0};
+
+        plan.segments[1] = plan.segments[0];
+        plan.segments[0] =
+            (struct elf_segment){ELF_LOAD, cases[i].flags, cases[i].address, eight,
+                                 8,        cases[i].size};
+        elf_build(&file, &plan);
+        elf_poke(&file, ELF_PROGRAM(0) + 8, 8, 0);
+        elf_poke(&file, ELF_PROGRAM(0) + 32, 8, cases[i].size);
+        elf_poke(&file, ELF_PROGRAM(0) + 48, 8, 1);
+        assert_int_equal(czi_elf_read(file.data, file.len, &image, &err), cases[i].code);
+        if (cases[i].code)
+            continue;
+        assert_int_equal(image.segment_count, 2);
+        assert_int_equal(image.segments[0].mode, CZI_PAGE_READ | CZI_PAGE_EXEC);
+        assert_memory_equal(image.segments[0].bytes.data, exit_7, 12);
+        assert_int_equal(image.segments[1].address, 0x12010);
+    }
+}
+
 /* Modes of two segments that share a page -> the mode of both; 0: refused. */
 static void what_shares_a_page_shares_its_mode_unless_code_could_be_written(void **state)
 {
@@ -533,6 +573,7 @@ int main(void)
     const struct CMUnitTest all[] = {
         cmocka_unit_test(segments_and_entry_are_as_the_file_says),
         cmocka_unit_test(empty_segments_do_not_matter),
+        cmocka_unit_test(code_covers_the_segment_of_the_headers),
         cmocka_unit_test(segments_come_ascending_whatever_their_order),
         cmocka_unit_test(what_shares_a_page_shares_its_mode_unless_code_could_be_written),
         cmocka_unit_test(modes_are_not_joined_around_a_corner),
