@@ -93,11 +93,17 @@ void czg_fail(const char *text)
     czg_exit(1);
 }
 
+/* Anybody may have made a resource in the code's name before the code was there. */
 int64_t czg_open_own(const void *label, size_t len, enum cz_access mode)
 {
+    struct cz_guest_info info;
     cz_id self, id;
+    int64_t index;
 
     czg_self(&self);
     czg_resource_id(&self, label, len, &id);
-    return czg_open(&id, mode);
+    index = czg_open(&id, mode);
+    if (index >= 0 && !czg_info(index, &info) && info.exists && !info.is_own)
+        czg_fail("a resource in this code's name is not its own");
+    return index;
 }

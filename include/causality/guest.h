@@ -131,7 +131,7 @@ struct cz_guest_info {
     uint64_t kind, state;  /* enum cz_kind, enum cz_state */
     uint64_t version, length;
     uint64_t quantity[2]; /* low, high; two's complement */
-    uint64_t is_own;      /* its controller is this code */
+    uint64_t is_own;      /* this code controls it */
 };
 struct cz_guest_new { /* its creator and controller are this code */
     uint64_t kind;    /* data or fungible */

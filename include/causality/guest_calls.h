@@ -252,7 +252,8 @@ void czg_resource_id(const cz_id *creator, const void *label, size_t len, cz_id 
 void czg_hex(const void *from, size_t len, char *to);
 /* Ends with a code other than 0, after a message. */
 __attribute__((noreturn)) void czg_fail(const char *text);
-/* A data or fungible resource of this code's own, opened to be written. */
+/* A data or fungible resource of this code's own, or that can be made so. Fails when there is
+ * one that somebody made in its name before the code was there. */
 int64_t czg_open_own(const void *label, size_t len, enum cz_access mode);
 
 /* ---- Accounts (guest/sdk/account.c), of programs -------------------------------------------

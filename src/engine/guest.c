@@ -165,7 +165,7 @@ static uint8_t find_code(struct general *g, const struct czi_op *op, bool wanted
     if (w && w->created) {
         rc = czi_guests_fresh(g, w, ret);
     } else {
-        czi_codes_trim(&core->guests->codes);
+        czi_guests_trim(core->guests);
         n = czi_resource_name(&core->resources, slot);
         rc = czi_codes_get(&core->guests->codes, id, (struct czi_slice){n->data, n->data_len},
                            ret);

@@ -96,6 +96,16 @@ void czi_guests_predict(struct czi_core *core, const struct czi_pending *p,
     czi_predict(core->guests->predictor, &in, ret);
 }
 
+/* Who was to run ahead with a code that goes runs at its turn. */
+void czi_guests_trim(struct czi_guests *g)
+{
+    if (!czi_codes_overfull(&g->codes))
+        return;
+    for (uint32_t i = 0; i < g->ahead_count; i++)
+        g->ahead[i].code = NULL;
+    czi_codes_trim(&g->codes);
+}
+
 /* ---- At its turn ---------------------------------------------------------------------------
  */
 

@@ -67,7 +67,7 @@ struct czi_keep {
 
 struct czi_ahead {
     const struct czi_pending *pending;
-    struct czi_code *code;
+    struct czi_code *code;                  /* borrowed; NULL: it runs at its turn */
     const struct czi_prediction *predicted; /* of an open effect; NULL: it was not asked for */
     uint32_t items;                         /* of the book when it ran */
     bool asked_book;
@@ -122,6 +122,8 @@ void czi_guests_begin(struct czi_core *core);
 /* Before the entry at i of a batch, a guest's, is executed: it and others run ahead, if that is
  * worth it. */
 void czi_guests_look_ahead(struct czi_core *core, struct czi_batch *b, uint32_t i);
+/* Drops codes beyond what is kept, while nobody runs. */
+void czi_guests_trim(struct czi_guests *g);
 /* The kept run of an entry, or NULL. */
 struct czi_ahead *czi_guests_ahead(struct czi_core *core, const struct czi_entry *e);
 

@@ -443,6 +443,37 @@ static void codes_beyond_the_bound_are_decoded_again(void **state)
     free((void *)(uintptr_t)file.data);
 }
 
+/* An entry of the batch at hand, prepared and still to be run, may be of a code that goes. */
+static void who_is_to_run_ahead_keeps_no_code_that_was_dropped(void **state)
+{
+    struct mix m = mix(0, 1, 0);
+    struct czi_slice file = {w.elf, w.elf_len};
+    struct czi_guests *g;
+    struct czi_ahead ahead = {.tried = false};
+    uint8_t id[32] = {1};
+    uint32_t n = 0;
+
+    (void)state;
+    assert_int_equal(run(&m), CZ_APPLIED);
+    assert_ok(cz_flush(w.engine, &w.err), w.err);
+    g = w.engine->step.core.guests;
+    assert_int_equal(czi_codes_get(&g->codes, id, file, &ahead.code), CZ_OK);
+    while (!czi_codes_overfull(&g->codes)) {
+        struct czi_code *other;
+
+        n++;
+        memcpy(id + 4, &n, sizeof n);
+        assert_int_equal(czi_codes_get(&g->codes, id, file, &other), CZ_OK);
+    }
+    czi_free(g->ahead);
+    g->ahead = czi_alloc_zero(1, sizeof *g->ahead);
+    *g->ahead = ahead;
+    g->ahead_count = g->ahead_room = 1;
+    czi_guests_trim(g);
+    assert_false(czi_codes_overfull(&g->codes));
+    assert_null(g->ahead[0].code);
+}
+
 /* Each of many guests writes 64 KiB, which is more in all than is kept of runs ahead. */
 static void what_cannot_be_kept_is_run_at_its_turn(void **state)
 {
@@ -508,6 +539,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_made_before_a_code_is_not_its_own, set_up,
                                         tear_down),
         cmocka_unit_test(codes_beyond_the_bound_are_decoded_again),
+        cmocka_unit_test_setup_teardown(who_is_to_run_ahead_keeps_no_code_that_was_dropped,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_cannot_be_kept_is_run_at_its_turn, set_up,
                                         tear_down),
     };
