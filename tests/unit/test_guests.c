@@ -408,6 +408,35 @@ static void what_was_made_before_a_code_is_not_its_own(void **state)
     assert_int_equal(results[1], 0);
 }
 
+/* The same, of a guest that opens its own through the SDK. */
+static void a_guest_does_not_count_in_what_others_made_in_its_name(void **state)
+{
+    cz_creation c = {.label = "hgfedcba", .kind = CZ_DATA, .data = (const uint8_t *)"12345678"};
+    struct mix m = mix(MIX_OPEN | MIX_OWN, 0, 0);
+    cz_effect *e;
+    cz_id code = w.code;
+
+    (void)state;
+    assert_memory_equal(&m.label, c.label, 8);
+    c.data_len = 8;
+    c.creator = c.controller = code;
+    assert_ok(cz_close(w.engine, &w.err), w.err);
+    free(w.elf);
+    open_store(2);
+    w.code = code;
+    w.elf = script_read_file(GUESTS "/mix.elf", &w.elf_len);
+    e = begin();
+    assert_ok(cz_effect_create(e, &c, &w.err), w.err);
+    assert_int_equal(apply(e), CZ_APPLIED);
+    e = begin();
+    assert_ok(cz_effect_deploy(e, w.elf, w.elf_len, &code, &w.err), w.err);
+    assert_int_equal(apply(e), CZ_APPLIED);
+    assert_int_equal(run(&m), CZ_GUEST_FAILED);
+    m.label++; /* which nobody took */
+    assert_int_equal(run(&m), CZ_APPLIED);
+    assert_int_equal(run(&m), CZ_APPLIED);
+}
+
 /* ---- Bounds --------------------------------------------------------------------------------
  */
 
@@ -538,6 +567,8 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_was_made_before_a_code_is_not_its_own, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_guest_does_not_count_in_what_others_made_in_its_name,
+                                        set_up, tear_down),
         cmocka_unit_test(codes_beyond_the_bound_are_decoded_again),
         cmocka_unit_test_setup_teardown(who_is_to_run_ahead_keeps_no_code_that_was_dropped,
                                         set_up, tear_down),
