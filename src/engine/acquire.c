@@ -257,13 +257,14 @@ static int wait_for_locks(cz_context *c, const struct czi_want *wants, uint32_t 
     uint64_t deadline = c->owner.deadline;
     int rc;
 
+    c->waits_for_locks = true;
     while (!c->lock_woken) {
         czi_context_block(c, deadline);
         if (deadline != UINT64_MAX)
             czi_locks_expire(l, czi_manager_now(g));
         czi_manager_settle(g);
     }
-    c->lock_woken = false;
+    c->lock_woken = c->waits_for_locks = false;
     if (c->owner.outcome == CZI_WOKEN_GRANTED) {
         if (czi_key_kind(wants->lock->key) == CZI_KEY_RESOURCE) /* else it is no guard */
             g->manager.stats.waited += count;

@@ -46,6 +46,7 @@ struct cz_context {
     bool waits_ack;              /* in the list: */
     cz_context *next_ack;
     struct cz_error *refusal; /* while it awaits a task or waits: that would never end */
+    bool waits_for_locks;     /* in a call, which tells it that waiting would never end */
     cz_cycle_step *cycle;     /* of its last deadlock */
     size_t cycle_count;
     uint64_t cycle_number; /* 0: none */

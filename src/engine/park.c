@@ -210,8 +210,9 @@ static bool refuse_one(struct czi_core *core)
             return core->refuse(core->breathe_arg, l->cycle[i].owner);
     for (uint32_t i = 0; i < l->cycle_count; i++)
         if (l->cycle[i].owner->kind != CZ_PARTY_EFFECT &&
-            l->cycle[i].owner->state == CZI_OWNER_WAITING)
-            return core->refuse(core->breathe_arg, l->cycle[i].owner);
+            l->cycle[i].owner->state == CZI_OWNER_WAITING &&
+            core->refuse(core->breathe_arg, l->cycle[i].owner))
+            return true;
     return false;
 }
 

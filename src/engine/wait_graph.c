@@ -147,6 +147,8 @@ bool czi_manager_refuse(void *arg, struct czi_owner *awaiting)
     struct czi_locks *l = &g->step.core.parking.locks;
     cz_context *c = (cz_context *)awaiting;
 
+    if (awaiting->state == CZI_OWNER_WAITING && !c->waits_for_locks)
+        return false;
     c->refusal = czi_alloc_zero(1, sizeof *c->refusal);
     if (!c->refusal)
         return false;
