@@ -304,7 +304,9 @@ int czi_cli_find_kind(struct czi_cli *cli, const char *text, enum cz_kind kind, 
 
     if (rc == CZ_NOT_FOUND)
         rc = czi_fail(&cli->err, CZ_NOT_FOUND,
-                      "there is no %s \"%s\"; causality list --kind %s shows what there is",
-                      cz_kind_name((int)kind), text, cz_kind_name((int)kind));
+                      "there is no %s \"%s\"%s; causality list --kind %s shows what there is",
+                      cz_kind_name((int)kind), text,
+                      kind == CZ_CODE ? ", and no file of that name" : "",
+                      cz_kind_name((int)kind));
     return rc;
 }
