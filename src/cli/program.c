@@ -244,7 +244,7 @@ int czi_cli_program(struct czi_cli *cli, int argc, char **argv)
         {"list", "", 0, 0, NULL, program_list},
         {"show", "PROGRAM", 1, 1, NULL, program_show},
         {"log", "PROGRAM", 1, 1, NULL, program_log},
-        {"id", "NAME [ARGUMENTS]", 1, 2, " label key ", czi_program_id},
+        {"id", "NAME|FILE|CODE [ARGUMENTS]", 1, 2, " label key input ", czi_program_id},
         {"run", "MODULE [NAME [ARGUMENTS]] | FILE|CODE [ARGUMENTS]", 1, 3,
          " label key facts sign wait input ", czi_program_run},
         {"deploy", "FILE", 1, 1, NULL, czi_program_deploy},

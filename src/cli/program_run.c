@@ -142,14 +142,41 @@ static int close_host(struct running *r, int exit_code)
 
 /* ---- Its id and key --------------------------------------------------------------------- */
 
+/* A guest is given by its file, which need not be deployed yet, or by its code's id. */
+static int id_of(struct czi_cli *cli, int argc, char **argv, cz_id *ret)
+{
+    struct czi_guest_given guest = {0};
+    cz_program_spec spec = spec_of(cli, argc, argv);
+    bool is_file = czi_guest_is_file(argv[0]);
+    cz_id code;
+    int rc = CZ_OK;
+
+    if (strncmp(argv[0], "code:", 5) == 0)
+        return czi_fail(&cli->err, CZ_INVALID, "%s is a label: give the code's id, or its file",
+                        argv[0]);
+    if (is_file || czi_cli_option(cli, "input"))
+        rc = czi_guest_look(cli, argv[0], &guest);
+    if (!rc && is_file)
+        rc = cz_code_id(guest.elf.data, guest.elf.len, &code, &cli->err);
+    if (!rc && is_file)
+        cz_id_print(&code, guest.name);
+    if (!rc && guest.is_guest)
+        spec = czi_guest_spec(cli, &guest, argc - 1, argv + 1);
+    if (!rc && guest.is_guest && !is_file)
+        spec.name = argv[0];
+    if (!rc)
+        rc = cz_program_id(&spec, ret, &cli->err);
+    czi_guest_given_done(&guest);
+    return rc;
+}
+
 int czi_program_id(struct czi_cli *cli, int argc, char **argv)
 {
-    cz_program_spec spec = spec_of(cli, argc, argv);
     char id_text[CZ_ID_TEXT_SIZE], key_text[65] = "";
     uint8_t room[32], key[32];
     const uint8_t *secret = NULL;
     cz_id id;
-    int rc = cz_program_id(&spec, &id, &cli->err);
+    int rc = id_of(cli, argc, argv, &id);
 
     if (!rc)
         rc = czi_cli_seed(czi_cli_option(cli, "key"), room, &secret, &cli->err);

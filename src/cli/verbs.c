@@ -153,7 +153,7 @@ const struct czi_verb czi_verbs[] = {
          "deployed,\n"
          "or a code of the store. Without any it goes on with those that are unfinished.\n"
          "deploy FILE puts a guest's code into the store, and tells its id.\n"
-         "id NAME [ARGUMENTS] tells id and key of a program before it is started.\n"
+         "id NAME|FILE|CODE [ARGUMENTS] tells id and key of a program before it is started.\n"
          "list, show PROGRAM and log PROGRAM tell what is recorded, by label or id.\n"
          "cancel PROGRAM [MODULE] asks the process that runs it; when there is none, goes on\n"
          "with it here to cancel it, which needs its module.\n"
@@ -161,19 +161,18 @@ const struct czi_verb czi_verbs[] = {
          "file, or a code of the store by label or id.\n",
      .args_min = 1,
      .args_max = UINT8_MAX,
-     .options = {{"label", 'l', "LABEL", "tells instances apart; main if not given (id, run)",
-                  NULL},
-                 {"key", 'k', "KEYFILE",
-                  "the host's secret, of which programs have their keys (id, run, cancel)",
-                  NULL},
-                 {"facts", 'f', "FILE|-",
-                  "record these once it runs, see fact add; again for "
-                  "more (run)",
-                  NULL, true},
-                 {"sign", 's', "KEYFILE", "sign those facts as an observer (run)", NULL},
-                 {"input", 'i', "FILE|-", "a guest's arguments, at most 32 KiB (run)", NULL},
-                 {"wait", 'w', "MS",
-                  "milliseconds to wait for its end; no limit if not given (run)", NULL}},
+     .options =
+         {{"label", 'l', "LABEL", "tells instances apart; main if not given (id, run)", NULL},
+          {"key", 'k', "KEYFILE",
+           "the host's secret, of which programs have their keys (id, run, cancel)", NULL},
+          {"facts", 'f', "FILE|-",
+           "record these once it runs, see fact add; again for "
+           "more (run)",
+           NULL, true},
+          {"sign", 's', "KEYFILE", "sign those facts as an observer (run)", NULL},
+          {"input", 'i', "FILE|-", "a guest's arguments, at most 32 KiB (id, run)", NULL},
+          {"wait", 'w', "MS", "milliseconds to wait for its end; no limit if not given (run)",
+           NULL}},
      .run = czi_cli_program},
     {.name = "vm",
      .arguments = "run FILE",

@@ -94,6 +94,13 @@ class Running(Guests):
         self.assertEqual(json.loads(other)["code"], self.code)
         self.assertIn("no code", self.refused(3, "program", "run", "nothing"))
 
+    def test_its_id_is_known_before_it_is_started(self):
+        path = self.input("y")
+        ids = {json.loads(self.ok("program", "id", name, "--input", path, "--label", "one",
+                                  "--json"))["program"] for name in (GUEST, self.code)}
+        self.assertEqual(ids, {self.guest(0, "y", "one")["program"]})
+        self.assertIn("the code's id", self.refused(2, "program", "id", "code:" + self.code))
+
     def test_input_is_for_guests(self):
         module = self.folder / "some.so"
         module.write_bytes(b"")
