@@ -2,7 +2,7 @@
 #ifndef GUEST_MIX_H
 #define GUEST_MIX_H
 
-#include "guest_script.h"
+#include "causality/guest.h"
 
 enum {
     MIX_OPEN = 1,   /* opens its resources itself */

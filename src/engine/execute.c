@@ -280,6 +280,18 @@ static void touch_ahead(const struct czi_core *core, const struct czi_batch *b, 
     }
 }
 
+/* The same for effects of the general way, a few before their turn. */
+static void prefetch_general(const struct czi_core *core, const struct czi_batch *b, uint32_t i)
+{
+    for (unsigned step = 0; step < 3; step++) {
+        uint32_t k = i + 6 - 2 * step;
+
+        if (k < b->entry_count && b->entries[k].shape == CZI_SHAPE_GENERAL &&
+            b->entries[k].status == CZI_ENTRY_EFFECT)
+            czi_general_prefetch(core, b->entries[k].pending, step);
+    }
+}
+
 /* Nothing of it is looked at, so that nothing can be learned or used up by it. */
 static bool refuse(struct czi_entry *e)
 {
@@ -367,6 +379,8 @@ int czi_core_execute(struct czi_core *core, struct czi_batch *b, uint32_t from, 
         }
         if (CZI_UNLIKELY(is_guests(e)))
             czi_guests_look_ahead(core, b, i);
+        if (e->shape == CZI_SHAPE_GENERAL)
+            prefetch_general(core, b, i);
         __builtin_prefetch((const uint8_t *)&b->posts[b->post_count] + 1024, 1);
         if (CZI_UNLIKELY(core->parking.locks.live) && !is_clear(core, e) &&
             !see_touched(core, e))

@@ -48,6 +48,35 @@ void czi_load_works(struct general *g)
     }
 }
 
+/* More than these are near enough by the time that the first ones are done. */
+#define PREFETCH_MAX 8u
+
+void czi_general_prefetch(const struct czi_core *core, const struct czi_pending *p,
+                          unsigned step)
+{
+    unsigned n = CZI_MIN(czi_effect_accesses(&p->view), PREFETCH_MAX);
+
+    for (unsigned i = 0; i < n; i++) {
+        const uint8_t *id = czi_effect_access_id(p->bytes, &p->view, i);
+        const uint8_t *name;
+        uint32_t slot;
+
+        if (step == 0)
+            czi_id_table_prefetch(&core->resources.ids, id);
+        if (step == 1)
+            czi_id_table_prefetch_id(&core->resources.ids, id);
+        if (step < 2)
+            continue;
+        slot = czi_id_table_find(&core->resources.ids, id);
+        if (slot == CZI_ID_NONE)
+            continue;
+        __builtin_prefetch(czi_resource_at(&core->resources, slot));
+        name = (const uint8_t *)czi_resource_name(&core->resources, slot);
+        for (size_t at = 0; at < sizeof(struct czi_resource_name); at += 64)
+            __builtin_prefetch(name + at);
+    }
+}
+
 /* Of a program's effect: the clock that comes of all that it follows and touches. */
 static uint8_t make_clock(struct general *g)
 {

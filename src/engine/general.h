@@ -54,11 +54,11 @@ struct general {
     uint64_t facts_used;  /* bit i: by a deposit or confirm */
     /* The code that the operation at hand comes from; NULL: it is the effect's own. */
     const uint8_t *actor;
-    struct czi_pending *open;         /* it, when it is an open effect: its scope is set here */
-    struct czi_ahead *ahead;          /* of its guest; NULL: it did not run ahead */
+    struct czi_pending *open; /* it, when it is an open effect: its scope is set here */
+    struct czi_ahead *ahead;  /* of its guest; NULL: it did not run ahead */
     const struct czi_run_result *result; /* of its guest; NULL: it was not started */
     const struct czi_run_result *ran;    /* the same, once it exited with 0; */
-    const uint8_t *ran_code;          /* that guest's code */
+    const uint8_t *ran_code;             /* that guest's code */
     struct czi_blame blame;
     struct czi_citing citing;
     struct czi_item item; /* the one at hand */
@@ -150,6 +150,9 @@ void czi_guest_rejected(struct general *g);
 /* A creation of a code: it is one, and named by its hash. */
 CZI_MUST_USE uint8_t czi_code_fault(struct general *g, const struct czi_op *op);
 void czi_load_works(struct general *g);
+/* Asks for what an effect's accesses will need, in three steps that need the one before. */
+void czi_general_prefetch(const struct czi_core *core, const struct czi_pending *p,
+                          unsigned step);
 /* The accesses are others now: loads the copies, and what follows from them. */
 CZI_MUST_USE uint8_t czi_scope_changed(struct general *g);
 

@@ -98,9 +98,10 @@ struct czi_guests {
     unsigned worker_count;   /* those that can run a guest; 0 is the engine's thread */
     struct czi_ahead *ahead; /* of the batch that is executed */
     uint32_t ahead_count, ahead_room;
-    uint32_t window; /* entries that are looked at */
+    uint32_t window;  /* entries that are looked at */
+    uint32_t horizon; /* up to which of the batch they were */
     uint32_t jobs[CZI_WAVE_ENTRIES_MAX];
-    uint32_t job_count;
+    uint32_t job_count, considered; /* of the guests seen */
     struct czi_marks marks;
     /* The effect at hand. */
     struct czi_guest_order order;

@@ -3,6 +3,9 @@
 #include "base/error.h"
 #include "engine/guests.h"
 
+/* Entries that are looked at, at least: as many are worth waking others. */
+#define WINDOW_MIN 16u
+
 /* ---- Memory that stays while a batch is executed -------------------------------------------
  */
 
@@ -127,6 +130,9 @@ static void run_job(void *arg, unsigned worker, uint32_t job)
 
     if (worker >= g->worker_count)
         return;
+    for (uint32_t step = 0, k = job + 3; step < 3; step++, k--)
+        if (k < g->job_count)
+            czi_general_prefetch(core, g->ahead[g->jobs[k]].pending, step);
     find_guest(a->pending, &op);
     czi_guests_order(a->pending, &op, &order);
     czi_sight_init(&sight, core, NULL, a->pending);
@@ -300,6 +306,7 @@ static bool consider(struct czi_core *core, struct czi_entry *e)
         return true;
     if (p->view.has_guest) {
         a = czi_guests_ahead(core, e);
+        g->considered++;
         if (!a && may_run_ahead(core, e)) {
             a = prepare(core, p);
             e->to = a ? g->ahead_count : 0;
@@ -312,14 +319,17 @@ static bool consider(struct czi_core *core, struct czi_entry *e)
     return mark_writes(g, p, a) && !czi_codes_overfull(&g->codes);
 }
 
-/* Where most are in others' way, looking far is a waste. */
+/* Those that are in others' way run at their turn, on the engine's thread alone: the farther
+ * one looks, the more they are. */
 static void adapt(struct czi_guests *g, uint32_t looked_at)
 {
+    uint32_t left_out = g->considered - g->job_count;
+
     if (looked_at < g->window)
         return;
-    if (2 * g->job_count >= looked_at)
+    if (left_out <= g->considered / 32)
         g->window = CZI_MIN(2 * g->window, CZI_WAVE_ENTRIES_MAX);
-    else if (8 * g->job_count < looked_at && g->window > 16)
+    else if (left_out > g->considered / 8 && g->window > WINDOW_MIN)
         g->window /= 2;
 }
 
@@ -335,17 +345,18 @@ void czi_guests_look_ahead(struct czi_core *core, struct czi_batch *b, uint32_t 
     struct czi_guests *g;
     uint32_t k = i, end;
 
-    if (!core->fan_out)
+    if (!core->fan_out || (core->guests && i < core->guests->horizon))
         return;
     g = czi_guests(core);
     if (!g || !may_run_ahead(core, &b->entries[i]))
         return;
-    g->job_count = 0;
+    g->job_count = g->considered = 0;
     begin_marks(&g->marks);
     end = CZI_MIN(i + g->window, b->entry_count);
     while (k < end && consider(core, &b->entries[k]))
         k++;
     adapt(g, k - i);
+    g->horizon = k;
     if (g->job_count < 2) {
         for (uint32_t j = 0; j < g->job_count; j++)
             g->ahead[g->jobs[j]].tried = false;
@@ -370,7 +381,7 @@ void czi_guests_begin(struct czi_core *core)
 
     if (!g)
         return;
-    g->ahead_count = 0;
+    g->ahead_count = g->horizon = 0;
     for (unsigned i = 0; i < g->worker_count; i++)
         keep_reset(&g->workers[i].keep);
     czi_codes_trim(&g->codes);

@@ -9,6 +9,7 @@
 #include "engine/engine.h"
 #include "engine/guests.h"
 #include "guest_mix.h"
+#include "guest_script.h"
 #include "platform/simulated.h"
 #include "replay/journal.h"
 

@@ -2,6 +2,7 @@
 #include "engine/engine.h"
 #include "engine/guests.h"
 #include "guest_mix.h"
+#include "guest_script.h"
 
 #include "resource/resource.h"
 
