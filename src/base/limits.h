@@ -172,8 +172,8 @@
 #define CZI_ASSETS_MAX (1u << 20)
 #define CZI_DOMAINS_MAX 4096u
 
-/* Places in a code's text that its analysis tells apart, at about 300 bytes each while it lasts;
- * a code with more is one of which nothing is known. */
+/* Places in a code's text that its analysis tells apart, at about 300 bytes each while it
+ * lasts; a code with more is one of which nothing is known. */
 #define CZI_ANALYSE_PLACES_MAX 4096u
 
 /* Codes whose accesses are predicted, at about 6 KiB each: 6 MiB. */

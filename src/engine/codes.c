@@ -87,6 +87,7 @@ void czi_codes_trim(struct czi_codes *c)
         for (uint32_t i = 0; i < c->ids.count; i++)
             if (c->kept[i].code && (!oldest || c->kept[i].used < oldest->used))
                 oldest = &c->kept[i];
+        CZI_CHECK(oldest); /* or nothing would be kept */
         drop(c, oldest);
     }
 }

@@ -1,6 +1,7 @@
 /* guest_code.c - a program that runs on any machine: a checksum over sorting, CRC, matrices, a
- * state machine, divisions and shifts of all widths. tests/e2e/test_vm.py compares the exit codes
- * of a guest with that of this machine; tests/e2e/test_disasm.py wants its code. Freestanding.
+ * state machine, divisions and shifts of all widths. tests/e2e/test_vm.py compares the exit
+ * codes of a guest with that of this machine; tests/e2e/test_disasm.py wants its code.
+ * Freestanding.
  */
 #include <stdint.h>
 
@@ -103,7 +104,8 @@ static uint64_t divisions(void)
         sum ^= (uint64_t)(uint32_t)(c / d) << 20 | (uint32_t)(c % d);
         sum += (uint64_t)a / (uint64_t)b + (uint64_t)a % (uint64_t)b;
         sum ^= (uint64_t)((__int128)a * b >> 64);
-        sum += (uint64_t)(a >> (c & 63)) + ((uint64_t)a >> (d & 63)) + (uint64_t)(c >> (d & 31));
+        sum +=
+            (uint64_t)(a >> (c & 63)) + ((uint64_t)a >> (d & 63)) + (uint64_t)(c >> (d & 31));
     }
     return sum;
 }
