@@ -1,4 +1,5 @@
 /* test_guests.c - guests in effects: what they change, who may, what receipts say. */
+#include "codec/blake3.h"
 #include "engine/engine.h"
 #include "engine/guests.h"
 #include "guest_mix.h"
@@ -184,6 +185,255 @@ static void an_open_effect_changes_the_same(void **state)
     assert_int_equal(run(&m), CZ_APPLIED);
     assert_int_equal(count_of(0), 2);
     assert_int_equal(count_of(1), 2);
+}
+
+/* ---- Codes and what they control -----------------------------------------------------------
+ */
+
+static enum cz_reason create_code(const void *bytes, size_t len, const char *label,
+                                  enum cz_kind kind)
+{
+    cz_creation c = {.label = label, .kind = kind, .data = bytes, .data_len = len};
+    cz_effect *e = begin();
+
+    assert_ok(cz_effect_create(e, &c, &w.err), w.err);
+    return apply(e);
+}
+
+static void a_code_is_named_by_its_bytes_and_loads(void **state)
+{
+    char label[CZI_CODE_LABEL_SIZE];
+    uint8_t *other = malloc(w.elf_len + 1);
+    cz_id hash;
+
+    (void)state;
+    memcpy(other, w.elf, w.elf_len);
+    other[w.elf_len] = 1; /* another file, that loads as well */
+    czi_blake3(other, w.elf_len, hash.bytes);
+    czi_code_label(&hash, label);
+    assert_int_equal(create_code(other, w.elf_len + 1, label, CZ_CODE), CZ_EXISTS);
+    label[10]++;
+    assert_int_equal(create_code(other, w.elf_len + 1, label, CZ_CODE), CZ_BAD_CODE);
+    czi_blake3(other, w.elf_len + 1, hash.bytes);
+    czi_code_label(&hash, label);
+    assert_int_equal(create_code(other, w.elf_len + 1, label, CZ_DATA), CZ_BAD_CODE);
+    assert_int_equal(create_code(other, w.elf_len + 1, label, CZ_CODE), CZ_APPLIED);
+    czi_blake3("no elf", 6, hash.bytes);
+    czi_code_label(&hash, label);
+    assert_int_equal(create_code("no elf", 6, label, CZ_CODE), CZ_BAD_CODE);
+    free(other);
+}
+
+static void a_code_never_changes(void **state)
+{
+    cz_effect *e = begin();
+
+    (void)state;
+    assert_ok(cz_effect_write(e, &w.code, "x", 1, &w.err), w.err);
+    assert_int_equal(apply(e), CZ_WRONG_KIND);
+    e = begin();
+    assert_ok(cz_effect_archive(e, &w.code, &w.err), w.err);
+    assert_int_equal(apply(e), CZ_WRONG_KIND);
+    e = begin();
+    assert_ok(cz_effect_lock(e, &w.code, &w.err), w.err);
+    assert_int_equal(apply(e), CZ_WRONG_KIND);
+}
+
+static void what_is_no_code_does_not_run(void **state)
+{
+    struct mix m = mix(0, 1, 0), open = mix(MIX_OPEN, 1, 0);
+    cz_id code = w.code, absent = {{5}};
+
+    (void)state;
+    w.code = w.data[3];
+    assert_int_equal(run(&m), CZ_NOT_CODE);
+    assert_int_equal(run(&open), CZ_NOT_CODE);
+    w.code = absent;
+    assert_int_equal(run(&m), CZ_UNKNOWN_RESOURCE);
+    assert_int_equal(run(&open), CZ_UNKNOWN_RESOURCE);
+    w.code = code;
+}
+
+static cz_id own(const struct mix *m)
+{
+    return czi_identity_id(&w.code, (struct czi_slice){(const uint8_t *)&m->label, 8});
+}
+
+static void what_a_code_controls_only_its_runs_change(void **state)
+{
+    struct mix m = mix(MIX_OPEN | MIX_OWN, 0, 0);
+    cz_guest_access access = {.mode = CZ_WRITE};
+    cz_resource r;
+    cz_effect *e;
+
+    (void)state;
+    assert_int_equal(run(&m), CZ_APPLIED);
+    access.resource = own(&m);
+    assert_ok(cz_resource_get(w.engine, &access.resource, &r, &w.err), w.err);
+    assert_memory_equal(&r.controller, &w.code, sizeof(cz_id));
+    e = begin();
+    assert_ok(cz_effect_write(e, &access.resource, "x", 1, &w.err), w.err);
+    assert_int_equal(apply(e), CZ_CODE_ONLY);
+    e = begin();
+    assert_ok(cz_effect_archive(e, &access.resource, &w.err), w.err);
+    assert_int_equal(apply(e), CZ_CODE_ONLY);
+    e = begin(); /* to name it is to change its version */
+    assert_ok(cz_effect_access(e, &access.resource, CZ_WRITE, &w.err), w.err);
+    assert_ok(cz_effect_transfer(e, &w.balances[0], &w.balances[1], 1, &w.err), w.err);
+    assert_int_equal(apply(e), CZ_CODE_ONLY);
+    m.flags = 0; /* its code runs, and leaves it as it is */
+    e = begin();
+    assert_ok(cz_effect_run(e, &w.code, 100000, &access, 1, &m, mix_size(&m), &w.err), w.err);
+    assert_int_equal(apply(e), CZ_APPLIED);
+    e = begin(); /* behind a run of its code others may not change it either */
+    assert_ok(cz_effect_run(e, &w.code, 100000, &access, 1, &m, mix_size(&m), &w.err), w.err);
+    assert_ok(cz_effect_write(e, &access.resource, "x", 1, &w.err), w.err);
+    assert_int_equal(apply(e), CZ_CODE_ONLY);
+}
+
+static void nobody_creates_in_the_name_of_a_code(void **state)
+{
+    cz_creation c = {.creator = w.code, .label = "mine", .kind = CZ_DATA};
+    cz_effect *e = begin();
+
+    (void)state;
+    assert_ok(cz_effect_create(e, &c, &w.err), w.err);
+    assert_int_equal(apply(e), CZ_CODE_ONLY);
+    c.creator = cz_operator();
+    c.controller = w.code;
+    e = begin();
+    assert_ok(cz_effect_create(e, &c, &w.err), w.err);
+    assert_int_equal(apply(e), CZ_CODE_ONLY);
+    c = (cz_creation){.creator = w.code,
+                      .controller = w.code,
+                      .label = "gold",
+                      .asset = "gold",
+                      .kind = CZ_FUNGIBLE};
+    e = begin(); /* not even an empty balance in its place, as accounts let it be made */
+    assert_ok(cz_effect_create(e, &c, &w.err), w.err);
+    assert_int_equal(apply(e), CZ_CODE_ONLY);
+}
+
+static void a_code_may_run_in_the_effect_that_deploys_it(void **state)
+{
+    size_t len;
+    uint8_t *elf = script_read_file(GUESTS "/player.elf", &len);
+    cz_guest_access access = {.resource = w.data[0], .mode = CZ_WRITE};
+    static struct script script;
+    cz_effect *e = begin();
+    cz_id player;
+    cz_resource r;
+
+    (void)state;
+    script_begin(&script);
+    (void)script_call(&script, CZ_CALL_RESIZE, 0, 5, 0, 0);
+    script_end(&script, 0, true);
+    assert_ok(cz_effect_deploy(e, elf, len, &player, &w.err), w.err);
+    assert_ok(cz_effect_run(e, &player, 100000, &access, 1, script.bytes, script.len, &w.err),
+              w.err);
+    assert_int_equal(apply(e), CZ_APPLIED);
+    assert_ok(cz_resource_get(w.engine, &w.data[0], &r, &w.err), w.err);
+    assert_int_equal(r.data_len, 5);
+    free(elf);
+}
+
+/* ---- What would be -------------------------------------------------------------------------
+ */
+
+struct seen {
+    unsigned calls;
+    cz_guest_trace trace;
+    cz_guest_touch touches[4];
+};
+
+static int look(void *arg, const cz_guest_trace *trace)
+{
+    struct seen *s = arg;
+
+    s->calls++;
+    s->trace = *trace;
+    assert_true(trace->touch_count <= 4);
+    memcpy(s->touches, trace->touches, trace->touch_count * sizeof s->touches[0]);
+    return 77;
+}
+
+static void trying_tells_what_is_tracked_and_changes_nothing(void **state)
+{
+    uint64_t flags[] = {0, MIX_OPEN};
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct mix m = mix(flags[i], 1, 2);
+        struct seen s = {0};
+        cz_effect *e = begin();
+        unsigned data = flags[i] ? 1 : 0; /* what is open begins with the code */
+        uint8_t root[32], after[32];
+
+        add_run(e, &m, 100000);
+        assert_ok(cz_root(w.engine, root, &w.err), w.err);
+        assert_int_equal(cz_guest_try(w.engine, e, look, &s, &w.err), 77);
+        assert_ok(cz_root(w.engine, after, &w.err), w.err);
+        assert_memory_equal(root, after, sizeof root);
+        assert_int_equal(s.calls, 1);
+        assert_int_equal(s.trace.reason, CZ_APPLIED);
+        assert_int_equal(s.trace.run.status, CZ_GUEST_EXITED);
+        assert_true(s.trace.instructions > 0 && s.trace.instructions < s.trace.run.gas);
+        assert_int_equal(s.trace.operations, 2);
+        assert_int_equal(s.trace.touch_count, 4);
+        assert_memory_equal(&s.touches[data].resource, &w.data[0], 32);
+        assert_true(s.touches[data].read && s.touches[data].written);
+        assert_true(s.touches[data].loads == 1 && s.touches[data].stores == 1);
+        assert_int_equal(apply(e), CZ_APPLIED);
+    }
+    assert_int_equal(count_of(0), 2);
+}
+
+static void only_an_effect_with_a_guest_can_be_tried(void **state)
+{
+    struct seen s = {0};
+    cz_effect *e = begin();
+
+    (void)state;
+    assert_ok(cz_effect_transfer(e, &w.balances[0], &w.balances[1], 1, &w.err), w.err);
+    assert_int_equal(cz_guest_try(w.engine, e, look, &s, &w.err), CZ_INVALID);
+    assert_int_equal(s.calls, 0);
+    cz_effect_free(e);
+}
+
+/* ---- Out of memory -------------------------------------------------------------------------
+ */
+
+/* The same as with memory, or the engine stops and says so. */
+static void without_memory_nothing_wrong_comes_of_a_guest(void **state)
+{
+    for (int64_t n = 0, failed = 1; failed; n++) {
+        struct mix m;
+        cz_effect *e;
+        uint64_t ticket;
+        cz_result r = {0};
+        int rc;
+
+        assert_int_equal(set_up(state), 0);
+        m = mix(n % 2 ? MIX_OPEN | MIX_OWN : 0, 2, 2);
+        e = begin();
+        add_run(e, &m, 100000);
+        czi_alloc_fail_after(n / 2);
+        rc = cz_submit_effect(w.engine, e, NULL, NULL, &ticket, &w.err);
+        if (!rc)
+            rc = cz_wait(w.engine, ticket, 60000, &r, &w.err);
+        failed = czi_alloc_failed() || n % 2 == 0;
+        czi_alloc_fail_after(-1);
+        cz_effect_free(e);
+        if (rc) {
+            assert_true(rc == CZ_NOMEM || (rc == CZ_CLOSED && strstr(w.err.detail, "memory")));
+        } else {
+            assert_int_equal(r.reason, CZ_APPLIED);
+            assert_int_equal(count_of(0), 1);
+            assert_int_equal(count_of(1), 1);
+        }
+        (void)cz_close(w.engine, &w.err);
+        free(w.elf);
+    }
 }
 
 /* ---- Guards --------------------------------------------------------------------------------
@@ -559,6 +809,21 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_a_guest_stores_is_the_resources_data, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(an_open_effect_changes_the_same, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_code_is_named_by_its_bytes_and_loads, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_code_never_changes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_no_code_does_not_run, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_a_code_controls_only_its_runs_change, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(nobody_creates_in_the_name_of_a_code, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_code_may_run_in_the_effect_that_deploys_it, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(trying_tells_what_is_tracked_and_changes_nothing,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(only_an_effect_with_a_guest_can_be_tried, set_up,
+                                        tear_down),
+        cmocka_unit_test(without_memory_nothing_wrong_comes_of_a_guest),
         cmocka_unit_test_setup_teardown(
             an_open_effect_waits_for_the_guards_of_what_it_would_touch, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_it_would_touch_may_change_while_it_waits, set_up,
