@@ -320,6 +320,7 @@ static uint8_t carry_out(struct general *g, const struct czi_run_result *r, unsi
     bool changes;
     unsigned named = czi_operation_names(op.code, &changes);
 
+    CZI_CHECK(named <= CZI_COUNTOF(places));
     for (unsigned k = 0; k < named; k++)
         if (!find_place(g, r, *places[k], places[k]) ||
             (changes && !czi_work_written(g, &g->works[*places[k]])))

@@ -287,6 +287,7 @@ static bool enter_again(struct czi_core *core, const struct left *left,
 {
     enum czi_acquired got;
 
+    CZI_CHECK(wants || left->count == 0);
     do {
         struct request r = {.count = 0};
         bool ok = true;

@@ -162,6 +162,8 @@ static bool time_of(void *arg, struct czi_slice domain, struct cz_guest_time *re
 
 struct order {
     struct czi_run_input in;
+    struct sight sight;
+    struct czi_world world;
     struct czi_access accesses[CZI_ACCESSES_MAX];
     uint8_t places[CZI_ACCESSES_MAX];
 };
@@ -190,28 +192,30 @@ static int run(struct czi_auditor *a, struct order *o, struct czi_run_result *re
                cz_error *err)
 {
     const struct czi_pending *p = a->pending;
-    struct sight s = {.a = a, .err = err};
-    struct czi_world w = {.arg = &s,
-                          .find = find,
-                          .code = find_code,
-                          .fact = fact,
-                          .time = time_of,
-                          .origin = czi_effect_origin(p->bytes),
-                          .signer_count = p->view.signature_count,
-                          .key_stride = CZI_SIGNER_SIZE};
 
+    *ret = (struct czi_run_result){.status = CZI_RUN_NOMEM};
     if (!a->manager && czi_vm_manager_new(&a->manager, err))
-        return err ? err->code : CZ_NOMEM;
+        return CZ_NOMEM;
+    o->sight = (struct sight){.a = a, .err = err};
+    o->world = (struct czi_world){.arg = &o->sight,
+                                  .find = find,
+                                  .code = find_code,
+                                  .fact = fact,
+                                  .time = time_of,
+                                  .origin = czi_effect_origin(p->bytes),
+                                  .signer_count = p->view.signature_count,
+                                  .key_stride = CZI_SIGNER_SIZE};
     if (p->view.signature_count)
-        w.signers = czi_effect_signer(p->bytes, p->len, &p->view, 0);
+        o->world.signers = czi_effect_signer(p->bytes, p->len, &p->view, 0);
     czi_codes_trim(&a->codes);
-    o->in.world = &w;
-    o->in.code = find_code(&s, o->in.code_id);
+    o->in.world = &o->world;
+    o->in.code = find_code(&o->sight, o->in.code_id);
     if (!o->in.code)
-        return s.rc ? s.rc : czi_audit_found(a, err, "what its guest should be is no code");
+        return o->sight.rc ? o->sight.rc
+                           : czi_audit_found(a, err, "what its guest should be is no code");
     czi_vm_manager_run(a->manager, &o->in, ret);
-    if (s.rc)
-        return s.rc;
+    if (o->sight.rc)
+        return o->sight.rc;
     return ret->status == CZI_RUN_NOMEM ? czi_nomem(err, "a guest's run") : CZ_OK;
 }
 
@@ -287,6 +291,7 @@ static int carry_out(struct czi_auditor *a, const struct order *o,
     bool changes;
     unsigned named = czi_operation_names(op.code, &changes);
 
+    CZI_CHECK(named <= CZI_COUNTOF(places));
     for (unsigned i = 0; i < named; i++)
         if (!find_place(a, o, r, places[i]) ||
             (changes && *places[i] >= a->pending->view.write_count))
