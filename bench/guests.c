@@ -124,7 +124,7 @@ static void apply(struct bench *b, cz_effect *e)
     must(cz_submit_effect(b->g, e, NULL, NULL, &ticket, &b->err), &b->err);
     must(cz_wait(b->g, ticket, CZ_FOREVER, &r, &b->err), &b->err);
     if (r.reason) {
-        (void)fprintf(stderr, "guests: %s\n", cz_reason_name(r.reason));
+        (void)fprintf(stderr, "guests: %s\n", cz_reason_name((int)r.reason));
         exit(1);
     }
     cz_effect_free(e);
