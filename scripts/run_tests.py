@@ -181,7 +181,17 @@ def thread_targets():
     if not ok:
         return ok, log
     programs = [os.path.relpath(t[2], folder) for t in tests_of(TSAN) if "threads" in t[1]]
-    return run(["ninja", "-C", str(folder), *sorted(set(programs))]) if programs else (True, "")
+    if not programs:
+        return True, ""
+    return run(["ninja", "-C", str(folder), *sorted(set(programs)), *guests_of(TSAN)])
+
+
+def guests_of(build):
+    """The RISC-V programs that tests run."""
+    folder = BUILDS / build[0]
+    _, text = run(["meson", "introspect", "--targets", str(folder)])
+    return sorted({os.path.relpath(name, folder) for t in json.loads(text)
+                   for name in t["filename"] if name.endswith(".elf")})
 
 
 def valgrind(suite, env=None):
