@@ -32,18 +32,9 @@ struct auction {
     uint64_t bids, is_over;
 };
 
-static size_t text_len(const char *text, size_t max)
-{
-    size_t len = 0;
-
-    while (len < max && text[len])
-        len++;
-    return len;
-}
-
 static int64_t open_part(const char name[15], bool money, char label[22], size_t *len)
 {
-    *len = text_len(name, 15);
+    *len = czg_text_len(name, 15);
     memcpy(label, name, *len);
     if (money) {
         memcpy(label + *len, "/money", 6);
@@ -56,7 +47,7 @@ static uint64_t now(const struct terms *t)
 {
     struct cz_guest_time time;
 
-    if (czg_time(t->domain, text_len(t->domain, sizeof t->domain), &time))
+    if (czg_time(t->domain, czg_text_len(t->domain, sizeof t->domain), &time))
         czg_fail("auction: nothing is known of the domain's time");
     return time.time;
 }
@@ -76,7 +67,7 @@ static int64_t open(const struct input *in)
                                     .label = CZG_PTR(money_label),
                                     .label_len = money_len,
                                     .asset = CZG_PTR(in->terms.asset),
-                                    .asset_len = text_len(in->terms.asset, 32)};
+                                    .asset_len = czg_text_len(in->terms.asset, 32)};
 
     if (czg_allocate(state, &data) || czg_allocate(money, &fungible))
         czg_fail("auction: there is one of this name");

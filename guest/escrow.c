@@ -26,29 +26,10 @@ struct escrow {
     uint64_t is_over;
 };
 
-static bool has_signed(const uint8_t key[32])
-{
-    uint8_t signer[32];
-
-    for (size_t i = 0; czg_signer(i, signer) == 0; i++)
-        if (!memcmp(signer, key, 32))
-            return true;
-    return false;
-}
-
-static size_t text_len(const char *text, size_t max)
-{
-    size_t len = 0;
-
-    while (len < max && text[len])
-        len++;
-    return len;
-}
-
 /* "<name>" and "<name>/money" */
 static int64_t open_part(const char name[15], bool money, char label[22], size_t *len)
 {
-    *len = text_len(name, 15);
+    *len = czg_text_len(name, 15);
     memcpy(label, name, *len);
     if (money) {
         memcpy(label + *len, "/money", 6);
@@ -72,7 +53,7 @@ static int64_t open(const struct input *in)
                                     .label = CZG_PTR(money_label),
                                     .label_len = money_len,
                                     .asset = CZG_PTR(in->terms.asset),
-                                    .asset_len = text_len(in->terms.asset, 32)};
+                                    .asset_len = czg_text_len(in->terms.asset, 32)};
 
     if (czg_signer(0, e.buyer))
         czg_fail("escrow: nobody has signed");
@@ -88,7 +69,7 @@ static bool is_late(const struct escrow *e)
 {
     struct cz_guest_time now;
 
-    return czg_time(e->terms.domain, text_len(e->terms.domain, 32), &now) == 0 &&
+    return czg_time(e->terms.domain, czg_text_len(e->terms.domain, 32), &now) == 0 &&
            now.time > e->terms.deadline;
 }
 
@@ -101,7 +82,7 @@ static int64_t end(const struct input *in, bool forth)
 
     if (czg_load(state, 0, &e, sizeof e) != sizeof e || e.is_over)
         czg_fail("escrow: there is none, or it is over");
-    if (!(has_signed(forth ? e.buyer : e.terms.seller) || has_signed(e.terms.arbiter) ||
+    if (!(czg_has_signed(forth ? e.buyer : e.terms.seller) || czg_has_signed(e.terms.arbiter) ||
           (!forth && is_late(&e))))
         czg_fail("escrow: whoever could decide has not signed");
     e.is_over = 1;

@@ -28,16 +28,6 @@ static amount read_amount(const uint8_t bytes[16])
     return a;
 }
 
-static bool has_signed(const uint8_t key[32])
-{
-    uint8_t signer[32];
-
-    for (size_t i = 0; czg_signer(i, signer) == 0; i++)
-        if (!memcmp(signer, key, 32))
-            return true;
-    return false;
-}
-
 /* The resource with this label, made if it is not there. */
 static int64_t own(const char *label, size_t len, size_t size)
 {
@@ -99,7 +89,7 @@ static int64_t transfer(const struct transfer *t)
     amount a = read_amount(t->amount), before, after;
     int64_t from = balance_of(t->from), to = balance_of(t->to);
 
-    if (!has_signed(t->from))
+    if (!czg_has_signed(t->from))
         czg_fail("token: the owner has not signed");
     before = load(from);
     if (before < a)

@@ -87,6 +87,25 @@ void czg_hex(const void *from, size_t len, char *to)
     }
 }
 
+size_t czg_text_len(const char *text, size_t max)
+{
+    size_t len = 0;
+
+    while (len < max && text[len])
+        len++;
+    return len;
+}
+
+bool czg_has_signed(const uint8_t key[32])
+{
+    uint8_t signer[32];
+
+    for (size_t i = 0; czg_signer(i, signer) == 0; i++)
+        if (!memcmp(signer, key, 32))
+            return true;
+    return false;
+}
+
 void czg_fail(const char *text)
 {
     (void)czg_log(text, strlen(text));

@@ -250,6 +250,10 @@ int64_t guest_main(const uint8_t *input, size_t len);
 void czg_resource_id(const cz_id *creator, const void *label, size_t len, cz_id *to);
 /* 2 * len characters of hex. */
 void czg_hex(const void *from, size_t len, char *to);
+/* Bytes before the first zero, at most max. */
+size_t czg_text_len(const char *text, size_t max);
+/* Whether the key is among those that signed. */
+bool czg_has_signed(const uint8_t key[32]);
 /* Ends with a code other than 0, after a message. */
 __attribute__((noreturn)) void czg_fail(const char *text);
 /* A data or fungible resource of this code's own, or that can be made so. Fails when there is

@@ -252,24 +252,6 @@ static uint8_t get_result(struct general *g, const struct czi_op *op,
 /* ---- What it wants done --------------------------------------------------------------------
  */
 
-_Static_assert((int)CZ_GUEST_EXITED == (int)CZI_RUN_EXITED &&
-                   (int)CZ_GUEST_TRAPPED == (int)CZI_RUN_TRAPPED &&
-                   (int)CZ_GUEST_NO_GAS == (int)CZI_RUN_NO_GAS,
-               "the public names are the machine's");
-
-cz_guest_run czi_guest_run_of(const struct czi_run_result *r)
-{
-    return (cz_guest_run){.status = (enum cz_guest_status)r->status,
-                          .code = r->value,
-                          .trap = r->trap,
-                          .pc = r->pc,
-                          .gas = r->gas,
-                          .output = r->output.data,
-                          .output_len = r->output.len,
-                          .messages = r->messages.data,
-                          .messages_len = r->messages.len};
-}
-
 static bool record(struct general *g, const struct czi_run_result *r)
 {
     cz_guest_run run = czi_guest_run_of(r);

@@ -53,9 +53,6 @@ struct czi_guest_order {
 void czi_guests_order(const struct czi_pending *p, const struct czi_op *op,
                       struct czi_guest_order *ret);
 
-/* As receipts have it; what it points to is the result's. */
-cz_guest_run czi_guest_run_of(const struct czi_run_result *r);
-
 /* ---- Runs ahead -------------------------------------------------------------------------- */
 
 /* Bytes that stay as long as a batch is executed; each thread has its own. */

@@ -225,15 +225,7 @@ static int run(struct czi_auditor *a, struct order *o, struct czi_run_result *re
 static int check_end(const struct czi_auditor *a, const struct czi_run_result *r, cz_error *err)
 {
     const cz_guest_run *is = a->outcome->extra ? a->outcome->extra->run : NULL;
-    cz_guest_run should = {.status = (enum cz_guest_status)r->status,
-                           .code = r->value,
-                           .trap = r->trap,
-                           .pc = r->pc,
-                           .gas = r->gas,
-                           .output = r->output.data,
-                           .output_len = r->output.len,
-                           .messages = r->messages.data,
-                           .messages_len = r->messages.len};
+    cz_guest_run should = czi_guest_run_of(r);
 
     if (is && is->gas != should.gas)
         return czi_audit_found(a, err, "its guest used %llu gas, not %llu",

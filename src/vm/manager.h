@@ -99,6 +99,9 @@ struct czi_run_result {
     char detail[160]; /* for people: "store to 0x1a00010: resource 0 is declared read" */
 };
 
+/* As receipts have it; what it points to is the result's. Not of CZI_RUN_NOMEM. */
+cz_guest_run czi_guest_run_of(const struct czi_run_result *r);
+
 struct czi_vm_manager;
 CZI_MUST_USE int czi_vm_manager_new(struct czi_vm_manager **ret, cz_error *err);
 void czi_vm_manager_free(struct czi_vm_manager *m); /* NULL: no-op */

@@ -14,24 +14,8 @@ const char *cz_guest_trap_text(unsigned trap)
 static void fill_report(cz_vm_report *report, const struct czi_run_result *r,
                         struct czi_vm_manager *m)
 {
-    static const enum cz_guest_status statuses[] = {
-        [CZI_RUN_EXITED] = CZ_GUEST_EXITED,
-        [CZI_RUN_TRAPPED] = CZ_GUEST_TRAPPED,
-        [CZI_RUN_NO_GAS] = CZ_GUEST_NO_GAS,
-    };
-
     _Static_assert(sizeof r->detail <= sizeof report->detail, "a detail fits");
-    report->run = (cz_guest_run){
-        .status = statuses[r->status],
-        .code = r->value,
-        .trap = r->trap,
-        .pc = r->pc,
-        .gas = r->gas,
-        .output = r->output.data,
-        .output_len = r->output.len,
-        .messages = r->messages.data,
-        .messages_len = r->messages.len,
-    };
+    report->run = czi_guest_run_of(r);
     report->instructions = r->instructions;
     report->pages_written = czi_space_dirty(czi_vm_manager_space(m));
     memcpy(report->detail, r->detail, sizeof r->detail);
